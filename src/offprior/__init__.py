@@ -1,0 +1,63 @@
+"""What does an in-context learner do when the prompt lies outside everything it was pretrained on?
+
+Names resolve on first use, so that importing `offprior`, or asking the command line for help, imports no jax.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+MODULE_OF = {
+    "Mixture": "mixture",
+    "Fixed": "laws",
+    "Uniform": "laws",
+    "Normal": "laws",
+    "LogUniform": "laws",
+    "Rayleigh": "laws",
+    "Evenly": "laws",
+    "Training": "pretraining.training",
+    "pretrain": "pretraining.loop",
+    "evaluate": "evaluation.evaluate",
+    "Table": "table",
+    "Recipe": "recipe",
+    "read_recipe": "recipe",
+    "Run": "runs",
+    "run": "api",
+    "OffpriorError": "errors",
+    "SettingError": "errors",
+}
+"""Names that are no parts; a part (`op.Linear`, `op.Transformer`, `op.Bayes`) is found by its file."""
+
+PARTS_AT_THE_TOP = ("families", "models", "predictors")
+FOLDERS_AT_THE_TOP = ("families", "models", "predictors", "probes", "figures")
+
+__all__ = ["__version__", *MODULE_OF]
+
+
+def __getattr__(name: str) -> Any:
+    if name in FOLDERS_AT_THE_TOP:
+        return importlib.import_module(f"offprior.{name}")
+    if name in MODULE_OF:
+        found = getattr(importlib.import_module(f"offprior.{MODULE_OF[name]}"), name)
+    else:
+        found = _part(name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    from offprior import catalog
+
+    classes = [catalog.class_name(part) for folder in PARTS_AT_THE_TOP for part in catalog.names(folder)]
+    return sorted({*globals(), *MODULE_OF, *FOLDERS_AT_THE_TOP, *classes})
+
+
+def _part(name: str) -> Any:
+    from offprior import catalog
+
+    for folder in PARTS_AT_THE_TOP if name[:1].isupper() else ():
+        for part in catalog.names(folder):
+            if catalog.class_name(part) == name:
+                return catalog.find(folder, part)
+    raise AttributeError(f"module 'offprior' has no attribute {name!r}")

@@ -1,0 +1,55 @@
+"""Errors for people: what came, what was expected, the nearest valid choice, and where it stands."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class OffpriorError(Exception):
+    """Everything a user can cause; the command line prints its message and no traceback."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it stands and what to write instead."""
+
+    key: str
+    message: str
+    file: str | None = None
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+    def inside(self, path: str, file: str | None = None) -> "Problem":
+        """The same mistake, its key put under the dotted `path` of a whole."""
+        return Problem(".".join(part for part in (path, self.key) if part), self.message, file or self.file)
+
+
+class SettingError(OffpriorError, ValueError):
+    """One or more mistakes in settings, each a line of its own."""
+
+    def __init__(self, problems: "Problem | str | list[Problem]"):
+        if isinstance(problems, str):
+            problems = Problem("", problems)
+        self.problems: list[Problem] = [problems] if isinstance(problems, Problem) else list(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self):
+        return type(self), (self.problems,)
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that looks most like `word`, or None where none does."""
+    choices = [str(choice) for choice in choices]
+    lowered = {choice.lower(): choice for choice in choices}
+    found = difflib.get_close_matches(str(word).lower(), list(lowered), n=1, cutoff=0.6)
+    return lowered[found[0]] if found else None
+
+
+def choose_from(word: object, choices: Iterable[str]) -> str:
+    """What to write instead of `word`: the nearest of the choices, or all of them."""
+    choices = [str(choice) for choice in choices]
+    near = nearest(str(word), choices)
+    if near is not None:
+        return f"did you mean {near}?"
+    return f"choose from {', '.join(choices)}" if choices else "there is nothing to choose from"
