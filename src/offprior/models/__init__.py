@@ -1,0 +1,1 @@
+"""WHO can learn: one architecture a file."""

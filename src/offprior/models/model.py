@@ -1,0 +1,61 @@
+"""What an architecture has to offer: a `Model` is its settings, a `Network` its weights."""
+
+import abc
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from offprior.networks.heads import Moments
+
+
+class Network(eqx.Module):
+    """Weights, and what they compute."""
+
+    @abc.abstractmethod
+    def training_loss(
+        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
+        """Loss of each prediction, and which of them count."""
+
+    @abc.abstractmethod
+    def curve(
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        queries: Float[Array, "b m d"],
+        length: Int[Array, ""],
+    ) -> Moments:
+        """Predictive mean and variance of y at every query given the first `length` pairs, in one pass.
+
+        Both are [b, m]; the variance is of the noisy y, not-a-number where the model has none.
+        """
+
+    @abc.abstractmethod
+    def sequence_length(self) -> int:
+        """Pairs in a training prompt."""
+
+    def frozen(self) -> Any:
+        """A pytree like the network's, True at the leaves that training leaves alone."""
+        return jax.tree.map(lambda _: False, eqx.filter(self, eqx.is_array))
+
+
+class Model(eqx.Module):
+    """The settings of an architecture."""
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Named settings, for recipes: `preset: NAME`."""
+
+    @abc.abstractmethod
+    def initialise(
+        self, key: PRNGKeyArray, *, dimension: int, points: int, targets: Float[Array, " samples"]
+    ) -> Network:
+        """Fresh weights for inputs of `dimension` and contexts of up to `points` pairs.
+
+        `targets` are values of y drawn from the pretraining mixture, for heads that are fitted to the prior.
+        """
+
+    @abc.abstractmethod
+    def longest(self, points: int) -> int | None:
+        """The longest context that a network made for `points` pairs can take; None where there is no limit."""

@@ -1,0 +1,181 @@
+"""A small decoder-only transformer in which every disputed choice is a switch."""
+
+from typing import Any, ClassVar, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from offprior.errors import Problem, SettingError
+from offprior.models.model import Model, Network
+from offprior.networks import layout as layouts
+from offprior.networks.decoder import Affine, Block, Normalisation
+from offprior.networks.heads import BucketHead, GaussianHead, Head, Moments, ValueHead
+from offprior.parameter import parameter
+
+
+class Transformer(Model):
+    """A decoder-only transformer whose token layout, mask, positions, normalisation and head are independent switches.
+
+    Sources of the presets: ``deepmind``, Yadlowsky et al. (arXiv 2311.00871), which is Garg et al.'s (arXiv 2208.01066)
+    "standard"; ``mueller``, the PFN tutorial of October 2023 and arXiv 2410.01565.
+    """
+
+    layers: int = parameter(4, "attention and feed-forward blocks", minimum=1)
+    heads: int = parameter(4, "attention heads of a block", minimum=1)
+    width: int = parameter(128, "numbers that represent a token between blocks", minimum=1)
+    hidden: int = parameter(0, "units of the feed-forward layer; 0 is four times the width", minimum=0)
+    tokens: Literal["alternating", "paired"] = parameter("alternating", "two tokens a pair, x then y; or one, their sum")
+    attention: Literal["causal", "context"] = parameter("causal", "the context sees what came before; or all of itself")
+    positions: Literal["learned", "none"] = parameter("learned", "a learned vector a position; or none")
+    norm: Literal["pre", "post"] = parameter("pre", "normalise a block's input; or its output")
+    head: Literal["value", "gaussian", "buckets"] = parameter(
+        "value", "a number, by squared error; a mean and a variance; or a density in buckets"
+    )
+    buckets: int = parameter(1000, "buckets of the density, at the prior's quantiles", minimum=3)
+    head_hidden: int = parameter(0, "hidden units of the buckets head; 0 is that of the feed-forward layer", minimum=0)
+    activation: Literal["gelu", "relu", "squared-relu"] = parameter("gelu", "of the feed-forward layer")
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "deepmind": {
+            "layers": 12, "heads": 8, "width": 256, "hidden": 1024, "tokens": "alternating", "attention": "causal",
+            "positions": "learned", "norm": "pre", "head": "value", "activation": "gelu",
+        },
+        "mueller": {
+            "layers": 4, "heads": 4, "width": 128, "hidden": 256, "tokens": "paired", "attention": "context",
+            "positions": "none", "norm": "post", "head": "buckets", "buckets": 1000, "activation": "gelu",
+        },
+    }  # fmt: skip
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> "Transformer":
+        """A published architecture, by its name, with `changes` to single switches."""
+        if name not in cls.presets:
+            raise SettingError([Problem("preset", f"there is no preset {name!r}; choose from {', '.join(cls.presets)}")])
+        return cls(**{**cls.presets[name], **changes})
+
+    def __check_init__(self):
+        if self.heads > 0 and self.width % self.heads:
+            fitting = [str(h) for h in range(1, self.width + 1) if self.width % h == 0][:8]
+            message = f"width {self.width} is not divisible by {self.heads} heads; choose {', '.join(fitting)}"
+            raise SettingError([Problem("heads", message)])
+
+    @property
+    def feedforward(self) -> int:
+        """Units of the feed-forward layer."""
+        return self.hidden or 4 * self.width
+
+    def longest(self, points: int) -> int | None:
+        return None if self.positions == "none" else points
+
+    def initialise(
+        self, key: PRNGKeyArray, *, dimension: int, points: int, targets: Float[Array, " samples"]
+    ) -> "TransformerNetwork":
+        read_in, y_in, blocks, positions, head = jax.random.split(key, 5)
+        return TransformerNetwork(
+            settings=self,
+            points=points,
+            read_in=Affine.initialise(read_in, dimension, self.width),
+            y_in=Affine.initialise(y_in, 1, self.width) if self.tokens == "paired" else None,
+            positions=self._initial_positions(positions, points),
+            blocks=tuple(
+                Block.initialise(
+                    block,
+                    width=self.width,
+                    heads=self.heads,
+                    hidden=self.feedforward,
+                    layers=self.layers,
+                    norm=self.norm,
+                    activation=self.activation,
+                )
+                for block in jax.random.split(blocks, self.layers)
+            ),
+            final_norm=Normalisation.initialise(self.width) if self.norm == "pre" else None,
+            head=self._initial_head(head, targets),
+        )
+
+    def _initial_positions(self, key: PRNGKeyArray, points: int) -> Float[Array, "p w"] | None:
+        if self.positions == "none":
+            return None
+        # A query after a full context of the paired layout stands one place further.
+        count = points * layouts.tokens_a_pair(self.tokens) + (self.tokens == "paired")
+        return 0.02 * jax.random.normal(key, (count, self.width))
+
+    def _initial_head(self, key: PRNGKeyArray, targets: Float[Array, " samples"]) -> Head:
+        if self.head == "value":
+            return ValueHead(Affine.initialise(key, self.width, 1))
+        if self.head == "gaussian":
+            return GaussianHead(Affine.initialise(key, self.width, 2))
+        return BucketHead.initialise(key, self.width, self.head_hidden or self.feedforward, self.buckets, targets)
+
+
+class TransformerNetwork(Network):
+    """The weights of a `Transformer`.
+
+    Parameters used at 12/256/8 with 20-dimensional inputs and 41 points (82 positions): 9,504,257, read-in and read-out
+    with their biases, as in Garg et al.'s "standard".
+    """
+
+    settings: Transformer = eqx.field(static=True)
+    points: int = eqx.field(static=True)
+    read_in: Affine
+    y_in: Affine | None
+    positions: Float[Array, "p w"] | None
+    blocks: tuple[Block, ...]
+    final_norm: Normalisation | None
+    head: Head
+
+    def training_loss(
+        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], key: PRNGKeyArray
+    ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
+        tokens = self.settings.tokens
+        if self.settings.attention == "causal":
+            layout = jax.vmap(lambda x, y: layouts.causal_training_layout(tokens, x, y))(x, y)
+        else:
+            # The context's length is drawn anew for every prompt, from none to `points`.
+            length = jax.random.randint(key, (x.shape[0],), 0, self.points + 1)
+            layout = jax.vmap(lambda x, y, n: layouts.context_training_layout(tokens, x, y, n))(x, y, length)
+        return self.head.loss(self._outputs(layout), y), layout.wanted
+
+    def curve(
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        queries: Float[Array, "b m d"],
+        length: Int[Array, ""],
+    ) -> Moments:
+        tokens, attention = self.settings.tokens, self.settings.attention
+        layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
+        return self.head.moments(self._outputs(layout))
+
+    def sequence_length(self) -> int:
+        # A causal pass predicts at every position; a context pass needs queries beyond the longest context: three fifths
+        # as many, so that a prompt whose context is full still teaches.
+        return self.points if self.settings.attention == "causal" else self.points + max(1, (3 * self.points) // 5)
+
+    def frozen(self) -> Any:
+        nothing = super().frozen()
+        if isinstance(self.head, BucketHead):
+            nothing = eqx.tree_at(lambda network: network.head.borders, nothing, True)
+        return nothing
+
+    def _outputs(self, layout: layouts.Layout) -> Float[Array, "b r o"]:
+        features = self._embed(layout)
+        for block in self.blocks:
+            features = block(features, layout.visible)
+        if self.final_norm is not None:
+            features = self.final_norm(features)
+        # Every prompt of a batch reads at the same tokens.
+        return self.head(features[:, layout.read[0]])
+
+    def _embed(self, layout: layouts.Layout) -> Float[Array, "b t w"]:
+        if self.y_in is None:
+            # The y of the alternating layout is zero-padded to the width of x and shares the read-in.
+            first = layout.y[..., None] * jnp.eye(1, layout.x.shape[-1], dtype=layout.x.dtype)[None]
+            embedded = self.read_in(layout.x + first)
+        else:
+            embedded = self.read_in(layout.x) + layout.has_y[..., None] * self.y_in(layout.y[..., None])
+        if self.positions is None:
+            return embedded
+        return embedded + self.positions[layout.position]

@@ -1,0 +1,1 @@
+"""Pieces that the models are built from: token layout, decoder blocks, output heads."""

@@ -1,0 +1,110 @@
+"""A decoder of attention and feed-forward blocks, as pure functions of its weights.
+
+Shapes in names: B prompts, T tokens, W width, H heads, D = W / H.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+Norm = Literal["pre", "post"]
+Activation = Literal["gelu", "relu", "squared-relu"]
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "gelu": jax.nn.gelu,
+    "relu": jax.nn.relu,
+    "squared-relu": lambda x: jnp.square(jax.nn.relu(x)),
+}
+
+
+class Affine(eqx.Module):
+    """A matrix and a bias, x·W + b."""
+
+    weight: Float[Array, "*stack inputs outputs"]
+    bias: Float[Array, "*stack outputs"]
+
+    @classmethod
+    def initialise(cls, key: PRNGKeyArray, inputs: int, outputs: int, gain: float = 1.0, stack: int | None = None):
+        """Weights of standard deviation gain/√inputs, zero biases; `stack` of them side by side."""
+        shape = (inputs, outputs) if stack is None else (stack, inputs, outputs)
+        bias = (outputs,) if stack is None else (stack, outputs)
+        return cls(gain * inputs**-0.5 * jax.random.normal(key, shape), jnp.zeros(bias))
+
+    def __call__(self, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows outputs"]:
+        return x @ self.weight + jnp.broadcast_to(self.bias, (*x.shape[:-1], self.bias.shape[-1]))
+
+
+class Normalisation(eqx.Module):
+    """Layer normalisation over the width (Ba et al. 2016), statistics in single precision."""
+
+    scale: Float[Array, " width"]
+    bias: Float[Array, " width"]
+
+    @classmethod
+    def initialise(cls, width: int):
+        """The identity after standardisation."""
+        return cls(jnp.ones(width), jnp.zeros(width))
+
+    def __call__(self, x: Float[Array, "*rows width"]) -> Float[Array, "*rows width"]:
+        x32 = x.astype(jnp.float32)
+        centred = x32 - x32.mean(-1, keepdims=True)
+        standard = centred * jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + 1e-5)
+        shape = (1,) * (x.ndim - 1) + self.scale.shape
+        return (standard * self.scale.reshape(shape) + self.bias.reshape(shape)).astype(x.dtype)
+
+
+class Block(eqx.Module):
+    """Attention, then a feed-forward layer, each added to its input."""
+
+    attention_norm: Normalisation
+    projections: Affine
+    """Query, key and value projections, stacked."""
+    output: Affine
+    feedforward_norm: Normalisation
+    up: Affine
+    down: Affine
+    heads: int = eqx.field(static=True)
+    norm: Norm = eqx.field(static=True)
+    activation: Activation = eqx.field(static=True)
+
+    @classmethod
+    def initialise(
+        cls, key: PRNGKeyArray, *, width: int, heads: int, hidden: int, layers: int, norm: Norm, activation: Activation
+    ):
+        """Residual outputs are scaled by 1/√(2·layers), as in GPT-2 (Radford et al. 2019, section 2.3)."""
+        projections, output, up, down = jax.random.split(key, 4)
+        residual = (2 * layers) ** -0.5
+        return cls(
+            attention_norm=Normalisation.initialise(width),
+            projections=Affine.initialise(projections, width, width, stack=3),
+            output=Affine.initialise(output, width, width, gain=residual),
+            feedforward_norm=Normalisation.initialise(width),
+            up=Affine.initialise(up, width, hidden),
+            down=Affine.initialise(down, hidden, width, gain=residual),
+            heads=heads,
+            norm=norm,
+            activation=activation,
+        )
+
+    def __call__(self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"]) -> Float[Array, "b t w"]:
+        if self.norm == "pre":
+            x_BxTxW = x_BxTxW + self._attend(self.attention_norm(x_BxTxW), visible)
+            return x_BxTxW + self._feed_forward(self.feedforward_norm(x_BxTxW))
+        x_BxTxW = self.attention_norm(x_BxTxW + self._attend(x_BxTxW, visible))
+        return self.feedforward_norm(x_BxTxW + self._feed_forward(x_BxTxW))
+
+    def _attend(self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"]) -> Float[Array, "b t w"]:
+        b, t, w = x_BxTxW.shape
+        weight, bias = self.projections.weight, self.projections.bias
+        # One product with the three matrices side by side is faster than three.
+        joined = Affine(weight.transpose(1, 0, 2).reshape(w, 3 * w), bias.reshape(3 * w))
+        query, key, value = jnp.split(joined(x_BxTxW).reshape(b, t, 3 * self.heads, w // self.heads), 3, axis=2)
+        mixed = jax.nn.dot_product_attention(query, key, value, mask=visible[:, None, :, :])
+        return self.output(mixed.reshape(b, t, w))
+
+    def _feed_forward(self, x_BxTxW: Float[Array, "b t w"]) -> Float[Array, "b t w"]:
+        return self.down(ACTIVATIONS[self.activation](self.up(x_BxTxW)))

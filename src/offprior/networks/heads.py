@@ -1,0 +1,134 @@
+"""Output heads: from a decoder's last layer to a predictive distribution of y.
+
+- `ValueHead`: one number, squared error (DeepMind, Garg et al. 2022).
+- `GaussianHead`: mean and log-variance, negative log-likelihood.
+- `BucketHead`: a density that is constant on buckets fitted to the prior's quantiles, with half-normal tails
+  (Müller et al. 2022, section 4, the "Riemann distribution"); its mean is the prediction.
+"""
+
+import abc
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.networks.decoder import Affine
+
+LOG_TWO_PI = math.log(2 * math.pi)
+HALF_NORMAL_MEDIAN = 0.6744897501960817
+"""Median of |N(0, 1)|."""
+
+
+class Moments(NamedTuple):
+    """Mean and variance of the predictive distribution of y; the variance is not-a-number where a head has none."""
+
+    mean: Float[Array, "*rows"]
+    variance: Float[Array, "*rows"]
+
+
+class Head(eqx.Module):
+    """From features to a predictive distribution."""
+
+    @abc.abstractmethod
+    def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
+        """The raw outputs."""
+
+    @abc.abstractmethod
+    def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
+        """The training loss of each row: squared error, or nats."""
+
+    @abc.abstractmethod
+    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
+        """Predictive mean and variance of y."""
+
+
+class ValueHead(Head):
+    """One number a query."""
+
+    read_out: Affine
+
+    def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
+        return self.read_out(features)
+
+    def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
+        return jnp.square(outputs[..., 0].astype(jnp.float32) - y)
+
+    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
+        return Moments(outputs[..., 0], jnp.full(outputs.shape[:-1], jnp.nan, outputs.dtype))
+
+
+class GaussianHead(Head):
+    """A mean and a log-variance a query."""
+
+    read_out: Affine
+
+    def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
+        return self.read_out(features)
+
+    def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
+        mean, log_variance = outputs[..., 0].astype(jnp.float32), outputs[..., 1].astype(jnp.float32)
+        return 0.5 * (jnp.square(y - mean) * jnp.exp(-log_variance) + log_variance + LOG_TWO_PI)
+
+    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
+        return Moments(outputs[..., 0], jnp.exp(outputs[..., 1]))
+
+
+class BucketHead(Head):
+    """A piecewise constant density with half-normal tails; `borders` are fitted to the prior, never trained."""
+
+    hidden: Affine
+    read_out: Affine
+    borders: Float[Array, " edges"]
+
+    @classmethod
+    def initialise(
+        cls, key: PRNGKeyArray, width: int, hidden: int, buckets: int, targets: Float[Array, " samples"]
+    ) -> "BucketHead":
+        """Borders at the quantiles of `targets`, y values drawn from the prior, so that each bucket holds an equal share."""
+        first, second = jax.random.split(key)
+        quantiles = jnp.quantile(targets, jnp.linspace(0, 1, buckets + 1))
+        # Where the prior has an atom, neighbouring quantiles coincide; a bucket needs a width.
+        spread = jnp.maximum(targets.std(), 1e-6) * 1e-4
+        borders = quantiles + spread * jnp.arange(buckets + 1) / buckets
+        return cls(Affine.initialise(first, width, hidden), Affine.initialise(second, hidden, buckets), borders)
+
+    def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
+        return self.read_out(jax.nn.gelu(self.hidden(features)))
+
+    def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
+        borders = jax.lax.stop_gradient(self.borders)
+        outputs = outputs.astype(jnp.float32)
+        index = jnp.searchsorted(borders[1:-1], y, side="right")
+        chosen = jnp.take_along_axis(outputs, index[..., None], axis=-1)[..., 0]
+        low, high = self._tail_scales()
+        inside = -jnp.log(jnp.diff(borders))[index]
+        below = _half_normal_log_density(borders[1] - y, low)
+        above = _half_normal_log_density(y - borders[-2], high)
+        last = outputs.shape[-1] - 1
+        density = jnp.where(index == 0, below, jnp.where(index == last, above, inside))
+        return jax.nn.logsumexp(outputs, axis=-1) - chosen - density
+
+    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
+        borders = jax.lax.stop_gradient(self.borders)
+        low, high = self._tail_scales()
+        tail = math.sqrt(2 / math.pi)
+        centres = 0.5 * (borders[1:] + borders[:-1])
+        spreads = jnp.square(jnp.diff(borders)) / 12
+        centres = centres.at[0].set(borders[1] - tail * low).at[-1].set(borders[-2] + tail * high)
+        spreads = spreads.at[0].set((1 - tail**2) * low**2).at[-1].set((1 - tail**2) * high**2)
+        share = jax.nn.softmax(outputs.astype(jnp.float32), axis=-1)
+        mean = share @ centres
+        deviations = centres.reshape((1,) * mean.ndim + centres.shape) - mean[..., None]
+        return Moments(mean, (share * jnp.square(deviations)).sum(-1) + share @ spreads)
+
+    def _tail_scales(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """Scales with which half of a tail's mass lies within the outermost bucket."""
+        borders = jax.lax.stop_gradient(self.borders)
+        return (borders[1] - borders[0]) / HALF_NORMAL_MEDIAN, (borders[-1] - borders[-2]) / HALF_NORMAL_MEDIAN
+
+
+def _half_normal_log_density(distance: Float[Array, "*rows"], scale: Float[Array, ""]) -> Float[Array, "*rows"]:
+    return 0.5 * math.log(2 / math.pi) - jnp.log(scale) - 0.5 * jnp.square(distance / scale)

@@ -1,0 +1,154 @@
+"""How a prompt becomes tokens: which token holds what, where it stands and what it may see.
+
+Two layouts, each with two visibilities (`attention`):
+
+- ``alternating``: x₁ y₁ x₂ y₂ …, two tokens a pair; y is zero-padded to the width of x (Garg et al. 2022, section 2).
+- ``paired``: one token a pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query is a token
+  with x only.
+
+``causal`` lets a context token see itself and what came before, ``context`` lets it see the whole context. A query sees
+the context and itself, never another query, and stands at the position after the context.
+"""
+
+from typing import Literal, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+Tokens = Literal["alternating", "paired"]
+Attention = Literal["causal", "context"]
+
+
+class Layout(NamedTuple):
+    """The tokens of one prompt before embedding."""
+
+    x: Float[Array, "t d"]
+    """The x of a token, zero where it has none."""
+    y: Float[Array, " t"]
+    """The y of a token, zero where it has none."""
+    has_y: Bool[Array, " t"]
+    """Does the token hold a y (and, in the alternating layout, only a y)?"""
+    position: Int[Array, " t"]
+    """Index into the learned positions."""
+    visible: Bool[Array, "t t"]
+    """May the token of the row see the token of the column?"""
+    read: Int[Array, " r"]
+    """The tokens at which predictions are read."""
+    wanted: Bool[Array, " r"]
+    """Which of these are predictions (the others stand inside the context, and do not count)."""
+
+
+def tokens_a_pair(tokens: Tokens) -> int:
+    """Tokens that one context pair takes."""
+    return 2 if tokens == "alternating" else 1
+
+
+def curve_layout(
+    tokens: Tokens,
+    attention: Attention,
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    queries: Float[Array, "m d"],
+    length: Int[Array, ""],
+) -> Layout:
+    """Many queries after one context, in one pass.
+
+    Only the first `length` pairs are context; the others are there to keep the shape and are seen by nobody, so that one
+    compiled program serves every context length.
+    """
+    n, m = x.shape[0], queries.shape[0]
+    pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
+    count = pair_of.shape[0]
+    context = pair_of < length
+    order = jnp.arange(count)
+    among_context = context[None, :] & jnp.ones((count, 1), dtype=bool)
+    if attention == "causal":
+        among_context &= order[None, :] <= order[:, None]
+    # A padded token still sees itself: an empty row of a softmax would be not-a-number.
+    among_context |= jnp.eye(count, dtype=bool)
+    visible = jnp.block(
+        [
+            [among_context, jnp.zeros((count, m), dtype=bool)],
+            [jnp.broadcast_to(context[None, :], (m, count)), jnp.eye(m, dtype=bool)],
+        ]
+    )
+    per_pair = tokens_a_pair(tokens)
+    last = n * per_pair
+    return Layout(
+        x=jnp.concatenate([pair_x, queries]),
+        y=jnp.concatenate([pair_y, jnp.zeros(m, y.dtype)]),
+        has_y=jnp.concatenate([pair_has_y, jnp.zeros(m, dtype=bool)]),
+        position=jnp.concatenate([order, jnp.full(m, per_pair * length)]),
+        visible=visible,
+        read=last + jnp.arange(m),
+        wanted=jnp.ones(m, dtype=bool),
+    )
+
+
+def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Layout:
+    """Every position predicted from the pairs before it, in one pass of a causal model.
+
+    The alternating layout reads its predictions at the x tokens. In the paired one a context token already holds its y, so
+    the queries are tokens of their own.
+    """
+    n = x.shape[0]
+    pair_x, pair_y, pair_has_y, _ = _pair_tokens(tokens, x, y)
+    order = jnp.arange(pair_x.shape[0])
+    causal = order[None, :] <= order[:, None]
+    index = jnp.arange(n)
+    if tokens == "alternating":
+        return Layout(pair_x, pair_y, pair_has_y, order, causal, 2 * index, jnp.ones(n, dtype=bool))
+    before = index[None, :] < index[:, None]
+    nothing = jnp.zeros((n, n), dtype=bool)
+    return Layout(
+        x=jnp.concatenate([pair_x, x]),
+        y=jnp.concatenate([pair_y, jnp.zeros(n, y.dtype)]),
+        has_y=jnp.concatenate([pair_has_y, jnp.zeros(n, dtype=bool)]),
+        position=jnp.concatenate([order, index]),
+        visible=jnp.block([[causal, nothing], [before, jnp.eye(n, dtype=bool)]]),
+        read=n + index,
+        wanted=jnp.ones(n, dtype=bool),
+    )
+
+
+def context_training_layout(
+    tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"], length: Int[Array, ""]
+) -> Layout:
+    """The first `length` pairs are the context, the x of every other pair is a query (Müller et al. 2022, algorithm 1)."""
+    n = x.shape[0]
+    pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
+    context = pair_of < length
+    if tokens == "paired":
+        has_y = pair_has_y & context
+        read, pair_y = jnp.arange(n), jnp.where(context, pair_y, 0)
+    else:
+        has_y, read = pair_has_y, 2 * jnp.arange(n)
+    itself = jnp.eye(context.shape[0], dtype=bool)
+    order = jnp.arange(context.shape[0])
+    per_pair = tokens_a_pair(tokens)
+    return Layout(
+        x=pair_x,
+        y=pair_y,
+        has_y=has_y,
+        position=jnp.where(context, order, per_pair * length),
+        visible=context[None, :] | itself,
+        read=read,
+        wanted=jnp.arange(n) >= length,
+    )
+
+
+def _pair_tokens(
+    tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]
+) -> tuple[Float[Array, "t d"], Float[Array, " t"], Bool[Array, " t"], Int[Array, " t"]]:
+    """The tokens of the pairs, and the pair each belongs to."""
+    n = x.shape[0]
+    if tokens == "paired":
+        return x, y, jnp.ones(n, dtype=bool), jnp.arange(n)
+    is_y = jnp.arange(2 * n) % 2 == 1
+    pair_of = jnp.arange(2 * n) // 2
+    return (
+        jnp.where(is_y[:, None], 0, jnp.repeat(x, 2, axis=0)),
+        jnp.where(is_y, jnp.repeat(y, 2), 0),
+        is_y,
+        pair_of,
+    )

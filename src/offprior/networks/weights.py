@@ -1,0 +1,97 @@
+"""Arrays of a pytree in a safetensors file, written beside and renamed; nothing in it can be executed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from offprior.errors import OffpriorError
+
+
+def write_arrays(path: Path, tree: Any, about: dict[str, Any]) -> None:
+    """Write the arrays of `tree`, each under its path in the tree, with `about` (JSON) in the file's header.
+
+    The file appears whole or not at all: it is written beside `path`, flushed to the disk, and renamed.
+    """
+    arrays = {name: np.ascontiguousarray(jax.device_get(leaf)) for name, leaf in _named(tree)}
+    data = save(arrays, metadata={"offprior": json.dumps(about, sort_keys=True)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """The JSON that `write_arrays` put into the header.
+
+    Raises:
+        OffpriorError: the file is missing, torn, or not a checkpoint of this program.
+    """
+    with _opened(path) as file:
+        return _about(path, file)
+
+
+def read_arrays(path: Path, like: Any) -> tuple[Any, dict[str, Any]]:
+    """A pytree like `like` with the file's arrays, and what `write_arrays` was told about them.
+
+    `like` may hold `jax.ShapeDtypeStruct`s in place of arrays.
+
+    Raises:
+        OffpriorError: the file is missing, torn or of another shape; the first parameter that differs is named.
+    """
+    with _opened(path) as file:
+        about = _about(path, file)
+        stored = set(file.keys())
+        leaves = []
+        for name, leaf in _named(like):
+            if name not in stored:
+                raise OffpriorError(f"{path}: it holds no {name}: a checkpoint of another model")
+            array = file.get_tensor(name)
+            if array.shape != leaf.shape or array.dtype != leaf.dtype:
+                have, want = f"{array.dtype}{list(array.shape)}", f"{leaf.dtype}{list(leaf.shape)}"
+                raise OffpriorError(f"{path}: {name} is {have}, the model wants {want}: a checkpoint of another model")
+            stored.remove(name)
+            leaves.append(jnp.asarray(array))
+        if stored:
+            raise OffpriorError(f"{path}: it holds {min(stored)}, which the model lacks: a checkpoint of another model")
+    arrays, static = eqx.partition(like, _is_array)
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), static), about
+
+
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        raise OffpriorError(f"{path}: there is no such checkpoint")
+    try:
+        return safe_open(path, framework="numpy")
+    except (SafetensorError, OSError) as problem:
+        raise OffpriorError(f"{path}: it is not a readable checkpoint, torn or cut short ({problem})") from None
+
+
+def _about(path: Path, file: Any) -> dict[str, Any]:
+    try:
+        return json.loads((file.metadata() or {})["offprior"])
+    except (KeyError, ValueError):
+        raise OffpriorError(f"{path}: a safetensors file, but not written by offprior") from None
+
+
+def _is_array(leaf: Any) -> bool:
+    return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
+
+
+def _named(tree: Any) -> list[tuple[str, Any]]:
+    """Arrays with their dotted paths, in the tree's order."""
+    leaves = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, _is_array))[0]
+    return [(jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in leaves]

@@ -1,0 +1,1 @@
+"""From a model and a mixture to weights: settings, optimiser, loop, checkpoints, progress."""

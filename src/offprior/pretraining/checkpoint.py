@@ -1,0 +1,100 @@
+"""The checkpoints of one training seed: what resumes it, and what answers with it.
+
+``state.safetensors`` alone resumes a run: weights, optimiser and step in one file, so that no two files can disagree.
+``model.safetensors`` holds the weights for whoever only wants to predict.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from offprior.errors import OffpriorError
+from offprior.mixture import Mixture
+from offprior.models.model import Model, Network
+from offprior.networks.weights import read_about, read_arrays, write_arrays
+from offprior.pretraining.training import Training
+
+STATE = "state.safetensors"
+MODEL = "model.safetensors"
+
+
+class State(NamedTuple):
+    """Everything that training changes."""
+
+    network: Network
+    optimiser: Any
+    step: Int[Array, ""]
+    drawn: Int[Array, " families"]
+    """Training prompts drawn of each family so far."""
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where the checkpoints of a training seed lie in a run's folder."""
+    return folder / f"seed-{seed}"
+
+
+def save(folder: Path, seed: int, state: State, fingerprint: str) -> None:
+    """Write the checkpoints of a seed; each file appears whole or not at all."""
+    about = {"seed": seed, "step": int(state.step), "fingerprint": fingerprint, "machine": machine()}
+    here = seed_folder(folder, seed)
+    write_arrays(here / STATE, state, about)
+    write_arrays(here / MODEL, state.network, about)
+
+
+def load(folder: Path, seed: int, like: State, fingerprint: str) -> tuple[State, str | None]:
+    """The last checkpoint of a seed, and a line to show where bit-for-bit equality no longer holds.
+
+    Raises:
+        OffpriorError: it was made under other settings, or cannot be read.
+    """
+    path = seed_folder(folder, seed) / STATE
+    about = read_about(path)
+    if about["fingerprint"] != fingerprint:
+        raise OffpriorError(f"{path}: it was trained under other settings; choose another --out, or leave out --resume")
+    state, about = read_arrays(path, like)
+    here, there = machine(), about["machine"]
+    changed = [f"{name} {there.get(name)} -> {here[name]}" for name in here if here[name] != there.get(name)]
+    if changed:
+        return state, f"{path}: resumed, but not bit for bit: {', '.join(changed)}"
+    return state, None
+
+
+def machine() -> dict[str, str]:
+    """What bit-for-bit resumption depends on."""
+    return {
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "processor": platform.machine(),
+        "threads": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "flags": os.environ.get("XLA_FLAGS", ""),
+    }
+
+
+def fingerprint(model: Model, mixture: Mixture, training: Training) -> str:
+    """A hash of all the settings that a training run depends on, its numbers included."""
+    leaves, structure = jax.tree.flatten((model, mixture, training))
+    digest = hashlib.sha256()
+    for leaf in leaves:
+        array = np.asarray(leaf)
+        digest.update(json.dumps([str(array.shape), array.astype(np.float64).tolist()]).encode())
+    digest.update(str(structure).encode())
+    return digest.hexdigest()[:16]
+
+
+def skeleton(model: Model, dimension: int, points: int) -> Network:
+    """A network of the right shapes without its numbers."""
+    targets = jnp.linspace(-1.0, 1.0, 8)
+
+    def initialise() -> Network:
+        return model.initialise(jax.random.key(0), dimension=dimension, points=points, targets=targets)
+
+    return eqx.filter_eval_shape(initialise)

@@ -1,0 +1,72 @@
+"""What a training run tells over its course: one row a dispatch, kept in `training.parquet`."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from offprior.parquet import read_parquet, write_parquet
+
+FILE = "training.parquet"
+
+
+class History:
+    """The rows of one training seed; other seeds' rows in the same file are left alone."""
+
+    def __init__(self, folder: Path | None, seed: int, families: list[str]):
+        self._path = None if folder is None else folder / FILE
+        self._seed, self._families = seed, families
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, in seconds, over all resumptions."""
+        return self._rows[-1]["seconds"] if self._rows else 0.0
+
+    def keep_until(self, step: int) -> None:
+        """Take over the rows that an interrupted run had written, up to the checkpoint at `step`."""
+        if self._path is not None and self._path.exists():
+            rows = read_parquet(self._path)
+            rows = rows[(rows["seed"] == self._seed) & (rows["step"] <= step)]
+            self._rows = rows.dropna(axis="columns", how="all").to_dict("records")
+
+    def add(self, step: int, report: Any, drawn: Any, training: Any, seconds: float) -> None:
+        """A row for the dispatch that ended at `step`; losses are means over its steps."""
+        steps = step - (self._rows[-1]["step"] if self._rows else 0)
+        drawn = np.asarray(drawn, dtype=float)
+        weights = np.isfinite(report.family_loss[:steps])
+        losses = np.where(weights, report.family_loss[:steps], 0).sum(0) / np.maximum(weights.sum(0), 1)
+        row: dict[str, Any] = {
+            "seed": self._seed,
+            "step": step,
+            "loss": float(report.loss[:steps].mean()),
+            "gradient_norm": float(report.gradient_norm[:steps].mean()),
+            "learning_rate": float(training.learning_rate_at(step - 1)),
+            "seconds": seconds,
+        }
+        for name, loss, share in zip(self._families, losses, drawn / max(drawn.sum(), 1), strict=True):
+            row[f"loss: {name}"] = float(loss)
+            row[f"share: {name}"] = float(share)
+        self._rows.append(row)
+
+    def latest(self) -> str:
+        """The last row in a few words."""
+        row = self._rows[-1]
+        parts = [f"loss {row['loss']:.4f}"] + [f"{name} {row[f'loss: {name}']:.4f}" for name in self._families]
+        return ", ".join(parts)
+
+    def table(self) -> pd.DataFrame:
+        """All rows of this seed."""
+        return pd.DataFrame(self._rows)
+
+    def write(self) -> None:
+        """Put this seed's rows into the run's file."""
+        if self._path is None:
+            return
+        rows = self.table()
+        if self._path.exists():
+            others = read_parquet(self._path)
+            others = others[others["seed"] != self._seed]
+            rows = pd.concat([others, rows], ignore_index=True) if len(others) else rows
+        write_parquet(self._path, rows)

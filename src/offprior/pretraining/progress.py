@@ -1,0 +1,102 @@
+"""Progress of long work: a bar at a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+class ProgressReport(Protocol):
+    """What long work tells about itself."""
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Work of `total` steps begins, `done` of them from before."""
+
+    def advance(self, done: int, message: str = "") -> None:
+        """`done` steps are behind us."""
+
+    def finish(self) -> None:
+        """The work is over, whole or not."""
+
+
+class Silence:
+    """Says nothing."""
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Nothing to show."""
+
+    def advance(self, done: int, message: str = "") -> None:
+        """Nothing to show."""
+
+    def finish(self) -> None:
+        """Nothing to show."""
+
+
+class Bar:
+    """A bar that is redrawn in place."""
+
+    def __init__(self, console: Console):
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[message]}"),
+        )
+        self._progress = Progress(*columns, console=console)
+        self._task: TaskID | None = None
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Show the bar."""
+        self._progress.start()
+        self._task = self._progress.add_task(label, total=total, completed=done, message="")
+
+    def advance(self, done: int, message: str = "") -> None:
+        """Redraw the bar."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=done, message=message)
+
+    def finish(self) -> None:
+        """Leave the bar as it stands."""
+        self._progress.stop()
+
+
+class Lines:
+    """A line now and then, for logs."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._label, self._total, self._from = "", 0, 0
+        self._begun = self._shown = 0.0
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Remember where the work begins."""
+        self._label, self._total, self._from = label, total, done
+        self._begun = self._shown = time.monotonic()
+
+    def advance(self, done: int, message: str = "") -> None:
+        """Print a line, unless the last one is recent."""
+        now = time.monotonic()
+        if now - self._shown < PLAIN_EVERY_SECONDS and done < self._total:
+            return
+        self._shown = now
+        rate = (done - self._from) / max(now - self._begun, 1e-9)
+        left = (self._total - done) / rate if rate > 0 else float("nan")
+        self._console.print(
+            f"{self._label}: {done}/{self._total}, {rate:.1f}/s, {left:.0f} s left, {message}", highlight=False
+        )
+
+    def finish(self) -> None:
+        """Nothing to close."""
+
+
+def progress_report() -> ProgressReport:
+    """A bar where standard error is a terminal, plain lines where it is not."""
+    console = Console(file=sys.stderr)
+    return Bar(console) if console.is_terminal else Lines(console)

@@ -1,0 +1,45 @@
+"""How a model is pretrained: the settings that a recipe's `training` section holds."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from offprior.errors import Problem, SettingError
+from offprior.parameter import Scalar, parameter
+
+
+class Training(eqx.Module):
+    """Steps, batch, optimiser and schedule of a pretraining run."""
+
+    steps: int = parameter(2000, "optimiser steps", minimum=1)
+    batch: int = parameter(32, "prompts a step, all of them fresh", minimum=1)
+    points: int = parameter(40, "the longest context, in pairs", minimum=1)
+    optimiser: Literal["adam", "adamw", "muon"] = parameter(
+        "muon", "of the matrices of the blocks; everything else is trained by Adam under muon"
+    )
+    learning_rate: Scalar = parameter(2e-3, "at the end of the warm-up", above=0)
+    schedule: Literal["cosine", "linear", "constant"] = parameter("cosine", "after the warm-up, down to 0; or constant")
+    warmup: Scalar = parameter(0.05, "share of the steps in which the learning rate rises", minimum=0, maximum=1)
+    weight_decay: Scalar = parameter(0.0, "decoupled, a step: the learning rate times this; not for adam", minimum=0)
+    clip: Scalar = parameter(1.0, "largest norm of the gradient", above=0)
+    steps_per_dispatch: int = parameter(25, "steps in one compiled program, between two looks from outside", minimum=1)
+    checkpoint_every: int = parameter(500, "steps between two checkpoints", minimum=1)
+
+    def __check_init__(self):
+        if self.optimiser == "adam" and isinstance(self.weight_decay, int | float) and self.weight_decay > 0:
+            message = f"adam has no weight decay, {self.weight_decay:g} was given; choose adamw or 0"
+            raise SettingError([Problem("weight_decay", message)])
+
+    def learning_rate_at(self, step: Int[Array, ""] | int) -> Float[Array, ""]:
+        """The learning rate of a step: a linear warm-up, then the schedule."""
+        done = (jnp.asarray(step, jnp.float32) + 1) / self.steps
+        rising = jnp.minimum(1.0, done / jnp.maximum(self.warmup, 1e-9))
+        after = jnp.clip((done - self.warmup) / jnp.maximum(1 - self.warmup, 1e-9), 0.0, 1.0)
+        falling = {
+            "cosine": 0.5 * (1 + jnp.cos(jnp.pi * after)),
+            "linear": 1 - after,
+            "constant": jnp.ones_like(after),
+        }[self.schedule]
+        return self.learning_rate * rising * falling
