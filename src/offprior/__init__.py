@@ -3,6 +3,7 @@
 Names resolve on first use, so that importing `offprior`, or asking the command line for help, imports no jax.
 """
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -47,17 +48,16 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    from offprior import catalog
-
+    catalog = importlib.import_module("offprior.catalog")
     classes = [catalog.class_name(part) for folder in PARTS_AT_THE_TOP for part in catalog.names(folder)]
     return sorted({*globals(), *MODULE_OF, *FOLDERS_AT_THE_TOP, *classes})
 
 
 def _part(name: str) -> Any:
-    from offprior import catalog
-
-    for folder in PARTS_AT_THE_TOP if name[:1].isupper() else ():
-        for part in catalog.names(folder):
-            if catalog.class_name(part) == name:
-                return catalog.find(folder, part)
+    # Words in lower case are asked for by `from offprior import catalog` too, before the import system looks for modules.
+    if name[:1].isupper():
+        catalog = importlib.import_module("offprior.catalog")
+        for folder in PARTS_AT_THE_TOP:
+            with contextlib.suppress(AttributeError):
+                return catalog.attribute(folder, name)
     raise AttributeError(f"module 'offprior' has no attribute {name!r}")

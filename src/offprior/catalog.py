@@ -1,0 +1,129 @@
+"""Finds a part by its name: a module of one of the five part folders, or another package's entry point.
+
+The folder says what it is, the file's name (underscores as hyphens) is the part's name, the file holds one public class of
+that name. There is no registry: a new file is a new part.
+"""
+
+import ast
+import importlib
+import importlib.metadata
+import inspect
+import pkgutil
+import warnings
+from pathlib import Path
+
+from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+
+PART_FOLDERS = ("families", "models", "predictors", "probes", "figures")
+HERE = Path(__file__).parent
+
+
+def names(folder: str) -> list[str]:
+    """The parts of a folder, those of other packages included; nothing is imported."""
+    return sorted({*built_in(folder), *plugins(folder)})
+
+
+def built_in(folder: str) -> list[str]:
+    """The parts of a folder of this package."""
+    _check_folder(folder)
+    found = [module.name for module in pkgutil.iter_modules([str(HERE / folder)]) if not module.ispkg]
+    return sorted(name.replace("_", "-") for name in found if name != _abstract(folder) and not name.startswith("_"))
+
+
+def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
+    """Parts that other packages offer, in the entry point group `offprior.<folder>`; they shadow no part of ours."""
+    found: dict[str, importlib.metadata.EntryPoint] = {}
+    for entry in importlib.metadata.entry_points(group=f"offprior.{folder}"):
+        if entry.name in built_in(folder) or entry.name in found:
+            message = f"{folder}: {entry.value} is left out, its name {entry.name!r} is taken"
+            warnings.warn(message, stacklevel=2)
+        else:
+            found[entry.name] = entry
+    return found
+
+
+def find(folder: str, name: str) -> type:
+    """The class of a part; imports its module and no other part's.
+
+    Raises:
+        SettingError: there is no such part, or another package's does not import.
+    """
+    if name in built_in(folder):
+        return _public_class(importlib.import_module(f"offprior.{folder}.{name.replace('-', '_')}"), name)
+    offered = plugins(folder)
+    if name not in offered:
+        raise SettingError(Problem("name", f"{name!r} is not among the {folder}; {choose_from(name, names(folder))}"))
+    try:
+        return offered[name].load()
+    except Exception as error:
+        message = f"{folder}: {name} of {offered[name].value} does not import: {type(error).__name__}: {error}"
+        warnings.warn(message, stacklevel=2)
+        raise SettingError(Problem("name", message)) from error
+
+
+def attribute(folder: str, class_: str) -> type:
+    """The part whose class is called `class_`, for a folder's module `__getattr__`.
+
+    Raises:
+        AttributeError: there is none.
+    """
+    for name in names(folder) if class_[:1].isupper() else ():
+        if class_name(name).lower() == class_.lower():
+            return find(folder, name)
+    raise AttributeError(f"module 'offprior.{folder}' has no attribute {class_!r}")
+
+
+def where(name: str) -> list[str]:
+    """The part folders that have a part of this name."""
+    return [folder for folder in PART_FOLDERS if name in names(folder)]
+
+
+def name_of(part: type) -> str:
+    """The name under which `find` finds a class."""
+    return part.__module__.rpartition(".")[2].replace("_", "-")
+
+
+def folder_of(part: type) -> str | None:
+    """The folder of a part's class, abstract or not; None for a class that is no part."""
+    for ancestor in part.__mro__:
+        pieces = ancestor.__module__.split(".")
+        if pieces[0] == "offprior" and len(pieces) == 3 and pieces[1] in PART_FOLDERS:
+            return pieces[1]
+    return None
+
+
+def class_name(name: str) -> str:
+    """mixture-weight -> MixtureWeight."""
+    return "".join(piece.capitalize() for piece in name.replace("_", "-").split("-"))
+
+
+def caption(folder: str, name: str) -> str:
+    """The first line of a part's docstring; a part of ours is read, not imported."""
+    if name not in built_in(folder):
+        try:
+            return (inspect.getdoc(find(folder, name)) or "").partition("\n")[0]
+        except OffpriorError as error:
+            return f"broken: {error}"
+    source = (HERE / folder / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and node.name.lower() == class_name(name).lower():
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+def _abstract(folder: str) -> str:
+    """families -> family: the module that says what such a part has to offer."""
+    return f"{folder[:-3]}y" if folder.endswith("ies") else folder[:-1]
+
+
+def _public_class(module: object, name: str) -> type:
+    wanted = class_name(name).lower()
+    for attribute_name, value in vars(module).items():
+        if attribute_name.lower() == wanted and inspect.isclass(value):
+            return value
+    raise OffpriorError(f"{module.__name__}: it has no class {class_name(name)}")  # type: ignore[attr-defined]
+
+
+def _check_folder(folder: str) -> None:
+    if folder not in PART_FOLDERS:
+        raise SettingError(Problem("", f"{folder!r} is no part folder; {choose_from(folder, PART_FOLDERS)}"))
