@@ -3,7 +3,6 @@
 Names resolve on first use, so that importing `offprior`, or asking the command line for help, imports no jax.
 """
 
-import contextlib
 import importlib
 from typing import Any
 
@@ -58,6 +57,7 @@ def _part(name: str) -> Any:
     if name[:1].isupper():
         catalog = importlib.import_module("offprior.catalog")
         for folder in PARTS_AT_THE_TOP:
-            with contextlib.suppress(AttributeError):
-                return catalog.attribute(folder, name)
+            for part in catalog.names(folder):
+                if catalog.class_name(part).lower() == name.lower():
+                    return catalog.find(folder, part)
     raise AttributeError(f"module 'offprior' has no attribute {name!r}")

@@ -1,0 +1,158 @@
+"""A recipe file <-> parts; strict, with overrides; all its mistakes at once."""
+
+import functools
+import hashlib
+import importlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from offprior import recipe_file
+from offprior.errors import Problem, SettingError, choose_from
+from offprior.recipe_parts import part_from, plain, settings_from
+
+SECTIONS = {
+    "mixture": ("offprior.mixture", "Mixture"),
+    "training": ("offprior.pretraining.training", "Training"),
+    "evaluation": ("offprior.evaluation.settings", "Evaluation"),
+}
+"""Sections whose class is given; of the others a part is chosen by its name."""
+EXPERIMENT = ("mixture", "model", "training", "evaluation", "probes")
+"""What the hash of a recipe covers; the rest is text."""
+
+
+def settings_class(section: str) -> type:
+    """The class whose parameters a section holds."""
+    module, name = SECTIONS[section]
+    return getattr(importlib.import_module(module), name)
+
+
+def _section(section: str, raw: Any) -> Any:
+    return _reporting(lambda: settings_from(settings_class(section), raw), raw)
+
+
+def _model(raw: Any) -> Any:
+    return _reporting(lambda: part_from("models", raw), raw)
+
+
+def _probe(raw: Any) -> Any:
+    return _reporting(lambda: part_from("probes", raw), raw)
+
+
+def _reporting(build: Any, raw: Any) -> Any:
+    """Our mistakes as pydantic's, so that one validation gathers all."""
+    try:
+        return build()
+    except SettingError as error:
+        details = [
+            InitErrorDetails(
+                type=PydanticCustomError("setting", "{reason}", {"reason": problem.message}),
+                loc=tuple(problem.key.split(".")) if problem.key else (),
+                input=raw,
+            )
+            for problem in error.problems
+        ]
+        raise pydantic.ValidationError.from_exception_data("part", details) from None
+
+
+class Recipe(BaseModel):
+    """One experiment: what to pretrain on, what to pretrain, how, and where to test it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="lower case, with hyphens")]
+    title: Annotated[str, Field(description="one line")]
+    paper: Annotated[str, Field(description="where it was published")] = ""
+    text: Annotated[str, Field(description="which settings are published ones, and which are ours")] = ""
+    unverified: Annotated[list[str], Field(description="settings that no public source confirms")] = []
+    expected: Annotated[str, Field(description="what it should show")] = ""
+    cost: Annotated[str, Field(description="time and machine")] = ""
+    mixture: Annotated[Any, BeforeValidator(functools.partial(_section, "mixture"))]
+    model: Annotated[Any, BeforeValidator(_model)]
+    training: Annotated[Any, BeforeValidator(functools.partial(_section, "training")), Field(validate_default=True)] = {}
+    evaluation: Annotated[
+        Any, BeforeValidator(functools.partial(_section, "evaluation")), Field(validate_default=True)
+    ] = {}
+    probes: Annotated[list[Annotated[Any, BeforeValidator(_probe)]], Field(description="where to test")] = []
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Every setting, defaults and presets included, as plain values."""
+        return {key: plain(getattr(self, key)) for key in type(self).model_fields}
+
+    def to_yaml(self) -> str:
+        """The recipe as a file that reads back to an equal recipe, whatever the defaults are by then."""
+        return recipe_file.dump(self.to_mapping())
+
+    def fingerprint(self) -> str:
+        """A hash of the experiment, its texts left out: twelve hexadecimal digits."""
+        mapping = self.to_mapping()
+        experiment = json.dumps({key: mapping[key] for key in EXPERIMENT}, sort_keys=True)
+        return hashlib.sha256(experiment.encode()).hexdigest()[:12]
+
+
+def read(recipe: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of a name or a file, with `a.b.1.c=value` overrides.
+
+    Raises:
+        SettingError: every mistake in it, each with the file and the dotted key.
+    """
+    path, label = recipe_file.locate(recipe)
+    raw = recipe_file.apply_overrides(recipe_file.read_mapping(path, label), overrides, label)
+    raw.setdefault("name", path.stem)
+    return from_mapping(raw, label)
+
+
+read_recipe = read
+
+
+def from_mapping(raw: dict[str, Any], label: str = "recipe") -> Recipe:
+    """The recipe of a mapping; `label` is what messages call it.
+
+    Raises:
+        SettingError: every mistake in it.
+    """
+    try:
+        recipe = Recipe.model_validate(raw)
+    except pydantic.ValidationError as error:
+        raise SettingError([_problem(detail, label) for detail in error.errors(include_url=False)]) from None
+    problems = [problem.inside("", label) for problem in _disagreements(recipe)]
+    if problems:
+        raise SettingError(problems)
+    return recipe
+
+
+def _problem(detail: Any, label: str) -> Problem:
+    key = ".".join(str(step) for step in detail["loc"])
+    match detail["type"]:
+        case "missing":
+            message = "it is missing"
+        case "extra_forbidden":
+            message = f"there is no such key; {choose_from(key, Recipe.model_fields)}"
+        case "setting":
+            message = detail["msg"]
+        case _:
+            message = f"{recipe_file.shown(detail['input'])}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    return Problem(key, message, label)
+
+
+def _disagreements(recipe: Recipe) -> list[Problem]:
+    """Sections that are right by themselves and wrong together."""
+    problems = []
+    points = recipe.training.points
+    longest = recipe.model.longest(points)
+    for place, length in enumerate(recipe.evaluation.lengths):
+        if longest is not None and length > longest:
+            message = f"{length} is beyond the {longest} pairs the model can take, training.points is {points}"
+            problems.append(Problem(f"evaluation.lengths.{place}", message))
+    for place, probe in enumerate(recipe.probes):
+        try:
+            for strength in probe.strengths(recipe.mixture):
+                probe.distribution(strength, recipe.mixture)
+        except SettingError as error:
+            problems.extend(problem.inside(f"probes.{place}") for problem in error.problems)
+    return problems
