@@ -1,0 +1,158 @@
+"""The command line; jax and the parts are imported by the commands that need them, never for help."""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from offprior import __version__
+from offprior.errors import OffpriorError
+
+app = App(
+    name="offprior",
+    help="What does an in-context learner do when the prompt lies outside everything it was pretrained on?",
+    version=__version__,
+    help_format="plaintext",
+)
+app.register_install_completion_command()
+
+Listing = Literal["families", "models", "predictors", "probes", "figures", "recipes", "runs"]
+RecipeName = Annotated[str, Parameter(help="A recipe's name (offprior list recipes), or a YAML file.")]
+Overrides = Annotated[
+    list[str], Parameter(name="--set", negative="", show_default=False, help="Change a setting: section.key=value, as in training.steps=500.")
+]
+Out = Annotated[Path | None, Parameter(help="The run's folder; runs/RECIPE when left out.")]
+Seeds = Annotated[int, Parameter(help="Training seeds; verdicts on fewer than five are provisional.")]
+Resume = Annotated[bool, Parameter(negative="", show_default=False, help="Go on with an unfinished run.")]
+
+
+@app.command
+def run(
+    recipe: RecipeName,
+    /,
+    *,
+    overrides: Overrides = [],  # noqa: B006, cyclopts reads it as "none"
+    out: Out = None,
+    seeds: Seeds = 1,
+    resume: Resume = False,
+) -> None:
+    """Pretrain, probe and report: a recipe from its first line to its verdicts."""
+    from offprior import api
+
+    api.run(recipe, set=overrides, out=out, seeds=seeds, resume=resume)
+
+
+@app.command
+def pretrain(
+    recipe: RecipeName,
+    /,
+    *,
+    overrides: Overrides = [],  # noqa: B006
+    out: Out = None,
+    seeds: Seeds = 1,
+    resume: Resume = False,
+) -> None:
+    """Pretrain a recipe's models; `offprior probe` goes on from there."""
+    from offprior import api
+
+    api.pretrain_run(recipe, set=overrides, out=out, seeds=seeds, resume=resume)
+
+
+@app.command
+def probe(run: Path, /, *probes: str) -> None:
+    """Probe a pretrained run: with its recipe's probes, or with those named.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    probes
+        Probes by name (offprior list probes); those of the recipe when left out.
+    """
+    from offprior import api
+
+    api.probe_run(run, probes)
+
+
+@app.command
+def report(*runs: Path) -> None:
+    """Write the report of one or more runs again.
+
+    Parameters
+    ----------
+    runs
+        The runs' folders.
+    """
+    from offprior import api
+
+    if not runs:
+        raise OffpriorError("report: no run was given; offprior list runs")
+    for folder in runs:
+        api.report_run(folder)
+
+
+@app.command(name="list")
+def list_(what: Listing | None = None, /) -> None:
+    """List families, predictors, probes, recipes or runs; everything when left out.
+
+    Parameters
+    ----------
+    what
+        The sort of thing to list.
+    """
+    from offprior import listing
+
+    listing.print_list(what)
+
+
+@app.command
+def describe(name: str, /) -> None:
+    """Describe a part, with its parameters, or a recipe.
+
+    Parameters
+    ----------
+    name
+        A name that `offprior list` shows.
+    """
+    from offprior import listing
+
+    listing.print_description(name)
+
+
+@app.command
+def validate(
+    file: RecipeName,
+    /,
+    *,
+    overrides: Overrides = [],  # noqa: B006
+) -> None:
+    """Check a recipe and name every mistake in it."""
+    from offprior.recipe import read
+
+    recipe = read(file, overrides)
+    print(f"{file}: valid ({recipe.name}, {recipe.fingerprint()})")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return the exit code: 2 for what a user can mend, 130 for an interruption."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+    except CycloptsError as error:
+        return _fail(f"offprior: {' '.join(str(error).split())} (offprior --help)")
+    except OffpriorError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt as interruption:
+        print(f"interrupted; {interruption or 'go on with --resume'}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        return _fail(f"{error.filename or 'writing'}: {error.strerror}")
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 2

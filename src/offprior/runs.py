@@ -1,0 +1,161 @@
+"""The run folder: a recipe carried out.
+
+``recipe.yaml`` (all settings), ``manifest.json`` (what ran where and when), ``training.parquet``, ``seed-<s>/`` (checkpoints),
+``evaluation.parquet``, ``panels.parquet``, ``report/``. Each file appears whole or not at all.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+from offprior.parquet import read_parquet, write_parquet
+
+MANIFEST = "manifest.json"
+RECIPE = "recipe.yaml"
+TRAINING = "training.parquet"
+EVALUATION = "evaluation.parquet"
+PANELS = "panels.parquet"
+RUNS = Path("runs")
+PACKAGES = ("offprior", "jax", "jaxlib", "equinox", "optax", "numpyro")
+
+
+class RunFolder:
+    """A folder that holds a run.
+
+    Raises:
+        OffpriorError: there is no run in it, or its manifest cannot be read.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        if not (self.folder / MANIFEST).is_file():
+            near = choose_from(self.folder.name, [run.name for run in all_runs(self.folder.parent)])
+            raise SettingError(Problem("", f"there is no run here ({MANIFEST} is missing); {near}", str(self.folder)))
+        self.manifest: dict[str, Any] = _read_manifest(self.folder / MANIFEST)
+
+    def update(self, **entries: Any) -> None:
+        """Change entries of the manifest."""
+        self.manifest = {**self.manifest, **entries}
+        write_text(self.folder / MANIFEST, json.dumps(self.manifest, indent=2) + "\n")
+
+    @property
+    def finished(self) -> bool:
+        """Has everything been trained and evaluated that was asked for?"""
+        return self.manifest.get("finished") is not None
+
+    def evaluation(self) -> pd.DataFrame:
+        """The tidy rows of `evaluation.parquet`."""
+        return self._rows(EVALUATION, "it has not been probed yet; offprior probe")
+
+    def training(self) -> pd.DataFrame:
+        """The training curve: a row a dispatch and seed."""
+        return self._rows(TRAINING, "it has not been pretrained yet; offprior run --resume")
+
+    def panels(self) -> pd.DataFrame:
+        """The prediction panels: series of y against x on a few prompts."""
+        return self._rows(PANELS, "it has no prediction panels yet; offprior probe")
+
+    def write(self, name: str, rows: pd.DataFrame) -> None:
+        """Write one of its tables."""
+        write_parquet(self.folder / name, rows)
+
+    def _rows(self, name: str, remedy: str) -> pd.DataFrame:
+        path = self.folder / name
+        if not path.is_file():
+            raise OffpriorError(f"{path}: there is no such file; {remedy} {self.folder}")
+        try:
+            return read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise OffpriorError(f"{path}: it cannot be read: {' '.join(str(error).split())}") from error
+
+
+def create(folder: Path, recipe_yaml: str, fingerprint: str, about: dict[str, Any]) -> RunFolder:
+    """Begin a run in `folder`, or come back to the one of the same recipe.
+
+    Raises:
+        OffpriorError: the folder holds another recipe's run, or something else.
+    """
+    if (folder / MANIFEST).is_file():
+        found = RunFolder(folder)
+        if found.manifest.get("fingerprint") != fingerprint:
+            name = found.manifest.get("recipe", "another recipe")
+            free = f"{folder}-{fingerprint[:6]}"
+            message = f"it holds a run of {name} with other settings; choose another folder, say --out {free}"
+            raise SettingError(Problem("", message, str(folder)))
+        return found
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(Problem("", "it is a file, a folder was expected; choose another --out", str(folder)))
+    if folder.is_dir() and any(folder.iterdir()):
+        raise SettingError(Problem("", "it holds other files and no run; choose another --out", str(folder)))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / RECIPE, recipe_yaml)
+    # The manifest comes last: a folder without one is no run.
+    entries = {"fingerprint": fingerprint, **about, "started": now(), "finished": None}
+    write_text(folder / MANIFEST, json.dumps(entries, indent=2) + "\n")
+    return RunFolder(folder)
+
+
+def all_runs(parent: Path = RUNS) -> list[Path]:
+    """The folders under `parent` that hold a run."""
+    if not parent.is_dir():
+        return []
+    return sorted(path.parent for path in parent.glob(f"*/{MANIFEST}"))
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """The platform, its processor and how many of its cores are ours."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"platform": platform.platform(), "processor": _processor(), "cores": cores}
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file beside, and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OffpriorError(f"{path}: it cannot be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise OffpriorError(f"{path}: it cannot be read: a mapping was expected")
+    return manifest
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
