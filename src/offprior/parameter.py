@@ -36,7 +36,7 @@ class Bounds:
         high = f"at most {self.maximum:g}" if self.maximum is not None else high
         return " and ".join(side for side in (low, high) if side)
 
-    def hold(self, value: float) -> bool:
+    def hold(self, value: Any) -> bool:
         """Does `value` lie between them? Not-a-number never does."""
         return (
             value == value
@@ -83,8 +83,8 @@ class ParameterInfo:
             return f"{value!r} is not a whole number"
         if float in kinds and isinstance(value, bool | str):
             return f"{value!r} is not a number"
-        if isinstance(value, numbers.Real) and not isinstance(value, bool) and not self.bounds.hold(float(value)):
-            return f"{value} is out of bounds; it has to be {self.bounds or 'a number'}"
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and not self.bounds.hold(value):
+            return f"{value} is out of bounds; it has to be {self.bounds}".removesuffix("; it has to be ")
         return None
 
 
@@ -156,7 +156,10 @@ class _Checked:
             if complaint is not None:
                 raise SettingError(Problem(self._name, complaint))
         if self._converter is not None:
-            return self._converter(value)
+            try:
+                return self._converter(value)
+            except SettingError as error:
+                raise SettingError([problem.inside(self._name) for problem in error.problems]) from None
         if self._is_number and isinstance(value, int | np.number):
             return float(value)
         return value

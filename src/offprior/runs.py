@@ -93,7 +93,7 @@ def create(folder: Path, recipe_yaml: str, fingerprint: str, about: dict[str, An
         return found
     if folder.exists() and not folder.is_dir():
         raise SettingError(Problem("", "it is a file, a folder was expected; choose another --out", str(folder)))
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(file.name != RECIPE and not file.name.endswith(".partial") for file in folder.iterdir()):
         raise SettingError(Problem("", "it holds other files and no run; choose another --out", str(folder)))
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RECIPE, recipe_yaml)
