@@ -1,0 +1,172 @@
+"""Families as weighted Gaussian linear models: what exact inference needs to know of them.
+
+A component is a function f(x) = Σ_j s_j c_j φ_j(x), with known features φ_j, known scales s_j and coefficients c_j that
+are either 1 (a fixed column) or independent N(0, 1). `Components` holds one for every pair of a node, which shapes the
+features (a frequency), and a row of scales, which only stretches them (a weight of a combination, an entry of a grid):
+the engine computes sines and sums of products once a node, whatever the number of rows.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from offprior.errors import OffpriorError
+
+DECIMALS = 12
+"""Scales that agree to so many decimals are one."""
+
+
+class NoClosedForm(OffpriorError):
+    """The family is no mixture of Gaussian linear models, so that there is no exact posterior."""
+
+
+class Columns(eqx.Module):
+    """The features of a component at one point."""
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        raise NotImplementedError
+
+
+class Locate(eqx.Module):
+    """The node at a place of the unit interval, with which the engine refines a quadrature where a posterior is narrow."""
+
+    def __call__(self, u: Float[Array, ""]) -> Any:
+        raise NotImplementedError
+
+
+class Components(eqx.Module):
+    """Weighted Gaussian linear models, one for every pair of a node and a row of scales."""
+
+    features: Columns
+    nodes: Any
+    """A pytree whose leaves have the nodes as leading axis."""
+    log_weights: Float[np.ndarray, " nodes"]
+    scales: Float[np.ndarray, "rows columns"]
+    log_scale_weights: Float[np.ndarray, " rows"]
+    fixed: tuple[bool, ...] = eqx.field(static=True)
+    """Which columns have coefficient 1 rather than N(0, 1)."""
+    constant: tuple[bool, ...] = eqx.field(static=True)
+    """Which columns are 1 everywhere."""
+    locate: Locate | None = None
+    """Where the nodes are the panels of `laws.unit_nodes`, the node at any place of the unit interval."""
+
+    @property
+    def node_count(self) -> int:
+        """Nodes."""
+        return len(self.log_weights)
+
+    @property
+    def rank(self) -> int:
+        """Random coefficients of a component."""
+        return sum(not fixed for fixed in self.fixed)
+
+
+class Both(Columns):
+    """The columns of two families, side by side."""
+
+    first: Columns
+    second: Columns
+    kept: tuple[int, ...] = eqx.field(static=True)
+    """Columns of the second that are not the first's already."""
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        second = self.second(node[1], x)[np.asarray(self.kept, int)]
+        return jax.numpy.concatenate([self.first(node[0], x), second])
+
+
+class LocateBoth(Locate):
+    """A place of one family's unit interval, the other's single node beside it."""
+
+    first: Any
+    second: Any
+
+    def __call__(self, u: Float[Array, ""]) -> Any:
+        return tuple(side(u) if isinstance(side, Locate) else side for side in (self.first, self.second))
+
+
+def combine(first: Components, second: Components, a: float, b: float) -> Components:
+    """The components of a·f + b·g, with f of `first` and g of `second`, independent: all pairs of their components.
+
+    Where at most one of them has more than one node, the refinement of its quadrature is kept.
+    """
+    pairs = np.indices((first.node_count, second.node_count)).reshape(2, -1)
+    nodes = tuple(
+        jax.tree.map(lambda leaf, which=which: leaf[which], side.nodes)
+        for side, which in zip((first, second), pairs, strict=True)
+    )
+    rows = np.indices((len(first.scales), len(second.scales))).reshape(2, -1)
+    left, right = a * first.scales[rows[0]], b * second.scales[rows[1]]
+    # Two fixed constants are one, which keeps combinations of grids small.
+    ones = [j for j in range(len(first.fixed)) if first.constant[j] and first.fixed[j]]
+    twins = [j for j in range(len(second.fixed)) if ones and second.constant[j] and second.fixed[j]][:1]
+    for j in twins:
+        left[:, ones[0]] += right[:, j]
+    kept = tuple(j for j in range(len(second.fixed)) if j not in twins)
+    scales, log_scale_weights = distinct(
+        np.concatenate([left, right[:, list(kept)]], axis=1),
+        first.log_scale_weights[rows[0]] + second.log_scale_weights[rows[1]],
+    )
+    return Components(
+        features=Both(first.features, second.features, kept),
+        nodes=nodes,
+        log_weights=first.log_weights[pairs[0]] + second.log_weights[pairs[1]],
+        scales=scales,
+        log_scale_weights=log_scale_weights,
+        fixed=first.fixed + tuple(second.fixed[j] for j in kept),
+        constant=first.constant + tuple(second.constant[j] for j in kept),
+        locate=_locate_both(first, second),
+    )
+
+
+def distinct(
+    scales: Float[np.ndarray, "all columns"], log_weights: Float[np.ndarray, " all"]
+) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"]]:
+    """Equal rows become one, their weights added."""
+    rows, which = np.unique(np.round(scales, DECIMALS), axis=0, return_inverse=True)
+    weights = np.bincount(which.ravel(), weights=np.exp(log_weights), minlength=len(rows))
+    return rows + 0.0, np.log(weights)  # + 0.0: no negative zeros
+
+
+def merged(first: Components, second: Components, share: float) -> Components | None:
+    """The mixture (1 − share)·first + share·second of two priors as one; None where they are too different."""
+    same_shape = (first.fixed, first.constant) == (second.fixed, second.constant)
+    if not same_shape or not eqx.tree_equal(first.features, second.features):
+        return None
+    weight = np.log1p(-share), np.log(share)
+    sides = (first, second)
+    if _same((first.nodes, first.log_weights, first.locate), (second.nodes, second.log_weights, second.locate)):
+        scales, log_scale_weights = distinct(
+            np.concatenate([side.scales for side in sides]),
+            np.concatenate([w + side.log_scale_weights for w, side in zip(weight, sides, strict=True)]),
+        )
+        return eqx.tree_at(lambda c: (c.scales, c.log_scale_weights), first, (scales, log_scale_weights))
+    discrete = first.locate is None and second.locate is None
+    if discrete and _same((first.scales, first.log_scale_weights), (second.scales, second.log_scale_weights)):
+        nodes = jax.tree.map(lambda *leaves: np.concatenate(leaves), first.nodes, second.nodes)
+        log_weights = np.concatenate([w + side.log_weights for w, side in zip(weight, sides, strict=True)])
+        return eqx.tree_at(lambda c: (c.nodes, c.log_weights), first, (nodes, log_weights))
+    return None
+
+
+def equal(first: Components, second: Components) -> bool:
+    """Are they the same prior over functions, written in the same way?"""
+    return _same(first, second)
+
+
+def _same(first: Any, second: Any) -> bool:
+    return jax.tree.structure(first) == jax.tree.structure(second) and bool(eqx.tree_equal(first, second))
+
+
+def _locate_both(first: Components, second: Components) -> Locate | None:
+    sides: Sequence[Components] = (first, second)
+    if not any(side.locate is not None for side in sides):
+        return None
+    if any(side.locate is None and side.node_count > 1 for side in sides) or all(side.locate for side in sides):
+        return None
+    return LocateBoth(
+        *(side.locate if side.locate is not None else jax.tree.map(lambda leaf: leaf[0], side.nodes) for side in sides)
+    )

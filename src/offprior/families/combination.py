@@ -1,0 +1,74 @@
+"""Weighted sums of two families' functions."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.components import Components, combine
+from offprior.errors import Problem, SettingError
+from offprior.families.family import Family
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import concrete
+from offprior.parameter import Scalar, parameter
+
+PAIR_NODES = 64
+"""Nodes of either side where both families have to be integrated: their pairs multiply, and are not refined."""
+
+
+class Pair(NamedTuple):
+    """A task: one function of each family."""
+
+    first: Any
+    second: Any
+
+
+class Combination(Family):
+    """The functions a·f + (1−a)·g, with f and g drawn independently from two families."""
+
+    first: Family = parameter(Linear(), "the family of f")
+    second: Family = parameter(Sinusoid(), "the family of g")
+    weight: Scalar = parameter(0.5, "a", minimum=0, maximum=1)
+    scaled: bool = parameter(True, "a·f + (1−a)·g; or the same over max(a, 1−a), so that a = ½ is the plain sum f + g")
+
+    def __check_init__(self):
+        if self.first.dimension != self.second.dimension:
+            message = f"its inputs have {self.second.dimension} numbers, the first family's {self.first.dimension}"
+            raise SettingError(Problem("second.dimension", message))
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """Numbers in an input."""
+        return self.first.dimension
+
+    @property
+    def factors(self) -> tuple[Scalar, Scalar]:
+        """What f and g are multiplied by."""
+        a = self.weight
+        if self.scaled:
+            return a, 1 - a
+        known = concrete(a)
+        largest = jnp.maximum(a, 1 - a) if known is None else max(known, 1 - known)
+        return a / largest, (1 - a) / largest
+
+    def draw(self, key: PRNGKeyArray) -> Pair:
+        of_first, of_second = jax.random.split(key)
+        return Pair(self.first.draw(of_first), self.second.draw(of_second))
+
+    def value(self, task: Pair, x: Float[Array, " d"]) -> Float[Array, ""]:
+        a, b = self.factors
+        return a * self.first.value(task.first, x) + b * self.second.value(task.second, x)
+
+    def angular_frequency(self, task: Pair) -> Float[Array, ""]:
+        """That of f, or of g where f has none."""
+        first, second = self.first.angular_frequency(task.first), self.second.angular_frequency(task.second)
+        return jnp.where(jnp.isnan(first), second, first)
+
+    def components(self, nodes: int = 256) -> Components:
+        sides = self.first.components(nodes), self.second.components(nodes)
+        if all(side.node_count > 1 for side in sides):
+            sides = self.first.components(min(nodes, PAIR_NODES)), self.second.components(min(nodes, PAIR_NODES))
+        a, b = self.factors
+        return combine(*sides, float(a), float(b))

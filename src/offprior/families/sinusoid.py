@@ -1,0 +1,172 @@
+"""Sine waves of one input."""
+
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.components import Columns, Components, Locate
+from offprior.families.family import Family
+from offprior.laws import Fixed, Law, Normal, Rayleigh, Uniform, concrete, law
+from offprior.parameter import parameter
+
+FULL_TURN = 2 * np.pi
+FURTHER_NODES = 32
+"""Nodes for each further law that has to be integrated beside the first."""
+
+
+class Wave(NamedTuple):
+    """A task: amplitude · sin(frequency · x + phase) + offset."""
+
+    amplitude: Float[Array, ""]
+    frequency: Float[Array, ""]
+    phase: Float[Array, ""]
+    offset: Float[Array, ""]
+
+
+class Sinusoid(Family):
+    """Sine waves A·sin(ωx + φ) + offset, with a law for each of the four."""
+
+    amplitude: Law = parameter(
+        Rayleigh(1.0), "A; Rayleigh, with a phase of a full turn, is normal in sin ωx and cos ωx", converter=law
+    )
+    frequency: Law = parameter(Uniform(1.0, 3.0), "ω, in radians per unit of x", converter=law)
+    phase: Law = parameter(Uniform(0.0, FULL_TURN), "φ, in radians", converter=law)
+    offset: Law = parameter(Fixed(0.0), "what is added", converter=law)
+    dimension: int = parameter(1, "numbers in an input; a wave runs along one", minimum=1, maximum=1)
+
+    def draw(self, key: PRNGKeyArray) -> Wave:
+        keys = jax.random.split(key, 4)
+        laws = (self.amplitude, self.frequency, self.phase, self.offset)
+        return Wave(*(one.sample(of_one) for of_one, one in zip(keys, laws, strict=True)))
+
+    def value(self, task: Wave, x: Float[Array, " d"]) -> Float[Array, ""]:
+        return task.amplitude * jnp.sin(task.frequency * x[0] + task.phase) + task.offset
+
+    def angular_frequency(self, task: Wave) -> Float[Array, ""]:
+        return task.frequency
+
+    def components(self, nodes: int = 256) -> Components:
+        """One component for each node of a quadrature over whatever is not normal.
+
+        A Rayleigh amplitude with a phase of a full turn is exactly two independent normal coefficients, of sin ωx and
+        cos ωx; a normal amplitude or offset is a normal coefficient; one of finitely many values becomes rows of scales.
+        The frequency and what else is left are integrated: the first of them on `nodes` nodes, which the engine refines
+        where nothing else has more than one, each further one on 32.
+        """
+        columns = self._wave_columns() + _constant_columns(self.offset)
+        kinds = {column.kind for column in columns}
+        integrated = {"frequency": self.frequency}
+        if kinds & {"wave", "amplitude"}:
+            integrated["phase"] = self.phase
+        if "amplitude" in kinds:
+            integrated["amplitude"] = self.amplitude
+        if "offset" in kinds:
+            integrated["offset"] = self.offset
+        grid, log_weights, locate = _quadrature(integrated, nodes)
+        rows, log_scale_weights = _rows([column.scale for column in columns])
+        return Components(
+            features=WaveColumns(tuple(column.kind for column in columns)),
+            nodes=grid,
+            log_weights=log_weights,
+            scales=rows,
+            log_scale_weights=log_scale_weights,
+            fixed=tuple(column.fixed for column in columns),
+            constant=tuple(column.kind == "one" for column in columns),
+            locate=locate,
+        )
+
+    def _wave_columns(self) -> list["Column"]:
+        if isinstance(self.amplitude, Rayleigh) and self._turns_fully():
+            scale = Fixed(self.amplitude.scale)
+            return [Column("sin", False, scale), Column("cos", False, scale)]
+        if isinstance(self.amplitude, Normal):
+            return _normal_columns("wave", self.amplitude)
+        if self.amplitude.finite:
+            return [Column("wave", True, self.amplitude)]
+        return [Column("amplitude", True, Fixed(1.0))]
+
+    def _turns_fully(self) -> bool:
+        if not isinstance(self.phase, Uniform):
+            return False
+        low, high = concrete(self.phase.low), concrete(self.phase.high)
+        return low is not None and high is not None and bool(np.isclose(high - low, FULL_TURN, rtol=1e-6))
+
+
+class Column(NamedTuple):
+    """A column of the features, and the finite law of its scale."""
+
+    kind: Literal["sin", "cos", "wave", "amplitude", "one", "offset"]
+    fixed: bool
+    scale: Law
+
+
+class WaveColumns(Columns):
+    """sin ωx, cos ωx, sin(ωx + φ), A·sin(ωx + φ), 1 or the offset, whichever of them are wanted."""
+
+    kinds: tuple[str, ...] = eqx.field(static=True)
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        angle = node["frequency"] * x[0]
+        one = jnp.ones_like(angle)
+        wanted = {
+            "sin": lambda: jnp.sin(angle),
+            "cos": lambda: jnp.cos(angle),
+            "wave": lambda: jnp.sin(angle + node["phase"]),
+            "amplitude": lambda: node["amplitude"] * jnp.sin(angle + node["phase"]),
+            "one": lambda: one,
+            "offset": lambda: node["offset"] * one,
+        }
+        return jnp.stack([wanted[kind]() for kind in self.kinds])
+
+
+class LocateWave(Locate):
+    """The node whose one uncertain parameter lies at a place of the unit interval."""
+
+    law: Law
+    others: dict[str, Any]
+    name: str = eqx.field(static=True)
+
+    def __call__(self, u: Float[Array, ""]) -> dict[str, Any]:
+        return {**self.others, self.name: self.law.quantile(u)}
+
+
+def _normal_columns(kind: Any, normal: Normal) -> list[Column]:
+    known = [] if concrete(normal.mean) == 0 else [Column(kind, True, Fixed(normal.mean))]
+    return [*known, Column(kind, False, Fixed(normal.sd))]
+
+
+def _constant_columns(offset: Law) -> list[Column]:
+    if isinstance(offset, Fixed) and concrete(offset.value) == 0:
+        return []
+    if isinstance(offset, Normal):
+        return _normal_columns("one", offset)
+    return [Column("one", True, offset) if offset.finite else Column("offset", True, Fixed(1.0))]
+
+
+def _rows(laws: list[Law]) -> tuple[np.ndarray, np.ndarray]:
+    """All choices of one value from each finite law, and their log-weights."""
+    tables = [one.nodes(1) for one in laws]
+    values = np.meshgrid(*(values for values, _ in tables), indexing="ij")
+    weights = np.meshgrid(*(weights for _, weights in tables), indexing="ij")
+    return np.stack([table.ravel() for table in values], axis=1), np.sum(weights, axis=0).ravel()
+
+
+def _quadrature(laws: dict[str, Law], nodes: int) -> tuple[dict[str, np.ndarray], np.ndarray, Locate | None]:
+    """The product rule over several laws; its refinement, where only one of them has more than one value."""
+    tables, uncertain = {}, []
+    for name, one in laws.items():
+        tables[name] = one.nodes(FURTHER_NODES if uncertain else nodes)
+        if not one.finite:
+            uncertain.append(name)
+    grids = np.meshgrid(*(values for values, _ in tables.values()), indexing="ij")
+    weights = np.meshgrid(*(weights for _, weights in tables.values()), indexing="ij")
+    grid = {name: table.ravel() for name, table in zip(tables, grids, strict=True)}
+    locate = None
+    others = {name: values[0] for name, (values, _) in tables.items() if name not in uncertain}
+    if len(uncertain) == 1 and all(len(tables[name][0]) == 1 for name in others):
+        locate = LocateWave(laws[uncertain[0]], others, uncertain[0])
+    return grid, np.sum(weights, axis=0).ravel(), locate

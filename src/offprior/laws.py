@@ -1,0 +1,244 @@
+"""Laws of a family's real parameters and of the inputs of a prompt.
+
+A law is a pytree whose numbers are leaves, so that ranges can be swept inside one compiled program. Exact inference
+integrates over a law through its quantile function, on a Gauss-Legendre rule of the unit interval.
+"""
+
+import abc
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.errors import Problem, SettingError
+from offprior.parameter import Scalar, parameter
+
+PANEL_NODES = 8
+"""Gauss-Legendre nodes of one panel of the unit interval."""
+
+
+class Law(eqx.Module):
+    """A law of a real number, or of the inputs of a prompt."""
+
+    nested: ClassVar[bool] = True
+    """Are the first k of n inputs themselves a sample of k inputs?"""
+
+    finite: ClassVar[bool] = False
+    """Does it put its whole mass on finitely many values?"""
+
+    @abc.abstractmethod
+    def distribution(self) -> dist.Distribution:
+        """The law as a NumPyro distribution."""
+
+    @abc.abstractmethod
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        """The value below which a share `u` of the mass lies."""
+
+    def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
+        """Independent draws."""
+        return self.distribution().sample(key, shape)
+
+    def nodes(self, count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+        """Quadrature nodes and log-weights: Gauss-Legendre panels through the quantile function, in double precision.
+
+        `count` is rounded to whole panels of eight nodes; a law with finitely many values gives exactly those.
+        """
+        u, log_weights = unit_nodes(count)
+        with jax.enable_x64(True):
+            return np.asarray(jax.vmap(self.quantile)(jnp.asarray(u))), log_weights
+
+    def inputs(self, key: PRNGKeyArray, n: int, d: int) -> Float[Array, "n d"]:
+        """Inputs of a context of n pairs."""
+        return self.sample(key, (n, d))
+
+    def queries(self, key: PRNGKeyArray, m: int, d: int) -> Float[Array, "m d"]:
+        """Inputs at which predictions are asked for."""
+        return self.sample(key, (m, d))
+
+
+class Fixed(Law):
+    """One value, always."""
+
+    finite: ClassVar[bool] = True
+    value: Scalar = parameter(0.0, "the value")
+
+    def distribution(self) -> dist.Distribution:
+        return dist.Delta(jnp.asarray(self.value, float))
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        return jnp.asarray(self.value, u.dtype)
+
+    def nodes(self, count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+        return np.asarray([self.value], np.float64), np.zeros(1)
+
+
+class Uniform(Law):
+    """Every value between two ends, equally likely."""
+
+    low: Scalar = parameter(0.0, "lower end")
+    high: Scalar = parameter(1.0, "upper end")
+
+    def __check_init__(self):
+        _check_order(self.low, self.high)
+
+    def distribution(self) -> dist.Distribution:
+        return dist.Uniform(self.low, self.high)
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        return self.low + (self.high - self.low) * u
+
+
+class Normal(Law):
+    """The bell curve."""
+
+    mean: Scalar = parameter(0.0, "its centre")
+    sd: Scalar = parameter(1.0, "its standard deviation", above=0)
+
+    def distribution(self) -> dist.Distribution:
+        return dist.Normal(self.mean, self.sd)
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        return self.mean + self.sd * jax.scipy.special.ndtri(u)
+
+
+class LogUniform(Law):
+    """A positive number whose logarithm is uniform."""
+
+    low: Scalar = parameter(0.1, "lower end", above=0)
+    high: Scalar = parameter(10.0, "upper end", above=0)
+
+    def __check_init__(self):
+        _check_order(self.low, self.high)
+
+    def distribution(self) -> dist.Distribution:
+        return dist.LogUniform(self.low, self.high)
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        return self.low * jnp.exp(u * jnp.log(jnp.asarray(self.high / self.low, u.dtype)))
+
+
+class Rayleigh(Law):
+    """The length of a vector of two independent normal numbers."""
+
+    scale: Scalar = parameter(1.0, "standard deviation of either number", above=0)
+
+    def distribution(self) -> dist.Distribution:
+        return dist.Weibull(self.scale * np.sqrt(2.0).item(), 2.0)  # a Rayleigh law is Weibull's of shape 2
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        return self.scale * jnp.sqrt(-2 * jnp.log1p(-u))
+
+
+class Steps(Law):
+    """One of finitely many evenly spaced values, equally likely, both ends included."""
+
+    finite: ClassVar[bool] = True
+    low: Scalar = parameter(-1.0, "the lowest value")
+    high: Scalar = parameter(1.0, "the highest value")
+    count: int = parameter(101, "how many values", minimum=2)
+
+    def __check_init__(self):
+        _check_order(self.low, self.high)
+
+    def distribution(self) -> dist.Distribution:
+        return dist.Uniform(self.low, self.high)
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        place = jnp.clip(jnp.floor(u * self.count), 0, self.count - 1) / (self.count - 1)
+        return self.low + (self.high - self.low) * place
+
+    def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
+        place = jax.random.randint(key, shape, 0, self.count).astype(float) / (self.count - 1)
+        return self.low + (self.high - self.low) * place
+
+    def nodes(self, count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+        place = np.arange(self.count) / (self.count - 1)
+        return self.low + (self.high - self.low) * place, np.full(self.count, -np.log(self.count))
+
+
+class Evenly(Law):
+    """Inputs only: evenly spaced points, ends included, in random order."""
+
+    nested: ClassVar[bool] = False
+    low: Scalar = parameter(-1.0, "the first point")
+    high: Scalar = parameter(1.0, "the last point")
+
+    def __check_init__(self):
+        _check_order(self.low, self.high)
+
+    def distribution(self) -> dist.Distribution:
+        """The limit of many points."""
+        return dist.Uniform(self.low, self.high)
+
+    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        return self.low + (self.high - self.low) * u
+
+    def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
+        """`shape` [..., n, d]: along the axis before the last, an evenly spaced grid in random order."""
+        if len(shape) < 2:
+            raise SettingError("evenly spaced points are a law of inputs, not of a parameter; choose uniform or steps")
+        grid = jnp.broadcast_to(self.grid(shape[-2])[:, None], shape)
+        return jax.random.permutation(key, grid, axis=-2, independent=True)
+
+    def grid(self, n: int) -> Float[Array, " n"]:
+        """The points in order; a single one lies in the middle."""
+        place = jnp.arange(n, dtype=float) / (n - 1) if n > 1 else jnp.full((n,), 0.5)
+        return self.low + (self.high - self.low) * place
+
+    def queries(self, key: PRNGKeyArray, m: int, d: int) -> Float[Array, "m d"]:
+        """The grid in order where inputs are numbers; evenly spaced coordinates in random order otherwise."""
+        return self.grid(m)[:, None] if d == 1 else self.sample(key, (m, d))
+
+
+LAWS: dict[str, type[Law]] = {
+    "fixed": Fixed,
+    "uniform": Uniform,
+    "normal": Normal,
+    "log-uniform": LogUniform,
+    "rayleigh": Rayleigh,
+    "steps": Steps,
+    "evenly": Evenly,
+}
+"""The laws by their names in recipes."""
+
+
+def law(value: Any) -> Law:
+    """A number is fixed, a pair is uniform between its two ends, a law is itself."""
+    if isinstance(value, Law):
+        return value
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise SettingError(f"{len(value)} numbers were given for a law; write one, or [low, high]")
+        return Uniform(value[0], value[1])
+    if isinstance(value, str | bool) or value is None:
+        raise SettingError(f"{value!r} is no law; write a number, (low, high) or one of {', '.join(LAWS)}")
+    return Fixed(value)
+
+
+def concrete(value: Any) -> float | None:
+    """The number, or None where it is traced or stands for many."""
+    if isinstance(value, int | float | np.number):
+        return float(value)
+    if isinstance(value, np.ndarray | jax.Array) and value.ndim == 0 and not isinstance(value, jax.core.Tracer):
+        return float(value)
+    return None
+
+
+def unit_nodes(count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+    """Nodes and log-weights of Gauss-Legendre panels on the unit interval; `count` is rounded to whole panels."""
+    panels = max(1, round(count / PANEL_NODES))
+    at, weights = np.polynomial.legendre.leggauss(PANEL_NODES)
+    u = (np.arange(panels)[:, None] + (at[None, :] + 1) / 2) / panels
+    return u.ravel(), np.log(np.tile(weights / 2, panels) / panels)
+
+
+def _check_order(low: Any, high: Any) -> None:
+    below, above = concrete(low), concrete(high)
+    if below is not None and above is not None and not below < above:
+        message = f"the lower end {below:g} is not below the upper end {above:g}"
+        hint = f"; reversed? write [{above:g}, {below:g}]" if below > above else "; write a single number"
+        raise SettingError(Problem("low", message + hint))

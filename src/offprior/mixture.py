@@ -1,0 +1,170 @@
+"""What a model is pretrained on: weighted families, a law of inputs and a noise level."""
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from offprior.errors import Problem, SettingError
+from offprior.families.family import Family
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Law, Uniform, concrete, law
+from offprior.parameter import Scalar, parameter
+from offprior.randomness import fold
+
+
+class Sequences(NamedTuple):
+    """Prompts to pretrain on."""
+
+    x: Float[Array, "b n d"]
+    y: Float[Array, "b n"]
+    """Noisy."""
+    values: Float[Array, "b n"]
+    """Without noise."""
+    family: Int[Array, " b"]
+    frequency: Float[Array, " b"]
+    """Radians per unit of x; not-a-number where the task has none."""
+
+
+class Prompts(NamedTuple):
+    """Prompts to test with: a context and queries."""
+
+    x: Float[Array, "b k d"]
+    y: Float[Array, "b k"]
+    """Noisy."""
+    queries: Float[Array, "b m d"]
+    truth: Float[Array, "b m"]
+    """Without noise."""
+    family: Int[Array, " b"]
+    frequency: Float[Array, " b"]
+    """Radians per unit of x; not-a-number where the task has none."""
+
+
+class Mixture(eqx.Module):
+    """Weighted families of functions, a law of inputs and a noise level.
+
+    The family is drawn for each sequence. Weights are normalised.
+
+    Raises:
+        SettingError: weights that are negative, not finite, all 0, or of another number than the families; families of
+            different dimensions.
+    """
+
+    families: tuple[Family, ...] = parameter((Linear(), Sinusoid()), "function classes")
+    weights: Float[Array, " families"] = parameter(None, "share of each family; equal where not given", static=False)
+    inputs: Law = parameter(Uniform(-5.0, 5.0), "law of the inputs", converter=law)
+    noise: Scalar = parameter(0.1, "standard deviation of the noise of y", minimum=0)
+    noise_floor: Scalar = parameter(1e-3, "least noise that exact posteriors assume; matters without noise", above=0)
+
+    def __init__(
+        self,
+        families: Sequence[Family] = (Linear(), Sinusoid()),
+        weights: Any = None,
+        inputs: Any = Uniform(-5.0, 5.0),  # noqa: B008
+        noise: Scalar = 0.1,
+        noise_floor: Scalar = 1e-3,
+    ):
+        self.families = tuple(families)
+        self.weights = _normalised(weights, len(self.families))
+        self.inputs = inputs
+        self.noise = noise
+        self.noise_floor = noise_floor
+
+    def __check_init__(self):
+        for place, family in enumerate(self.families):
+            if family.dimension != self.dimension:
+                message = f"its inputs have {family.dimension} numbers, the first family's {self.dimension}"
+                raise SettingError(Problem(f"families.{place}.dimension", message))
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in an input."""
+        return self.families[0].dimension
+
+    @property
+    def family_names(self) -> list[str]:
+        """What tables and figures call the families; a repeated name is numbered."""
+        labels = [family.label for family in self.families]
+        repeated = {label for label, count in Counter(labels).items() if count > 1}
+        return [
+            f"{label}-{labels[: place + 1].count(label)}" if label in repeated else label
+            for place, label in enumerate(labels)
+        ]
+
+    @property
+    def bayes_noise(self) -> Scalar:
+        """The noise that exact posteriors assume: the mixture's own, or the floor where that is larger."""
+        noise, floor = concrete(self.noise), concrete(self.noise_floor)
+        return jnp.maximum(self.noise, self.noise_floor) if noise is None or floor is None else max(noise, floor)
+
+    def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
+        """`batch` prompts of `points` pairs; a pure function of the key."""
+        x = jax.vmap(lambda one: self.inputs.inputs(one, points, self.dimension))(_keys(key, "inputs", batch))
+        values, family, frequency = self._values(key, x)
+        return Sequences(x, self._noisy(key, values), values, family, frequency)
+
+    def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
+        """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
+        context = jax.vmap(lambda one: self.inputs.inputs(one, length, self.dimension))(_keys(key, "inputs", count))
+        asked = jax.vmap(lambda one: self.inputs.queries(one, queries, self.dimension))(_keys(key, "queries", count))
+        values, family, frequency = self._values(key, jnp.concatenate([context, asked], axis=1))
+        y = self._noisy(key, values[:, :length])
+        return Prompts(context, y, asked, values[:, length:], family, frequency)
+
+    def _noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
+        return values + self.noise * jax.random.normal(fold(key, "noise"), values.shape, values.dtype)
+
+    def _values(
+        self, key: PRNGKeyArray, x: Float[Array, "b n d"]
+    ) -> tuple[Float[Array, "b n"], Int[Array, " b"], Float[Array, " b"]]:
+        batch = x.shape[0]
+        member = jax.random.categorical(fold(key, "family"), jnp.log(self.weights), shape=(batch,)).astype(jnp.int32)
+
+        # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more slowly.
+        values, frequency = jnp.zeros(x.shape[:2], x.dtype), jnp.full((batch,), jnp.nan, x.dtype)
+        for place, family in enumerate(self.families):
+            tasks = jax.vmap(family.draw)(jax.random.split(fold(key, "tasks", place), batch))
+            here = member == place
+            values = jnp.where(here[:, None], jax.vmap(family.evaluate)(tasks, x), values)
+            frequency = jnp.where(here, jax.vmap(family.angular_frequency)(tasks), frequency)
+        return values, member, frequency
+
+
+@functools.partial(jax.jit, static_argnames=("batch", "points"))
+def draw_sequences(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
+    """`mixture.sequences`, compiled once for all numbers of a mixture."""
+    return mixture.sequences(key, batch, points)
+
+
+@functools.partial(jax.jit, static_argnames=("count", "length", "queries"))
+def draw_prompts(mixture: Mixture, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
+    """`mixture.prompts`, compiled once for all numbers of a mixture."""
+    return mixture.prompts(key, count, length, queries)
+
+
+def _keys(key: PRNGKeyArray, name: str, count: int) -> PRNGKeyArray:
+    return jax.random.split(fold(key, name), count)
+
+
+def _normalised(weights: Any, count: int) -> Float[Array, " families"]:
+    if count == 0:
+        raise SettingError(Problem("families", "there are none; give at least one"))
+    if weights is None:
+        return jnp.full((count,), 1 / count)
+    if isinstance(weights, jax.core.Tracer):
+        return weights / weights.sum()
+    given = np.asarray(weights, np.float64)
+    if given.shape != (count,):
+        raise SettingError(Problem("weights", f"{given.size} were given for {count} families; give one for each"))
+    if not np.isfinite(given).all() or (given < 0).any():
+        raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0"))
+    if given.sum() == 0:
+        raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0"))
+    return jnp.asarray(given / given.sum(), float)

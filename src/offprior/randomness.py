@@ -1,0 +1,28 @@
+"""Random keys addressed by name and step, never by the order of splits: any batch of any run can be made again."""
+
+import zlib
+
+import jax
+import numpy as np
+from jaxtyping import Array, Int, PRNGKeyArray
+
+Name = str | int | np.integer | Int[Array, ""]
+
+
+def key_for(seed: int, *names: Name) -> PRNGKeyArray:
+    """The key of what `names` address, under a seed."""
+    return fold(jax.random.key(seed), *names)
+
+
+def fold(key: PRNGKeyArray, *names: Name) -> PRNGKeyArray:
+    """The key of what `names` address, below `key`; a word counts by a stable 32-bit hash, a whole number as itself.
+
+    Whole numbers may be traced; they are taken modulo 2³².
+    """
+    for name in names:
+        if isinstance(name, str):
+            name = zlib.crc32(name.encode())
+        if isinstance(name, int | np.integer):
+            name = np.uint32(int(name) % (1 << 32))
+        key = jax.random.fold_in(key, name)
+    return key
