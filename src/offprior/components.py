@@ -32,7 +32,7 @@ class Columns(eqx.Module):
 
 
 class Locate(eqx.Module):
-    """The node at a place of the unit interval, with which the engine refines a quadrature where a posterior is narrow."""
+    """The node at a place of the unit interval, by which the engine refines a quadrature where that is needed."""
 
     def __call__(self, u: Float[Array, ""]) -> Any:
         raise NotImplementedError

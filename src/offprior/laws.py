@@ -133,33 +133,6 @@ class Rayleigh(Law):
         return self.scale * jnp.sqrt(-2 * jnp.log1p(-u))
 
 
-class Steps(Law):
-    """One of finitely many evenly spaced values, equally likely, both ends included."""
-
-    finite: ClassVar[bool] = True
-    low: Scalar = parameter(-1.0, "the lowest value")
-    high: Scalar = parameter(1.0, "the highest value")
-    count: int = parameter(101, "how many values", minimum=2)
-
-    def __check_init__(self):
-        _check_order(self.low, self.high)
-
-    def distribution(self) -> dist.Distribution:
-        return dist.Uniform(self.low, self.high)
-
-    def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
-        place = jnp.clip(jnp.floor(u * self.count), 0, self.count - 1) / (self.count - 1)
-        return self.low + (self.high - self.low) * place
-
-    def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
-        place = jax.random.randint(key, shape, 0, self.count).astype(float) / (self.count - 1)
-        return self.low + (self.high - self.low) * place
-
-    def nodes(self, count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-        place = np.arange(self.count) / (self.count - 1)
-        return self.low + (self.high - self.low) * place, np.full(self.count, -np.log(self.count))
-
-
 class Evenly(Law):
     """Inputs only: evenly spaced points, ends included, in random order."""
 
@@ -180,7 +153,7 @@ class Evenly(Law):
     def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         """`shape` [..., n, d]: along the axis before the last, an evenly spaced grid in random order."""
         if len(shape) < 2:
-            raise SettingError("evenly spaced points are a law of inputs, not of a parameter; choose uniform or steps")
+            raise SettingError("evenly spaced points are a law of inputs, not of a parameter; choose uniform")
         grid = jnp.broadcast_to(self.grid(shape[-2])[:, None], shape)
         return jax.random.permutation(key, grid, axis=-2, independent=True)
 
@@ -200,7 +173,6 @@ LAWS: dict[str, type[Law]] = {
     "normal": Normal,
     "log-uniform": LogUniform,
     "rayleigh": Rayleigh,
-    "steps": Steps,
     "evenly": Evenly,
 }
 """The laws by their names in recipes."""

@@ -39,7 +39,7 @@ class Family(eqx.Module):
         Raises:
             NoClosedForm: the family is no such mixture.
         """
-        raise NoClosedForm(f"{self.label}: it is no mixture of Gaussian linear models, so that it has no exact posterior")
+        raise NoClosedForm(f"{self.label}: it is no mixture of Gaussian linear models; there is no exact posterior")
 
     @property
     def label(self) -> str:

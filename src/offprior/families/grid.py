@@ -1,6 +1,7 @@
 """Finite sets of functions, all equally likely."""
 
-from typing import Any, Literal, NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,74 +12,139 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.components import Columns, Components, distinct
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
-from offprior.laws import Law, Steps, law
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import parameter
+
+AXES = ("slope", "amplitude", "frequency", "phase", "offset")
 
 
 class Curve(NamedTuple):
-    """A task: coefficient · shape(x) + offset."""
+    """A task: slope · x + amplitude · sin(frequency · x + phase) + offset."""
 
-    coefficient: Float[Array, ""]
+    slope: Float[Array, ""]
+    amplitude: Float[Array, ""]
+    frequency: Float[Array, ""]
+    phase: Float[Array, ""]
     offset: Float[Array, ""]
 
 
 class Grid(Family):
-    """A grid of functions coefficient·x + offset, or coefficient·sin(ωx) + offset, drawn uniformly.
+    """Finitely many functions s·x + A·sin(ωx + φ) + c, all equally likely: a grid of parameters, or a list.
 
-    The defaults are the line class of Müller's 2024 prior (arXiv 2410.01565); its sinusoid class is
-    ``Grid(function="sinusoid", coefficient=0.2, offset=Steps(0, 1, 101))``.
+    An axis is (low, high, count), evenly spaced with both ends, or (value,). The prior of arXiv 2410.01565 is two grids:
+    lines with slope and offset on 101 points of [−1, 1], which is the default, and 0.2·sin(3πx) + c with c on 101 points
+    of [0, 1].
     """
 
-    function: Literal["line", "sinusoid"] = parameter("line", "the shape: x, or sin ωx")
-    coefficient: Law = parameter(Steps(-1.0, 1.0, 101), "slope or amplitude: steps, or a number", converter=law)
-    offset: Law = parameter(Steps(-1.0, 1.0, 101), "what is added: steps, or a number", converter=law)
-    frequency: Scalar = parameter(3 * np.pi, "ω of a sinusoid, in radians per unit of x", above=0)
+    slope: tuple[float, ...] = parameter((-1.0, 1.0, 101.0), "axis of s: low, high, count; or a value", static=True)
+    amplitude: tuple[float, ...] = parameter((0.0,), "axis of A", static=True)
+    frequency: tuple[float, ...] = parameter((1.0,), "axis of ω, in radians per unit of x", static=True)
+    phase: tuple[float, ...] = parameter((0.0,), "axis of φ, in radians", static=True)
+    offset: tuple[float, ...] = parameter((-1.0, 1.0, 101.0), "axis of c", static=True)
+    functions: tuple[tuple[float, ...], ...] = parameter(
+        (), "a list of (s, A, ω, φ, c), in place of the axes", static=True
+    )
     dimension: int = parameter(1, "numbers in an input; a grid is of functions of one", minimum=1, maximum=1)
 
     def __check_init__(self):
-        laws = {"coefficient": self.coefficient, "offset": self.offset}
-        message = "a grid has finitely many values; write a number, or {name: steps, low: -1, high: 1, count: 101}"
-        problems = [Problem(name, message) for name, one in laws.items() if not one.finite]
+        problems = [problem for name in AXES for problem in _axis_problems(name, getattr(self, name))]
+        for place, row in enumerate(self.functions):
+            if len(row) != len(AXES) or not all(map(math.isfinite, row)):
+                message = f"{list(row)} is no function; write its five numbers: {', '.join(AXES)}"
+                problems.append(Problem(f"functions.{place}", message))
         if problems:
             raise SettingError(problems)
 
     @property
     def label(self) -> str:
-        return f"{self.function}-grid"
+        """line-grid or sinusoid-grid, where it has only those."""
+        if self.functions or (any(self.values("slope")) and any(self.values("amplitude"))):
+            return "grid"
+        return "sinusoid-grid" if any(self.values("amplitude")) else "line-grid"
+
+    def values(self, axis: str) -> Float[np.ndarray, " count"]:
+        """The values of an axis."""
+        given = getattr(self, axis)
+        return np.linspace(given[0], given[1], int(given[2])) if len(given) == 3 else np.asarray(given, np.float64)
 
     def draw(self, key: PRNGKeyArray) -> Curve:
-        of_coefficient, of_offset = jax.random.split(key)
-        return Curve(self.coefficient.sample(of_coefficient), self.offset.sample(of_offset))
+        if self.functions:
+            row = jax.random.randint(key, (), 0, len(self.functions))
+            return Curve(*jnp.asarray(self.functions, float)[row])
+        drawn = []
+        for of_axis, axis in zip(jax.random.split(key, len(AXES)), AXES, strict=True):
+            values = jnp.asarray(self.values(axis), float)
+            drawn.append(values[jax.random.randint(of_axis, (), 0, values.size)])
+        return Curve(*drawn)
 
     def value(self, task: Curve, x: Float[Array, " d"]) -> Float[Array, ""]:
-        shape = x[0] if self.function == "line" else jnp.sin(self.frequency * x[0])
-        return task.coefficient * shape + task.offset
+        wave = task.amplitude * jnp.sin(task.frequency * x[0] + task.phase)
+        return task.slope * x[0] + wave + task.offset
 
     def angular_frequency(self, task: Curve) -> Float[Array, ""]:
-        return jnp.asarray(self.frequency if self.function == "sinusoid" else jnp.nan, float)
+        return jnp.where(task.amplitude != 0, task.frequency, jnp.nan)
 
     def components(self, nodes: int = 256) -> Components:
-        """One component, whose two columns have coefficient 1 and whose rows of scales are the grid."""
-        (coefficients, of_coefficient), (offsets, of_offset) = self.coefficient.nodes(1), self.offset.nodes(1)
-        rows = np.stack([table.ravel() for table in np.meshgrid(coefficients, offsets, indexing="ij")], axis=1)
-        weights = of_coefficient[:, None] + of_offset[None, :]
-        scales, log_scale_weights = distinct(rows, weights.ravel())
-        return Components(
-            features=GridColumns(self.function),
-            nodes=np.asarray([self.frequency], np.float64),
-            log_weights=np.zeros(1),
-            scales=scales,
-            log_scale_weights=log_scale_weights,
-            fixed=(True, True),
-            constant=(False, True),
+        """A node for each frequency and phase, a row of scales for each slope, amplitude and offset; all of them fixed.
+
+        A list has a node for each function.
+        """
+        if self.functions:
+            table = Curve(*np.asarray(self.functions, np.float64).T)
+            return _known(CurveColumns(), table, np.ones((1, 1)), (False,))
+        kinds = [kind for kind in ("slope", "amplitude", "offset") if any(self.values(kind)) or kind == "offset"]
+        rows = np.meshgrid(*(self.values(kind) for kind in kinds), indexing="ij")
+        waves = ("frequency", "phase") if "amplitude" in kinds else ()
+        node = np.meshgrid(*(self.values(name) for name in waves), indexing="ij") if waves else []
+        scales = np.stack([table.ravel() for table in rows], axis=1)
+        return _known(
+            GridColumns(tuple(kinds)),
+            {name: table.ravel() for name, table in zip(waves, node, strict=True)},
+            scales,
+            tuple(kind == "offset" for kind in kinds),
         )
 
 
 class GridColumns(Columns):
-    """x or sin ωx, and 1."""
+    """x, sin(ωx + φ) and 1, whichever of them are wanted."""
 
-    function: str = eqx.field(static=True)
+    kinds: tuple[str, ...] = eqx.field(static=True)
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
-        shape = x[0] if self.function == "line" else jnp.sin(node * x[0])
-        return jnp.stack([shape, jnp.ones_like(shape)])
+        of_kind = {
+            "slope": lambda: x[0],
+            "amplitude": lambda: jnp.sin(node["frequency"] * x[0] + node["phase"]),
+            "offset": lambda: jnp.ones_like(x[0]),
+        }
+        return jnp.stack([of_kind[kind]() for kind in self.kinds])
+
+
+class CurveColumns(Columns):
+    """The value of a listed function."""
+
+    def __call__(self, node: Curve, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        wave = node.amplitude * jnp.sin(node.frequency * x[0] + node.phase)
+        return jnp.stack([node.slope * x[0] + wave + node.offset])
+
+
+def _known(features: Columns, nodes: Any, scales: np.ndarray, constant: tuple[bool, ...]) -> Components:
+    count = len(jax.tree.leaves(nodes)[0]) if jax.tree.leaves(nodes) else 1
+    rows, log_scale_weights = distinct(scales, np.full(len(scales), -np.log(len(scales))))
+    return Components(
+        features=features,
+        nodes=nodes,
+        log_weights=np.full(count, -np.log(count)),
+        scales=rows,
+        log_scale_weights=log_scale_weights,
+        fixed=(True,) * rows.shape[1],
+        constant=constant,
+    )
+
+
+def _axis_problems(name: str, axis: tuple[float, ...]) -> list[Problem]:
+    if len(axis) not in (1, 3) or not all(map(math.isfinite, axis)):
+        return [Problem(name, f"{list(axis)} is no axis; write [value] or [low, high, count]")]
+    if len(axis) == 3 and not (axis[2] >= 2 and axis[2] == int(axis[2])):
+        return [Problem(name, f"{axis[2]:g} is no count of values; write a whole number of at least 2, or [value]")]
+    if len(axis) == 3 and axis[0] >= axis[1]:
+        return [Problem(name, f"{axis[0]:g} is not below {axis[1]:g}; write [low, high, count]")]
+    return []

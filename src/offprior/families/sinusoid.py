@@ -53,7 +53,7 @@ class Sinusoid(Family):
         """One component for each node of a quadrature over whatever is not normal.
 
         A Rayleigh amplitude with a phase of a full turn is exactly two independent normal coefficients, of sin ωx and
-        cos ωx; a normal amplitude or offset is a normal coefficient; one of finitely many values becomes rows of scales.
+        cos ωx; a normal amplitude or offset is a normal coefficient; one of finitely many values, rows of scales.
         The frequency and what else is left are integrated: the first of them on `nodes` nodes, which the engine refines
         where nothing else has more than one, each further one on 32.
         """
