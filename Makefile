@@ -1,0 +1,52 @@
+# Everything is set up by the target that needs it, once, and again when the locks or pyproject.toml change.
+PYTHON ?= python3
+VENV ?= .venv
+RECIPE ?= mueller-2023
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+SET_UP = PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/set_up.sh
+
+.PHONY: help demo test lint format docs lock bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    pretrain, probe and report: the recipe $(RECIPE), about five minutes on two cores"
+	@echo "make test    every test            make lint    ruff and pyright     make format  ruff, mending"
+	@echo "make docs    docs/_build/html      make bench   training speed       make lock    pin all versions again"
+	@echo "make clean   remove the environment and what was built; runs/ is kept"
+
+demo: $(VENV)/.run
+	$(BIN)/offprior run $(RECIPE) --out runs/$(RECIPE)
+	@echo "The report: runs/$(RECIPE)/report/index.html"
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+bench: $(VENV)/.run
+	$(BIN)/python bench/training_steps.py
+
+lock:
+	scripts/lock.sh
+
+$(VENV)/.%: requirements/%.lock.txt pyproject.toml scripts/set_up.sh
+	$(SET_UP) $*
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .ruff_cache .benchmarks .hypothesis
+	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Writes requirements/*.lock.txt: every version with its hashes, for all platforms and Pythons, and no addresses.
+# One version of a package in all of them: each later lock is held to those before it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export UV_PYTHON_DOWNLOADS=never
+
+uv="$(command -v "${UV:-uv}" || true)"
+if [[ -z "$uv" ]]; then
+    printf 'lock: uv is needed for this and for nothing else: pip install uv\n' >&2
+    exit 2
+fi
+lock() {
+    local name="$1"
+    shift
+    "$uv" pip compile pyproject.toml --quiet --universal --fork-strategy fewest --generate-hashes --no-header \
+        --no-emit-index-url --no-annotate "$@" --output-file "requirements/$name.lock.txt" >/dev/null
+    printf 'requirements/%s.lock.txt: %s packages\n' "$name" "$(grep -c == "requirements/$name.lock.txt")"
+}
+lock run --group build
+lock dev --group build --group dev --constraints requirements/run.lock.txt
+lock docs --group build --group docs --constraints requirements/run.lock.txt --constraints requirements/dev.lock.txt

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Makes the virtual environment and installs into it what a hash-pinned lock file holds, then the package itself.
+#   scripts/set_up.sh run|dev|docs
+# PYTHON names the interpreter (python3), VENV the folder (.venv). Nothing is reached but the package registry.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+lock="requirements/${1:?which lock: run, dev or docs}.lock.txt"
+venv="${VENV:-.venv}"
+export UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+stop() { say "$*"; exit 2; }
+
+# Prints the real path of an interpreter that is new enough: version managers put shims in the PATH, which uv and venv cannot use.
+real_python() {
+    "$1" - 2>/dev/null <<'PYTHON' || true
+import sys
+if sys.version_info >= (3, 11):
+    print(getattr(sys, "_base_executable", None) or sys.executable)
+PYTHON
+}
+
+can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+uv="$(command -v uv || true)"
+if [[ ! -x "$venv/bin/python" ]]; then
+    found="" lacks_venv=""
+    for candidate in "${PYTHON:-python3}" python3 python3.13 python3.12 python3.11; do
+        real="$(real_python "$candidate")"
+        [[ -n "$real" ]] || continue
+        if [[ -n "$uv" ]] || can_make_venv "$real"; then
+            found="$real"
+            break
+        fi
+        lacks_venv="${lacks_venv:-$real}"
+    done
+    if [[ -z "$found" && -n "$lacks_venv" ]]; then
+        stop "$lacks_venv lacks the venv module; on Debian and Ubuntu: apt-get install python3-venv"
+    elif [[ -z "$found" ]]; then
+        stop "no Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python3.12"
+    fi
+    say "$("$found" --version) at $found, environment in $venv"
+    rm -rf "$venv"
+    if [[ -n "$uv" ]]; then
+        "$uv" venv --quiet --seed --python "$found" "$venv" || { rm -rf "$venv" && "$found" -m venv "$venv"; }
+    else
+        "$found" -m venv "$venv"
+    fi
+fi
+
+say "installing $lock"
+installed=no
+if [[ -n "$uv" ]]; then
+    if "$uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"; then
+        installed=yes
+    else
+        say "uv could not; trying pip, which has settings of its own"
+    fi
+fi
+if [[ $installed == no ]]; then
+    "$venv/bin/python" -m pip install --quiet --require-hashes -r "$lock"
+fi
+# The lock has the build backend too, so that this step reaches for nothing.
+"$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+say "done"
