@@ -83,8 +83,9 @@ class ParameterInfo:
             return f"{value!r} is not a whole number"
         if float in kinds and isinstance(value, bool | str):
             return f"{value!r} is not a number"
-        if isinstance(value, numbers.Real) and not isinstance(value, bool) and not self.bounds.hold(value):
-            return f"{value} is out of bounds; it has to be {self.bounds}".removesuffix("; it has to be ")
+        for number in value if isinstance(value, tuple | list | np.ndarray) and np.ndim(value) == 1 else [value]:
+            if isinstance(number, numbers.Real) and not isinstance(number, bool) and not self.bounds.hold(number):
+                return f"{number} is out of bounds; it has to be {self.bounds}".removesuffix("; it has to be ")
         return None
 
 

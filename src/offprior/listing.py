@@ -1,0 +1,130 @@
+"""What `offprior list`, `offprior describe` and the end of a run print."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from offprior import catalog, recipe_file
+from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+
+SORTS = (*catalog.PART_FOLDERS, "recipes", "runs")
+
+
+def print_list(what: str | None = None, console: Console | None = None) -> None:
+    """Names and captions of one sort of thing, or of all."""
+    console = console or Console()
+    for sort in [what] if what else SORTS:
+        rows = _rows(sort)
+        table = Table(title=sort, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True, style="cyan")
+        table.add_column(overflow="fold")
+        for name, caption in rows:
+            table.add_row(escape(name), escape(caption))
+        console.print(table if rows else f"[bold]{sort}[/bold]\nnone yet")
+        console.print()
+
+
+def print_description(name: str, console: Console | None = None) -> None:
+    """A part's docstring and parameters, or a recipe's text and settings.
+
+    Raises:
+        SettingError: nothing has this name.
+    """
+    console = console or Console()
+    folders = catalog.where(name)
+    if name in recipe_file.built_in():
+        _describe_recipe(name, console)
+    elif not folders:
+        parts = [part for folder in catalog.PART_FOLDERS for part in catalog.names(folder)]
+        reason = f"nothing has this name; {choose_from(name, [*parts, *recipe_file.built_in()])}"
+        raise SettingError(Problem("", reason, name))
+    for folder in folders:
+        _describe_part(folder, name, console)
+
+
+def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
+    """A table a probe: a row a coordinate, a column a context length."""
+    console = console or Console()
+    for probe, rows in verdicts.groupby("probe", sort=False):
+        lengths = sorted(rows["length"].unique())
+        table = Table(title=f"{probe}: verdicts", title_justify="left", title_style="bold", pad_edge=False)
+        table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
+        for length in lengths:
+            table.add_column(f"{length} pairs", overflow="fold")
+        for strength, cells in rows.groupby("strength"):
+            by_length = dict(zip(cells["length"], cells["verdict"], strict=True))
+            table.add_row(f"{strength:g}", *(escape(str(by_length.get(length, ""))) for length in lengths))
+        console.print(table)
+
+
+def _rows(sort: str | None) -> list[tuple[str, str]]:
+    if sort == "recipes":
+        return [(name, _title(name)) for name in recipe_file.built_in()]
+    if sort == "runs":
+        from offprior import runs
+
+        return [(str(folder), _state(runs, folder)) for folder in runs.all_runs()]
+    folder = str(sort)
+    return [(name, catalog.caption(folder, name)) for name in catalog.names(folder)]
+
+
+def _title(name: str) -> str:
+    return str(recipe_file.read_mapping(*recipe_file.locate(name)).get("title", ""))
+
+
+def _state(runs: Any, folder: Path) -> str:
+    try:
+        run = runs.RunFolder(folder)
+    except OffpriorError as error:
+        return str(error)
+    seeds = len(run.manifest.get("seeds", []))
+    state = f"finished {run.manifest['finished']}" if run.finished else "unfinished; go on with --resume"
+    return f"{run.manifest.get('recipe', '')}, {seeds} {'seed' if seeds == 1 else 'seeds'}, {state}"
+
+
+def _describe_recipe(name: str, console: Console) -> None:
+    mapping = recipe_file.read_mapping(*recipe_file.locate(name))
+    console.print(f"[bold]{escape(name)}[/bold] (recipe): {escape(mapping.pop('title'))}\n", highlight=False)
+    for key in ("paper", "text", "expected", "cost"):
+        if mapping.get(key):
+            console.print(f"[cyan]{key}[/cyan]\n{escape(_unwrapped(mapping.pop(key)))}\n", highlight=False)
+    if mapping.get("unverified"):
+        lines = "\n".join(f"- {line}" for line in mapping.pop("unverified"))
+        console.print(f"[cyan]unverified[/cyan]\n{escape(lines)}\n", highlight=False)
+    mapping.pop("name", None)
+    console.print(escape(recipe_file.dump(mapping)), highlight=False)
+
+
+def _describe_part(folder: str, name: str, console: Console) -> None:
+    from offprior.parameter import fields_of
+    from offprior.recipe_parts import plain
+
+    part = catalog.find(folder, name)
+    text = inspect.getdoc(part) or ""
+    console.print(f"[bold]{escape(name)}[/bold] ({folder})\n{escape(_unwrapped(text))}\n", highlight=False)
+    infos = fields_of(part) if hasattr(part, "__dataclass_fields__") else ()
+    if infos:
+        table = Table("parameter", "default", "meaning", box=None, pad_edge=False)
+        for info in infos:
+            allowed = ", ".join(info.choices) or str(info.bounds)
+            meaning = f"{info.doc} ({allowed})" if allowed else info.doc
+            table.add_row(info.name, escape(_written(plain(info.default))), escape(meaning))
+        console.print(table)
+    for preset, settings in getattr(part, "presets", {}).items():
+        written = ", ".join(f"{key} {value}" for key, value in settings.items())
+        console.print(f"preset {preset}: {written}", highlight=False, soft_wrap=False)
+
+
+def _written(value: Any) -> str:
+    """A default as one would write it in a recipe."""
+    return " ".join(recipe_file.dump({"": value}).partition(":")[2].split())
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs as single lines, for the console to wrap at its own width."""
+    paragraphs = text.strip().split("\n\n")
+    return "\n\n".join(part if part.startswith((" ", "-")) else " ".join(part.split()) for part in paragraphs)

@@ -1,0 +1,110 @@
+"""Parts are found by their files; other packages' by their entry points, which may be broken and may not shadow."""
+
+import importlib.metadata
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from offprior import catalog
+from offprior.errors import OffpriorError, SettingError
+
+
+class Entry:
+    """An entry point as another package would declare it."""
+
+    def __init__(self, name, load):
+        self.name, self.value, self.load = name, f"elsewhere.{name}:Part", load
+
+
+class Outside:
+    """A family of another package."""
+
+
+@pytest.fixture
+def outside(monkeypatch):
+    """Declares entry points of families."""
+
+    def declare(*entries):
+        found = lambda group: list(entries) if group == "offprior.families" else []  # noqa: E731
+        monkeypatch.setattr(importlib.metadata, "entry_points", found)
+
+    return declare
+
+
+def broken():
+    raise ImportError("a module is missing")
+
+
+@pytest.mark.parametrize("folder", catalog.PART_FOLDERS)
+def test_what_is_listed_is_what_is_found(folder):
+    names = catalog.names(folder)
+    assert names == sorted(set(names))
+    for name in names:
+        part = catalog.find(folder, name)
+        assert part.__name__.lower() == catalog.class_name(name).lower()
+        assert (catalog.name_of(part), catalog.folder_of(part)) == (name, folder)
+
+
+def test_abstract_modules_are_no_parts():
+    assert not {"family", "model", "predictor", "probe", "figure"} & {
+        name for folder in catalog.PART_FOLDERS for name in catalog.names(folder)
+    }
+
+
+def test_listing_and_captions_import_no_part():
+    script = (
+        "import sys; from offprior import catalog\n"
+        "captions = [catalog.caption(f, n) for f in catalog.PART_FOLDERS for n in catalog.names(f)]\n"
+        "assert len(captions) > 3 and all(captions), captions\n"
+        "assert not {'jax', 'equinox', 'offprior.families.linear'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_finding_a_part_imports_that_part_only():
+    script = (
+        "import sys; from offprior import catalog; catalog.find('families', 'linear')\n"
+        "assert 'offprior.families.sinusoid' not in sys.modules and 'offprior.models' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(SettingError, match="'sinsoid' is not among the families; did you mean sinusoid"):
+        catalog.find("families", "sinsoid")
+
+
+def test_an_unknown_folder_gets_the_nearest():
+    with pytest.raises(OffpriorError, match="did you mean families"):
+        catalog.names("familes")
+
+
+def test_a_plugin_is_listed_and_found(outside):
+    outside(Entry("chirp", lambda: Outside))
+    assert "chirp" in catalog.names("families") and "linear" in catalog.names("families")
+    assert catalog.find("families", "chirp") is Outside
+    assert catalog.caption("families", "chirp") == "A family of another package."
+
+
+def test_a_plugin_may_not_shadow(outside):
+    outside(Entry("linear", lambda: Outside))
+    with pytest.warns(UserWarning, match="elsewhere.linear:Part is left out, its name 'linear' is taken"):
+        assert catalog.names("families").count("linear") == 1
+    assert catalog.find("families", "linear") is not Outside
+
+
+def test_a_broken_plugin_warns_and_the_rest_works(outside):
+    outside(Entry("chirp", broken))
+    with pytest.warns(UserWarning, match="a module is missing"), pytest.raises(SettingError, match="does not import"):
+        catalog.find("families", "chirp")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert catalog.caption("families", "chirp").startswith("broken")
+    assert catalog.find("families", "linear").__name__ == "Linear"
+
+
+@pytest.mark.parametrize(("name", "class_"), [("mixture-weight", "MixtureWeight"), ("linear", "Linear")])
+def test_class_names(name, class_):
+    assert catalog.class_name(name) == class_
