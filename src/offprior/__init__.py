@@ -22,7 +22,7 @@ MODULE_OF = {
     "Table": "table",
     "Recipe": "recipe",
     "read_recipe": "recipe",
-    "Run": "runs",
+    "Run": "api",
     "run": "api",
     "OffpriorError": "errors",
     "SettingError": "errors",

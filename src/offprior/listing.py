@@ -121,7 +121,13 @@ def _describe_part(folder: str, name: str, console: Console) -> None:
 
 def _written(value: Any) -> str:
     """A default as one would write it in a recipe."""
-    return " ".join(recipe_file.dump({"": value}).partition(":")[2].split())
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_written(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_written(item) for item in value)}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _unwrapped(text: str) -> str:

@@ -1,0 +1,256 @@
+"""A recipe carried out from Python: what the commands of the same names do."""
+
+import functools
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from offprior import listing, runs
+from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.recipe import Recipe, read
+from offprior.runs import EVALUATION, PANELS, RECIPE, RUNS, RunFolder
+
+SMALLEST_FREE_BYTES = 50_000_000
+"""What checkpoints and tables of a small run take."""
+
+
+class Run(RunFolder):
+    """A recipe carried out, in a folder."""
+
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        """The recipe, read back from the folder."""
+        return read(self.folder / RECIPE)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The training seeds that were asked for."""
+        return list(self.manifest["seeds"])
+
+    def models(self) -> list[Any]:
+        """The pretrained models, one a seed, as predictors.
+
+        Raises:
+            OffpriorError: a checkpoint is missing or cannot be read.
+        """
+        from offprior.pretraining.checkpoint import read_pretrained
+
+        recipe = self.recipe
+        return [
+            read_pretrained(self.folder, seed, recipe.model, recipe.mixture, recipe.training) for seed in self.seeds
+        ]
+
+    def table(self) -> Any:
+        """The evaluation table: errors, metrics, verdicts.
+
+        Raises:
+            OffpriorError: the run has not been probed.
+        """
+        from offprior.table import Table
+
+        self.evaluation()
+        return Table.load(self.folder / EVALUATION)
+
+    def report(self) -> Path:
+        """Write the report, and return the path of its HTML file."""
+        from offprior.report.report import write_report
+
+        return write_report(self.folder)
+
+
+def run(
+    recipe: str | Path,
+    *,
+    set: Iterable[str] = (),  # noqa: A002, it is the option's name
+    out: str | Path | None = None,
+    seeds: int = 1,
+    resume: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Pretrain, probe and report: a recipe from its first line to its verdicts.
+
+    A finished run of the same recipe in the same folder is not run again, only reported.
+
+    Raises:
+        OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
+        KeyboardInterrupt: Ctrl-C; what was trained so far can be resumed.
+    """
+    console = Console(stderr=True, quiet=not progress)
+    begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
+    if begun.finished:
+        console.print(f"{begun.folder}: this run is finished; its report is written again", highlight=False)
+    else:
+        models = _pretrain(begun, progress)
+        _probe(begun, models, begun.recipe.probes, progress)
+        begun.update(finished=runs.now())
+    _report(begun, Console(quiet=not progress))
+    return begun
+
+
+def pretrain_run(
+    recipe: str | Path,
+    *,
+    set: Iterable[str] = (),  # noqa: A002
+    out: str | Path | None = None,
+    seeds: int = 1,
+    resume: bool = False,
+    progress: bool = True,
+) -> Run:
+    """The first half of `run`: a folder with pretrained models, for `probe_run` to go on with."""
+    begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
+    _pretrain(begun, progress)
+    Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", highlight=False)
+    return begun
+
+
+def probe_run(folder: str | Path, probes: Sequence[str] = (), *, progress: bool = True) -> Run:
+    """Probe a pretrained run, with the recipe's probes or with those named, and report.
+
+    Rows of probes that are evaluated anew replace the old ones; others stay.
+    """
+    from offprior.recipe_parts import part_from
+
+    found = Run(folder)
+    # A probe of the recipe comes with the recipe's settings, any other with its defaults.
+    own = {name: [probe for probe in found.recipe.probes if _probe_name(probe) == name] for name in probes}
+    chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
+    _probe(found, found.models(), chosen or found.recipe.probes, progress, keep=bool(probes))
+    if not probes or found.finished:
+        found.update(finished=runs.now())
+    _report(found, Console(quiet=not progress))
+    return found
+
+
+def report_run(folder: str | Path, *, progress: bool = True) -> Path:
+    """Write a run's report again, from its stored tables."""
+    return _report(Run(folder), Console(quiet=not progress))
+
+
+def begin(
+    recipe: str | Path,
+    *,
+    set: Iterable[str] = (),  # noqa: A002
+    out: str | Path | None = None,
+    seeds: int = 1,
+    resume: bool = False,
+) -> Run:
+    """A new run's folder, or the one that holds this very recipe.
+
+    Raises:
+        OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
+    """
+    if seeds < 1:
+        raise SettingError(Problem("--seeds", f"{seeds} were asked for; one at least"))
+    wanted = read(recipe, set)
+    folder = Path(out) if out is not None else RUNS / wanted.name
+    is_new = not (folder / runs.MANIFEST).exists()
+    _check_room(folder)
+    about = {
+        "recipe": wanted.name,
+        "seeds": list(range(seeds)),
+        "versions": runs.versions(),
+        "machine": _machine(),
+        "noise_floor": float(wanted.mixture.noise_floor),
+        "unverified": wanted.unverified,
+    }
+    runs.create(folder, wanted.to_yaml(), wanted.fingerprint(), about)
+    found = Run(folder)
+    more = seeds > len(found.seeds)
+    if not is_new and not resume and (more or not found.finished):
+        state = f"it holds {len(found.seeds)} of {seeds} seeds" if more else "the run in it is unfinished"
+        raise SettingError(Problem("", f"{state}; go on with --resume, or choose another --out", str(folder)))
+    if more:
+        found.update(seeds=list(range(seeds)), finished=None)
+    return found
+
+
+def _pretrain(run_: Run, progress: bool) -> list[Any]:
+    from offprior.pretraining.loop import pretrain
+    from offprior.pretraining.progress import progress_report
+
+    recipe, console = run_.recipe, Console(stderr=True)
+    models = [
+        pretrain(
+            recipe.model,
+            recipe.mixture,
+            recipe.training,
+            seed=seed,
+            folder=run_.folder,
+            resume=True,  # of what `begin` has let through; a new folder has nothing to resume
+            progress=progress_report() if progress else None,
+            warn=functools.partial(console.print, highlight=False),
+        )
+        for seed in run_.seeds
+    ]
+    run_.update(realised=_realised(run_), training_seconds=_training_seconds(run_))
+    return models
+
+
+def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, keep: bool = False) -> None:
+    from offprior.evaluation.evaluate import evaluate
+    from offprior.panels import panels
+    from offprior.pretraining.progress import progress_report
+    from offprior.table import Table
+
+    recipe = run_.recipe
+    settings = recipe.evaluation
+    table = evaluate(
+        models,
+        probes,
+        settings.lengths,
+        mixture=recipe.mixture,
+        tasks=settings.tasks,
+        queries=settings.queries,
+        seed=settings.seed,
+        progress=progress_report() if progress else None,
+    )
+    path = run_.folder / EVALUATION
+    if keep and path.exists():
+        table = Table.load(path).append(table)
+    table.save(path)
+    run_.write(PANELS, panels(models[0], recipe))
+
+
+def _report(run_: Run, console: Console) -> Path:
+    written = run_.report()
+    listing.print_verdicts(run_.table().verdicts(), console)
+    console.print(f"The report: {written}", highlight=False, soft_wrap=True)
+    return written
+
+
+def _realised(run_: Run) -> dict[str, dict[str, float]]:
+    """Of each seed, the share that each family had of its training prompts."""
+    last = run_.training().sort_values("step").groupby("seed").last()
+    shares = [column for column in last.columns if column.startswith("share: ")]
+    return {
+        str(seed): {column.removeprefix("share: "): float(row[column]) for column in shares}
+        for seed, row in last.iterrows()
+    }
+
+
+def _training_seconds(run_: Run) -> dict[str, float]:
+    last = run_.training().groupby("seed")["seconds"].max()
+    return {str(seed): round(float(seconds), 1) for seed, seconds in last.items()}
+
+
+def _machine() -> dict[str, Any]:
+    import jax
+
+    return {**runs.machine(), "devices": [device.device_kind for device in jax.devices()], "backend": jax.default_backend()}
+
+
+def _probe_name(probe: Any) -> str:
+    from offprior.catalog import name_of
+
+    return name_of(type(probe))
+
+
+def _check_room(folder: Path) -> None:
+    """A full disk is told before the training, not after it."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < SMALLEST_FREE_BYTES:
+        raise OffpriorError(f"{folder}: {free / 1e6:.0f} MB are free on its disk, {SMALLEST_FREE_BYTES / 1e6:.0f} are needed")

@@ -1,0 +1,93 @@
+"""Prediction panels: one prompt of each family and of their equal combination, and every predictor's curve through it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from offprior.families.combination import Combination
+from offprior.families.family import Family
+from offprior.laws import Evenly, Law, Uniform
+from offprior.mixture import Mixture
+from offprior.predictors.bayes import References
+from offprior.probes.convex import Convex
+from offprior.randomness import key_for
+from offprior.recipe import Recipe
+
+PLACES = 200
+CONTEXT = 20
+NORMAL_95 = 1.959964
+
+
+def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
+    """Rows (panel, series, x, y, lower, upper, seed, length): context points, truth and predictive means with 95% bands.
+
+    Empty where inputs have more than one dimension, which a panel cannot show.
+    """
+    mixture = recipe.mixture
+    if mixture.dimension != 1:
+        return pd.DataFrame(columns=["panel", "series", "x", "y", "lower", "upper", "seed", "length"])
+    length = min(CONTEXT, max(recipe.evaluation.lengths))
+    references = References(mixture, _probe_mixtures(recipe))
+    rows: list[pd.DataFrame] = []
+    for name, family in _panel_families(mixture).items():
+        rows += _panel(name, family, model, recipe, references, length)
+    return pd.concat(rows, ignore_index=True)
+
+
+def _panel_families(mixture: Mixture) -> dict[str, Family]:
+    found = dict(zip(mixture.family_names, mixture.families, strict=True))
+    if len(mixture.families) > 1:
+        found["combination"] = Combination(mixture.families[0], mixture.families[1], 0.5)
+    return found
+
+
+def _probe_mixtures(recipe: Recipe) -> list[Mixture]:
+    """What C knows of combinations: the recipe's convex probe, or the default one."""
+    if len(recipe.mixture.families) < 2:
+        return []
+    probe = next((probe for probe in recipe.probes if isinstance(probe, Convex)), Convex())
+    return [probe.distribution(strength, recipe.mixture) for strength in probe.strengths(recipe.mixture)]
+
+
+def _panel(
+    name: str, family: Family, model: Any, recipe: Recipe, references: References, length: int
+) -> list[pd.DataFrame]:
+    mixture = recipe.mixture
+    inputs, drawn, noise = (key_for(recipe.evaluation.seed, "panels", name, part) for part in ("x", "task", "noise"))
+    x = mixture.inputs.inputs(inputs, length, 1)
+    places = jnp.linspace(*_span(mixture.inputs), PLACES)[:, None]
+    task = family.draw(drawn)
+    y = family.evaluate(task, x) + mixture.noise * jax.random.normal(noise, (length,))
+    context, outputs, queries = (np.asarray(array)[None] for array in (x, y, places))
+    at = np.asarray(places)[:, 0]
+
+    def series(label: str, x: np.ndarray, mean: Any, variance: Any = None) -> pd.DataFrame:
+        mean = np.asarray(mean, float)
+        half = np.full_like(mean, np.nan) if variance is None else NORMAL_95 * np.sqrt(np.asarray(variance, float))
+        return pd.DataFrame(
+            {"panel": name, "series": label, "x": x, "y": mean, "lower": mean - half, "upper": mean + half}
+        ).assign(seed=model.seed if label == "model" else -1, length=length)
+
+    answer = model.predict_batch(context, outputs, queries, [length])
+    exact = references.batch(context, outputs, queries, [length])
+    found = [
+        series("context", context[0, :, 0], outputs[0]),
+        series("truth", at, family.evaluate(task, places)),
+        series("model", at, answer.mean[0, 0], answer.variance[0, 0]),
+        series("B", at, exact.bayes_mean[0, 0], exact.bayes_variance[0, 0]),
+    ]
+    if exact.combined_mean is not None:
+        found.append(series("C", at, exact.combined_mean[0, 0], exact.combined_variance[0, 0]))
+    classes = zip(mixture.family_names, exact.class_means[0, 0], strict=True)
+    return found + [series(f"class: {family_name}", at, mean) for family_name, mean in classes]
+
+
+def _span(law: Law) -> tuple[float, float]:
+    """The ends of a bounded law; of others, what holds 99% of it."""
+    if isinstance(law, Uniform | Evenly):
+        return float(law.low), float(law.high)
+    low, high = law.distribution().icdf(jnp.asarray([0.005, 0.995]))
+    return float(low), float(high)
