@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from offprior.networks.heads import Moments
@@ -59,3 +60,12 @@ class Model(eqx.Module):
     @abc.abstractmethod
     def longest(self, points: int) -> int | None:
         """The longest context that a network made for `points` pairs can take; None where there is no limit."""
+
+    def skeleton(self, *, dimension: int, points: int) -> Network:
+        """A network of the right shapes without its numbers, for a checkpoint to fill."""
+
+        def initialise() -> Network:
+            targets = jnp.linspace(-1.0, 1.0, 8)
+            return self.initialise(jax.random.key(0), dimension=dimension, points=points, targets=targets)
+
+        return eqx.filter_eval_shape(initialise)

@@ -98,8 +98,8 @@ class Transformer(Model):
     def _initial_positions(self, key: PRNGKeyArray, points: int) -> Float[Array, "p w"] | None:
         if self.positions == "none":
             return None
-        # A query after a full context of the paired layout stands one place further.
-        count = points * layouts.tokens_a_pair(self.tokens) + (self.tokens == "paired")
+        # A query after a full context stands one pair further.
+        count = (points + 1) * layouts.tokens_a_pair(self.tokens)
         return 0.02 * jax.random.normal(key, (count, self.width))
 
     def _initial_head(self, key: PRNGKeyArray, targets: Float[Array, " samples"]) -> Head:
@@ -113,7 +113,7 @@ class Transformer(Model):
 class TransformerNetwork(Network):
     """The weights of a `Transformer`.
 
-    Parameters used at 12/256/8 with 20-dimensional inputs and 41 points (82 positions): 9,504,257, read-in and read-out
+    Parameters used at 12/256/8 with 20-dimensional inputs and contexts of up to 40 pairs (41 pairs, 82 positions): 9,504,257, read-in and read-out
     with their biases, as in Garg et al.'s "standard".
     """
 
@@ -150,9 +150,10 @@ class TransformerNetwork(Network):
         return self.head.moments(self._outputs(layout))
 
     def sequence_length(self) -> int:
-        # A causal pass predicts at every position; a context pass needs queries beyond the longest context: three fifths
-        # as many, so that a prompt whose context is full still teaches.
-        return self.points if self.settings.attention == "causal" else self.points + max(1, (3 * self.points) // 5)
+        # A causal pass predicts at every position, the last from a full context. A context pass needs queries beyond it:
+        # three fifths as many, so that a prompt whose context is full still teaches.
+        extra = 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
+        return self.points + extra
 
     def frozen(self) -> Any:
         nothing = super().frozen()

@@ -1,7 +1,6 @@
 """A pretrained network as a predictor like any other."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -9,15 +8,96 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
-from offprior.models.model import Model, Network
+from offprior.models.model import Network
 from offprior.models.transformer import Transformer
 from offprior.networks.heads import Moments
-from offprior.networks.weights import read_arrays
 from offprior.predictors.predictor import BatchPrediction, Predictor
 
 TOKENS_A_PASS = 1 << 15
 """Tokens of one forward pass: larger batches of prompts are cut, so that attention's memory stays bounded."""
+
+
+class Pretrained(Predictor):
+    """A network and the mixture that it was pretrained on.
+
+    Built without arguments it is an untrained transformer of toy size, so that it can be shown unseen.
+    """
+
+    def __init__(
+        self,
+        network: Network | None = None,
+        mixture: Mixture | None = None,
+        *,
+        trained_to: int = 40,
+        limit: int | None = None,
+        seed: int = 0,
+        history: pd.DataFrame | None = None,
+        label: str = "model",
+    ):
+        self.mixture = mixture if mixture is not None else Mixture()
+        if network is None:
+            toy = Transformer(layers=1, heads=2, width=16)
+            limit = toy.longest(trained_to)
+            network = toy.initialise(
+                jax.random.key(seed), dimension=self.mixture.dimension, points=trained_to, targets=jnp.linspace(-1, 1, 64)
+            )
+        self.network = network
+        self.trained_to = trained_to
+        self.longest = limit
+        self.seed = seed
+        self.history = history if history is not None else pd.DataFrame()
+        self.label = label
+
+    def predict_batch(
+        self,
+        x: Float[Any, "b n d"],
+        y: Float[Any, "b n"],
+        queries: Float[Any, "b m d"],
+        lengths: Sequence[int],
+    ) -> BatchPrediction:
+        """Means and variances [b, lengths, m] of the noise-free value; one forward pass a context length.
+
+        The variance is the head's less the noise's; not-a-number where the head has none.
+
+        Raises:
+            OffpriorError: a context is longer than the network can take.
+        """
+        if self.longest is not None and max(lengths) > self.longest:
+            message = f"the model takes contexts of up to {self.longest} pairs, {max(lengths)} were given"
+            raise OffpriorError(message)
+        x, y, queries = (np.asarray(a, np.float32) for a in (x, y, queries))
+        # Pairs beyond the longest wanted context would only cost time.
+        x, y = x[:, : max(lengths)], y[:, : max(lengths)]
+        prompts, tokens = x.shape[0], 2 * x.shape[1] + queries.shape[1]
+        chunk = max(1, min(prompts, TOKENS_A_PASS // tokens))
+        means, variances = [], []
+        for start in range(0, prompts, chunk):
+            part = [_padded(a[start : start + chunk], chunk) for a in (x, y, queries)]
+            kept = min(chunk, prompts - start)
+            of_lengths = [_curve(self.network, *part, jnp.asarray(length, jnp.int32)) for length in lengths]
+            means.append(np.stack([np.asarray(moments.mean) for moments in of_lengths], axis=1)[:kept])
+            variances.append(np.stack([np.asarray(moments.variance) for moments in of_lengths], axis=1)[:kept])
+        noise = float(np.asarray(self.mixture.noise))
+        variance = np.concatenate(variances).astype(np.float64) - noise**2
+        return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
+
+
+def _padded(array: np.ndarray, size: int) -> np.ndarray:
+    """The last chunk is filled up, so that every chunk runs the same compiled program."""
+    missing = size - array.shape[0]
+    return array if missing == 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+
+
+@eqx.filter_jit
+def _curve(
+    network: Network,
+    x: Float[Array, "b n d"],
+    y: Float[Array, "b n"],
+    queries: Float[Array, "b m d"],
+    length: Int[Array, ""],
+) -> Moments:
+    return network.curve(x, y, queries, length)

@@ -11,10 +11,7 @@ import platform
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Int
 
 from offprior.errors import OffpriorError
@@ -22,6 +19,7 @@ from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
 from offprior.networks.weights import read_about, read_arrays, write_arrays
 from offprior.pretraining.training import Training
+from offprior.recipe_parts import plain
 
 STATE = "state.safetensors"
 MODEL = "model.safetensors"
@@ -81,20 +79,5 @@ def machine() -> dict[str, str]:
 
 def fingerprint(model: Model, mixture: Mixture, training: Training) -> str:
     """A hash of all the settings that a training run depends on, its numbers included."""
-    leaves, structure = jax.tree.flatten((model, mixture, training))
-    digest = hashlib.sha256()
-    for leaf in leaves:
-        array = np.asarray(leaf)
-        digest.update(json.dumps([str(array.shape), array.astype(np.float64).tolist()]).encode())
-    digest.update(str(structure).encode())
-    return digest.hexdigest()[:16]
-
-
-def skeleton(model: Model, dimension: int, points: int) -> Network:
-    """A network of the right shapes without its numbers."""
-    targets = jnp.linspace(-1.0, 1.0, 8)
-
-    def initialise() -> Network:
-        return model.initialise(jax.random.key(0), dimension=dimension, points=points, targets=targets)
-
-    return eqx.filter_eval_shape(initialise)
+    settings = json.dumps([plain(model), plain(mixture), plain(training)], sort_keys=True)
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]

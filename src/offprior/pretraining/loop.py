@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
@@ -122,9 +122,17 @@ def initial_state(model: Model, mixture: Mixture, training: Training, seed: int)
     )
 
 
-@eqx.filter_jit(donate="first")
 def advance(state: State, mixture: Mixture, training: Training, root: PRNGKeyArray) -> tuple[State, StepReport]:
-    """`steps_per_dispatch` steps in one program; steps past the last are skipped and report zeros."""
+    """`steps_per_dispatch` steps in one program; steps past the last are skipped and report zeros.
+
+    The buffers of `state` are reused: it is gone afterwards.
+    """
+    return _advance((mixture, training, root), state)
+
+
+@eqx.filter_jit(donate="all-except-first")
+def _advance(setting: tuple[Mixture, Training, PRNGKeyArray], state: State) -> tuple[State, StepReport]:
+    mixture, training, root = setting
     arrays, static = eqx.partition(state, eqx.is_array)
     families = len(mixture.families)
 

@@ -1,0 +1,207 @@
+"""Training runs are pure functions of their seed, survive being killed, and say what went wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from offprior.errors import OffpriorError
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
+from offprior.mixture import Mixture
+from offprior.models.transformer import Transformer
+from offprior.networks.weights import read_arrays, write_arrays
+from offprior.parquet import read_parquet
+from offprior.pretraining import checkpoint
+from offprior.pretraining.loop import advance, initial_state, pretrain
+from offprior.pretraining.optimiser import labels
+from offprior.pretraining.training import Training
+from offprior.randomness import key_for
+
+MODEL = Transformer(layers=1, heads=2, width=16, head="buckets", buckets=16, tokens="paired", attention="context")
+MIXTURE = Mixture(families=[Linear(), Sinusoid()], weights=[0.3, 0.7])
+SHORT = {"batch": 4, "points": 6, "steps_per_dispatch": 5, "checkpoint_every": 10}
+
+
+def arrays(tree):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
+
+
+def assert_identical(one, other):
+    for left, right in zip(arrays(one), arrays(other), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon"])
+def test_training_lowers_the_loss(optimiser):
+    trained = pretrain(
+        Transformer(layers=1, heads=2, width=16), Mixture(families=[Linear()]), steps=300, batch=16, points=8,
+        optimiser=optimiser, learning_rate=0.02 if optimiser == "muon" else 3e-3,
+    )  # fmt: skip
+    losses = trained.history["loss"].to_numpy()
+    assert losses[-3:].mean() < 0.5 * losses[0]
+
+
+def test_same_seed_same_weights_other_seed_other_weights():
+    one, same, other = (pretrain(MODEL, MIXTURE, steps=10, seed=seed, **SHORT) for seed in (3, 3, 4))
+    assert_identical(one.network, same.network)
+    assert any((left != right).any() for left, right in zip(arrays(one.network), arrays(other.network), strict=True))
+
+
+def test_fresh_prompts_at_every_step():
+    training = Training(steps=8, batch=4, points=6, steps_per_dispatch=1)
+    root = key_for(0, "training")
+    state = initial_state(MODEL, MIXTURE, training, 0)
+    losses = []
+    for _ in range(8):
+        state, report = advance(state, MIXTURE, training, root)
+        losses.append(float(report.loss[0]))
+    assert len(set(losses)) == 8
+    consecutive = [MIXTURE.sequences(jax.random.fold_in(root, step), 4, 6).x for step in (0, 1)]
+    other_seed = MIXTURE.sequences(jax.random.fold_in(key_for(1, "training"), 0), 4, 6).x
+    assert not np.array_equal(*consecutive), "seeds of consecutive steps do not overlap"
+    assert not np.array_equal(consecutive[1], other_seed)
+
+
+def test_steps_a_dispatch_change_nothing_but_the_dispatches():
+    # Steps past the last are skipped: 7 is no multiple of 5.
+    few = pretrain(MODEL, MIXTURE, steps=7, **SHORT)
+    many = pretrain(MODEL, MIXTURE, steps=7, **{**SHORT, "steps_per_dispatch": 7})
+    for left, right in zip(arrays(few.network), arrays(many.network), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
+    assert few.history["step"].tolist() == [5, 7]
+
+
+def test_realised_mixture_is_the_declared_one():
+    trained = pretrain(MODEL, MIXTURE, steps=200, **{**SHORT, "batch": 16, "steps_per_dispatch": 50})
+    share = trained.history["share: linear"].iloc[-1]
+    assert share == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / 3200) ** 0.5)
+    assert share + trained.history["share: sinusoid"].iloc[-1] == pytest.approx(1.0)
+
+
+def test_borders_of_the_buckets_are_not_trained():
+    training = Training(steps=10, batch=4, points=6)
+    before = initial_state(MODEL, MIXTURE, training, 0)
+    borders = np.asarray(before.network.head.borders)
+    after, _ = advance(before, MIXTURE, training, key_for(0, "training"))
+    np.testing.assert_array_equal(after.network.head.borders, borders)
+    assert labels(training, after.network).blocks[0].up.weight == "matrix"
+    assert labels(training, after.network).head.borders == "frozen"
+
+
+def test_learning_rate_rises_then_falls():
+    training = Training(steps=100, learning_rate=0.5, warmup=0.1)
+    rates = np.array([float(training.learning_rate_at(step)) for step in range(100)])
+    assert rates.max() == pytest.approx(0.5) and rates.argmax() == 9
+    assert np.all(np.diff(rates[:10]) > 0) and np.all(np.diff(rates[10:]) < 0)
+    assert rates[-1] == pytest.approx(0, abs=1e-3)
+
+
+def test_loss_that_is_no_longer_finite_stops_the_run(tmp_path):
+    with pytest.raises(OffpriorError, match=r"learning_rate: the loss is no longer finite at step \d+; .*try a rate below"):
+        pretrain(
+            Transformer(layers=1, heads=2, width=16), MIXTURE, steps=200, learning_rate=1e20, optimiser="adam",
+            folder=tmp_path, **SHORT,
+        )  # fmt: skip
+
+
+def test_resumed_run_is_the_uninterrupted_one(tmp_path):
+    whole = pretrain(MODEL, MIXTURE, steps=40, folder=tmp_path / "whole", **SHORT)
+    folder = tmp_path / "parts"
+    stop_after = 3
+
+    class Stopping:
+        dispatches = 0
+
+        def start(self, label, total, done=0):
+            pass
+
+        def advance(self, done, message=""):
+            self.dispatches += 1
+            if self.dispatches == stop_after:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def finish(self):
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(MODEL, MIXTURE, steps=40, folder=folder, progress=Stopping(), **SHORT)
+    resumed = pretrain(MODEL, MIXTURE, steps=40, folder=folder, resume=True, **SHORT)
+    assert_identical(whole.network, resumed.network)
+    rows, expected = read_parquet(folder / "training.parquet"), read_parquet(tmp_path / "whole" / "training.parquet")
+    assert rows["step"].tolist() == expected["step"].tolist()
+    np.testing.assert_array_equal(rows["loss"], expected["loss"])
+
+
+def test_killed_in_mid_training_it_resumes_bit_for_bit(tmp_path):
+    program = textwrap.dedent(
+        """
+        import sys
+        from offprior.families.linear import Linear
+        from offprior.mixture import Mixture
+        from offprior.models.transformer import Transformer
+        from offprior.pretraining.loop import pretrain
+
+        class Lines:
+            def start(self, label, total, done=0): pass
+            def advance(self, done, message=""): print(done, flush=True)
+            def finish(self): pass
+
+        pretrain(
+            Transformer(layers=1, heads=2, width=16), Mixture(families=[Linear()]), steps=2000, batch=4, points=6,
+            steps_per_dispatch=5, checkpoint_every=20, folder=sys.argv[1], resume=True, progress=Lines(),
+        )
+        """
+    )
+
+    def start(folder):
+        return subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
+
+    whole = start(tmp_path / "whole")
+    killed = start(tmp_path / "killed")
+    for line in killed.stdout:
+        if int(line) >= 700:
+            killed.kill()
+            break
+    assert killed.wait(60) == -signal.SIGKILL
+    step = checkpoint.read_about(tmp_path / "killed" / "seed-0" / checkpoint.STATE)["step"]
+    assert 0 < step < 2000
+    again = start(tmp_path / "killed")
+    steps = [int(line) for line in again.stdout]
+    assert steps[0] == step + 5, "it goes on from the checkpoint"
+    assert again.wait(120) == 0
+    whole.communicate(timeout=120)
+    for name in (checkpoint.STATE, checkpoint.MODEL):
+        assert (tmp_path / "whole" / "seed-0" / name).read_bytes() == (tmp_path / "killed" / "seed-0" / name).read_bytes()
+
+
+def test_checkpoint_of_other_settings_is_refused(tmp_path):
+    pretrain(MODEL, MIXTURE, steps=10, folder=tmp_path, **SHORT)
+    with pytest.raises(OffpriorError, match="other settings"):
+        pretrain(MODEL, MIXTURE, steps=10, folder=tmp_path, resume=True, **{**SHORT, "batch": 8})
+
+
+def test_torn_and_foreign_checkpoints_are_named(tmp_path):
+    tree = {"weight": jnp.arange(6.0).reshape(2, 3)}
+    path = tmp_path / "model.safetensors"
+    write_arrays(path, tree, {"step": 3})
+    back, about = read_arrays(path, tree)
+    np.testing.assert_array_equal(back["weight"], tree["weight"])
+    assert about == {"step": 3}
+    with pytest.raises(OffpriorError, match=r"weight is float32\[2, 3\], the model wants float32\[3, 3\]"):
+        read_arrays(path, {"weight": jnp.zeros((3, 3))})
+    with pytest.raises(OffpriorError, match="holds no bias"):
+        read_arrays(path, {**tree, "bias": jnp.zeros(3)})
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(OffpriorError, match="not a readable checkpoint"):
+        read_arrays(path, tree)
+    with pytest.raises(OffpriorError, match="no such checkpoint"):
+        read_arrays(tmp_path / "nothing.safetensors", tree)
+    assert not [file for file in tmp_path.iterdir() if "partial" in file.name]
