@@ -126,9 +126,13 @@ def distinct(
     scales: Float[np.ndarray, "all columns"], log_weights: Float[np.ndarray, " all"]
 ) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, " rows"]]:
     """Equal rows become one, their weights added."""
-    rows, which = np.unique(np.round(scales, DECIMALS), axis=0, return_inverse=True)
-    weights = np.bincount(which.ravel(), weights=np.exp(log_weights), minlength=len(rows))
-    return rows + 0.0, np.log(weights)  # + 0.0: no negative zeros
+    codes = np.zeros(len(scales), np.int64)
+    for column in np.round(scales, DECIMALS).T:
+        values, code = np.unique(column, return_inverse=True)
+        _, codes = np.unique(codes * len(values) + code, return_inverse=True)
+    _, first = np.unique(codes, return_index=True)
+    weights = np.bincount(codes, weights=np.exp(log_weights))
+    return scales[first] + 0.0, np.log(weights)  # + 0.0: no negative zeros
 
 
 def merged(first: Components, second: Components, share: float) -> Components | None:

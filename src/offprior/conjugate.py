@@ -1,0 +1,212 @@
+"""The conjugate update: y = Σ_j s_j c_j φ_j(x) + noise, with coefficients c_j that are 1 (fixed) or independent N(0, 1).
+
+Everything is a function of the Gram matrix of the columns and y, which is a sum over the context, so that one pass over a
+prompt serves every context length. Bishop, Pattern Recognition and Machine Learning, equations 3.50, 3.51 and 3.86, with
+the prior covariance moved into the columns: the precision I + ΨᵀΨ/σ² is then well posed whatever the scales.
+
+Symmetric matrices are kept as their entries i ≤ j, one array each, so that compilers vectorise over components.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+UNROLLED = 6
+"""Up to this rank Cholesky factors are written out, beyond it LAPACK makes them."""
+ROWS_TIMES_NODES = 1 << 16
+"""Rows of scales that are looked at together, times nodes."""
+
+
+class Moments(NamedTuple):
+    """Evidence of nodes, and the moments of their coefficients, scales included, averaged over the rows of scales."""
+
+    log_evidence: Float[Array, "*n"]
+    """Without the −(k/2)·log 2πσ² that all share."""
+    first: Float[Array, "columns *n"]
+    second: Float[Array, "pairs *n"]
+
+
+class Solution(NamedTuple):
+    """The update of every node with every row of scales."""
+
+    misfit: Float[Array, "*n rows"]
+    """Twice the negative log-likelihood at the posterior mean, and the prior's Σ c²."""
+    log_determinant: Float[Array, "*n rows"]
+    means: list[Float[Array, "*n rows"]]
+    covariances: dict[tuple[int, int], Float[Array, "*n rows"]]
+    """Of random columns only."""
+
+
+@functools.cache
+def pairs(count: int) -> tuple[tuple[int, int], ...]:
+    """Entries i ≤ j of a symmetric matrix, in the order in which they are kept."""
+    return tuple((i, j) for i in range(count) for j in range(i, count))
+
+
+def products(columns: Float[Array, "columns *n"]) -> Float[Array, "pairs *n"]:
+    """Entries of the outer product of the columns with themselves, those off the diagonal counted twice."""
+    return jnp.stack([columns[i] * columns[j] * (1.0 if i == j else 2.0) for i, j in pairs(len(columns))])
+
+
+def moments(
+    gram: Float[Array, "pairs *n"],
+    scales: Float[Array, "rows columns"],
+    log_scale_weights: Float[Array, " rows"],
+    noise: Float[Array, ""],
+    fixed: tuple[bool, ...],
+    nodes: int,
+) -> Moments:
+    """The update of nodes with Gram matrices `gram` (of the columns and, last, y), marginal over the rows of scales.
+
+    Rows are looked at in blocks of about `ROWS_TIMES_NODES` / `nodes`.
+    """
+    rows = scales.shape[0]
+    block = min(rows, max(16, ROWS_TIMES_NODES // nodes))
+    if rows == block:
+        return _marginal(gram, scales, log_scale_weights, noise, fixed)
+
+    blocks = -(-rows // block)
+    scales = jnp.concatenate([scales, jnp.zeros((blocks * block - rows, scales.shape[1]), scales.dtype)])
+    weights = jnp.concatenate([log_scale_weights, jnp.full(blocks * block - rows, -jnp.inf, log_scale_weights.dtype)])
+
+    def add(sofar: Moments, rows: tuple[Array, Array]) -> tuple[Moments, None]:
+        return _average(sofar, _marginal(gram, *rows, noise, fixed)), None
+
+    parts = scales.reshape(blocks, block, -1), weights.reshape(blocks, block)
+    start = _marginal(gram, parts[0][0], parts[1][0], noise, fixed)
+    return jax.lax.scan(add, start, (parts[0][1:], parts[1][1:]))[0]
+
+
+def solve(
+    gram: Float[Array, "pairs *n"],
+    scales: Float[Array, "rows columns"],
+    noise: Float[Array, ""],
+    fixed: tuple[bool, ...],
+) -> Solution:
+    """The update of every node with every row of scales."""
+    count = len(fixed)
+    place = {pair: k for k, pair in enumerate(pairs(count + 1))}
+    rank = 1 + gram[0].ndim
+
+    def of_rows(j: int) -> Array:
+        return jax.lax.expand_dims(scales[:, j], range(rank - 1))
+
+    def entry(i: int, j: int) -> Array:
+        return gram[place[min(i, j), max(i, j)]][..., None]
+
+    known = [j for j in range(count) if fixed[j]]
+    free = [j for j in range(count) if not fixed[j]]
+    y, s = count, [of_rows(j) for j in range(count)]
+    shape = (*gram.shape[1:], scales.shape[0])
+    precision = 1 / noise**2
+
+    misfit = entry(y, y) - 2 * sum(s[j] * entry(j, y) for j in known)
+    misfit += sum(s[i] * s[j] * entry(i, j) for i in known for j in known)
+    misfit = jnp.broadcast_to(precision * misfit, shape)
+    towards = [precision * s[i] * (entry(i, y) - sum(s[j] * entry(i, j) for j in known)) for i in free]
+    matrix = {
+        (i, j): precision * s[free[i]] * s[free[j]] * entry(free[i], free[j]) + (1.0 if i == j else 0.0)
+        for i, j in pairs(len(free))
+    }
+    means: list[Array] = [jnp.broadcast_to(one, shape) for one in s]
+    if not free:
+        return Solution(misfit, jnp.zeros(shape, gram.dtype), means, {})
+    factorise = _written_out if len(free) <= UNROLLED else _by_lapack
+    quadratic, log_determinant, centre, covariance = factorise(matrix, towards)
+    for i, j in enumerate(free):
+        means[j] = s[j] * centre[i]
+    covariances = {(free[i], free[j]): s[free[i]] * s[free[j]] * covariance[i, j] for i, j in covariance}
+    return Solution(misfit - quadratic, log_determinant, means, covariances)
+
+
+def _marginal(gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...]) -> Moments:
+    solution = solve(gram, scales, noise, fixed)
+    log_mass = -(solution.misfit + solution.log_determinant) / 2
+    log_mass = log_mass + jax.lax.expand_dims(log_weights, range(log_mass.ndim - 1))
+    means, covariances = solution.means, solution.covariances
+    if scales.shape[0] == 1:
+        second = [means[i] * means[j] + covariances.get((i, j), 0.0) for i, j in pairs(len(fixed))]
+        return Moments(log_mass[..., 0], *(jnp.stack(arrays)[..., 0] for arrays in (means, second)))
+    largest = log_mass.max(-1)
+    weight = jnp.exp(log_mass - largest[..., None])
+    total = weight.sum(-1)
+    share = weight / total[..., None]
+    first = [(share * mean).sum(-1) for mean in means]
+    second = [(share * (means[i] * means[j] + covariances.get((i, j), 0.0))).sum(-1) for i, j in pairs(len(fixed))]
+    return Moments(largest + jnp.log(total), jnp.stack(first), jnp.stack(second))
+
+
+def _average(one: Moments, other: Moments) -> Moments:
+    log_evidence = jnp.logaddexp(one.log_evidence, other.log_evidence)
+    shares = [jnp.exp(each.log_evidence - log_evidence)[None] for each in (one, other)]
+    first = shares[0] * one.first + shares[1] * other.first
+    return Moments(log_evidence, first, shares[0] * one.second + shares[1] * other.second)
+
+
+def _written_out(
+    matrix: dict[tuple[int, int], Array], towards: list[Array]
+) -> tuple[Array, Array, list[Array], dict[tuple[int, int], Array]]:
+    """bᵀP⁻¹b, log|P|, P⁻¹b and P⁻¹ through P = LLᵀ, entry by entry."""
+    rank = len(towards)
+    lower: dict[tuple[int, int], Array] = {}
+    inverse_diagonal: list[Array] = []
+    determinant = jnp.ones_like(matrix[0, 0])
+    for j in range(rank):
+        square = matrix[j, j] - sum(lower[j, k] ** 2 for k in range(j))
+        determinant = determinant * square
+        inverse_diagonal.append(jax.lax.rsqrt(square))
+        for i in range(j + 1, rank):
+            lower[i, j] = (matrix[j, i] - sum(lower[i, k] * lower[j, k] for k in range(j))) * inverse_diagonal[j]
+    inverse: dict[tuple[int, int], Array] = {}
+    for j in range(rank):
+        inverse[j, j] = inverse_diagonal[j]
+        for i in range(j + 1, rank):
+            inverse[i, j] = -inverse_diagonal[i] * sum(lower[i, k] * inverse[k, j] for k in range(j, i))
+    half = [sum(inverse[i, k] * towards[k] for k in range(i + 1)) for i in range(rank)]
+    centre = [sum(inverse[k, i] * half[k] for k in range(i, rank)) for i in range(rank)]
+    covariance = {
+        (i, j): sum(inverse[k, i] * inverse[k, j] for k in range(j, rank)) for i, j in pairs(rank)
+    }
+    return sum(one**2 for one in half), jnp.log(determinant), centre, covariance  # type: ignore[return-value]
+
+
+def _by_lapack(
+    matrix: dict[tuple[int, int], Array], towards: list[Array]
+) -> tuple[Array, Array, list[Array], dict[tuple[int, int], Array]]:
+    rank = len(towards)
+    shape = jnp.broadcast_shapes(matrix[0, 0].shape, towards[0].shape)
+    full = jnp.stack(
+        [
+            jnp.stack([jnp.broadcast_to(matrix[min(i, j), max(i, j)], shape) for j in range(rank)], -1)
+            for i in range(rank)
+        ],
+        -2,
+    )
+    b = jnp.stack([jnp.broadcast_to(one, shape) for one in towards], -1)[..., None]
+    lower = jnp.linalg.cholesky(full)
+    half = jax.lax.linalg.triangular_solve(lower, b, left_side=True, lower=True)
+    identity = jnp.broadcast_to(jnp.eye(rank, dtype=full.dtype), full.shape)
+    inverse = jax.lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
+    centre = (jnp.swapaxes(inverse, -1, -2) @ half)[..., 0]
+    covariance = jnp.swapaxes(inverse, -1, -2) @ inverse
+    log_determinant = 2 * jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)).sum(-1)
+    return (
+        (half[..., 0] ** 2).sum(-1),
+        log_determinant,
+        [centre[..., i] for i in range(rank)],
+        {(i, j): covariance[..., i, j] for i, j in pairs(rank)},
+    )
+
+
+def gram_of(columns: Float[Array, "columns b n z"], weights: Float[Array, "b n"] | None = None) -> Array:
+    """Entries of the Gram matrix of columns over the points n: [pairs, b, z]."""
+    weighted = columns if weights is None else columns * weights[None, :, :, None]
+    if len(columns) <= UNROLLED + 1:
+        return jnp.stack([(weighted[i] * columns[j]).sum(1) for i, j in pairs(len(columns))])
+    full = jnp.einsum("ibnz,jbnz->ijbz", weighted, columns)
+    first, second = np.asarray(pairs(len(columns))).T
+    return full[first, second]
