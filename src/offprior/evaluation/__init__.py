@@ -1,0 +1,1 @@
+"""Predictors against probes: the table of errors, its metrics, their intervals, the verdict."""

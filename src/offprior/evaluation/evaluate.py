@@ -1,0 +1,213 @@
+"""Predictors against probes: the same prompts for every predictor, beside B, C and the single classes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from offprior.errors import OffpriorError
+from offprior.evaluation.implied import implied_columns, projection_columns
+from offprior.mixture import Mixture, Prompts, draw_prompts
+from offprior.posterior import best_fit
+from offprior.predictors.bayes import Bayes, References
+from offprior.predictors.predictor import Predictor
+from offprior.probes.in_distribution import InDistribution
+from offprior.probes.probe import Probe
+from offprior.randomness import key_for
+from offprior.table import Table
+
+UNTRAINED = -1
+"""Training seed of predictors that are not trained."""
+FLOOR_FACTOR = 10
+
+
+class Quiet:
+    """Reports no progress."""
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Nothing to show."""
+
+    def advance(self, done: int, message: str = "") -> None:
+        """Nothing to show."""
+
+    def finish(self) -> None:
+        """Nothing to show."""
+
+
+class Place(NamedTuple):
+    """A batch of prompts at one place of a probe's path."""
+
+    probe: Probe
+    strength: float
+    inside: bool
+    distribution: Mixture
+    prompts: Prompts
+    lengths: tuple[int, ...]
+
+
+def evaluate(
+    predictors: Sequence[Predictor],
+    probes: Sequence[Probe] | Probe,
+    lengths: Sequence[int] = (5, 10, 20, 40),
+    *,
+    mixture: Mixture | None = None,
+    tasks: int = 256,
+    queries: int = 64,
+    seed: int = 0,
+    progress: Any = None,
+) -> Table:
+    """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
+
+    Every predictor answers the same prompts, pure functions of `seed`, the probe and the place. B, C, the single classes and the
+    best fits inside them are evaluated beside; C's prior puts half its weight on the mixture and half on the probe's own
+    prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them. Context lengths that a
+    predictor cannot take are left out for that predictor alone.
+
+    `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors with
+    one label, each with its `seed`.
+
+    Raises:
+        OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed.
+    """
+    probes = [probes] if isinstance(probes, Probe) else list(probes)
+    predictors = list(predictors)
+    mixture = mixture if mixture is not None else _mixture_of(predictors)
+    _check_labels(predictors)
+    wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths)} | set(lengths)))
+    own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths)))) for probe in probes}
+    plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
+    first = InDistribution()
+    own_lengths[id(first)] = wanted
+    progress = progress if progress is not None else Quiet()
+    total = sum(1 if probe.along_context else len(probe.strengths(mixture)) for probe in [first, *plain])
+    progress.start("probing", total)
+    rows: list[pd.DataFrame] = []
+    done = 0
+    try:
+        for probe in [first, *plain]:
+            strengths = probe.strengths(mixture)
+            beyond = [] if probe.along_context else [s for s in strengths if not probe.inside(s, mixture)]
+            known = [probe.path(strength, mixture) for strength in strengths] if beyond else []
+            references = References(mixture, known)
+            for places in _places(probe, mixture, own_lengths[id(probe)], tasks, queries, seed):
+                for place in places:
+                    rows += _rows_of(place, predictors, references, mixture)
+                done += 1
+                progress.advance(done, probe.label)
+    finally:
+        progress.finish()
+    return Table(pd.concat(rows, ignore_index=True))
+
+
+def _places(
+    probe: Probe, mixture: Mixture, lengths: tuple[int, ...], tasks: int, queries: int, seed: int
+) -> Iterator[list[Place]]:
+    """The batches of each strength: one for all context lengths, unless the input law makes each length its own."""
+    strengths = probe.strengths(mixture)
+    for number, strength in enumerate(strengths[:1] if probe.along_context else strengths):
+        distribution = probe.distribution(strength, mixture)
+        inside = probe.inside(strength, mixture)
+        batches = [lengths] if distribution.inputs.nested else [(length,) for length in lengths]
+        found = []
+        for batch in batches:
+            key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
+            prompts = draw_prompts(distribution, key, tasks, max(batch), queries)
+            found.append(Place(probe, strength, inside, distribution, prompts, batch))
+        yield found
+
+
+def _rows_of(
+    place: Place, predictors: Sequence[Predictor], references: References, mixture: Mixture
+) -> list[pd.DataFrame]:
+    x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
+    exact = references.batch(x, y, queries, list(place.lengths))
+    shared = _Shared(place, truth, queries, exact)
+    frames = [shared.frames("B", UNTRAINED, place.lengths, exact.bayes_mean)]
+    if exact.combined_mean is not None:
+        frames.append(shared.frames("C", UNTRAINED, place.lengths, exact.combined_mean))
+    for number, name in enumerate(mixture.family_names):
+        frames.append(shared.frames(f"class: {name}", UNTRAINED, place.lengths, exact.class_means[:, :, number]))
+    fits = best_fit([family.components() for family in mixture.families], queries, truth)
+    for number, name in enumerate(mixture.family_names):
+        every_length = np.repeat(fits[:, None, number], len(place.lengths), axis=1)
+        frames.append(shared.frames(f"best fit: {name}", UNTRAINED, place.lengths, every_length))
+    if float(np.asarray(mixture.noise)) < float(np.asarray(mixture.noise_floor)):
+        wider = _with_floor(mixture, FLOOR_FACTOR * float(np.asarray(mixture.noise_floor)))
+        answer = Bayes(wider).predict_batch(x, y, queries, list(place.lengths))
+        frames.append(shared.frames("B at 10× floor", UNTRAINED, place.lengths, answer.mean))
+    for predictor in predictors:
+        possible = [length for length in place.lengths if predictor.longest is None or length <= predictor.longest]
+        if possible:
+            answer = predictor.predict_batch(x, y, queries, possible)
+            frames.append(shared.frames(predictor.label, _seed_of(predictor), possible, answer.mean))
+    return frames
+
+
+class _Shared:
+    """What all predictors' rows at a place have in common, and the columns that compare with it."""
+
+    def __init__(self, place: Place, truth: Float[np.ndarray, "b m"], queries: Float[np.ndarray, "b m d"], exact: Any):
+        self._place, self._truth, self._queries, self._exact = place, truth, queries, exact
+        names = place.distribution.family_names
+        self._families = np.asarray(names)[np.asarray(place.prompts.family)]
+        self._frequency = np.asarray(place.prompts.frequency, np.float64)
+
+    def frames(
+        self, label: str, seed: int, lengths: Sequence[int], mean: Float[np.ndarray, "b lengths m"]
+    ) -> pd.DataFrame:
+        """Rows of one predictor at all its context lengths."""
+        return pd.concat(
+            [self._frame(label, seed, length, mean[:, number]) for number, length in enumerate(lengths)],
+            ignore_index=True,
+        )
+
+    def _frame(self, label: str, seed: int, length: int, mean: Float[np.ndarray, "b m"]) -> pd.DataFrame:
+        place, exact, truth = self._place, self._exact, self._truth
+        at = place.lengths.index(length)
+        along = place.probe.along_context
+        return pd.DataFrame(
+            {
+                "probe": place.probe.label,
+                "coordinate": place.probe.coordinate,
+                "strength": float(length) if along else place.strength,
+                "length": length,
+                "inside": place.inside,
+                "seed": seed,
+                "task": np.arange(len(truth)),
+                "family": self._families,
+                "predictor": label,
+                "squared_error": np.square(mean - truth).mean(1),
+                "bayes_gap": np.square(mean - exact.bayes_mean[:, at]).mean(1),
+                "truth_mean": truth.mean(1),
+                "truth_square": np.square(truth).mean(1),
+                "surprise": -exact.log_evidence[:, at],
+                "class_probability": exact.class_probability[:, at, 0],
+                **implied_columns(mean, exact.class_means[:, at]),
+                **projection_columns(mean, truth, self._queries, self._frequency),
+            }
+        )
+
+
+def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
+    for predictor in predictors:
+        found = getattr(predictor, "mixture", None)
+        if found is not None:
+            return found
+    raise OffpriorError("mixture: no predictor knows the one it was pretrained on; give mixture=")
+
+
+def _check_labels(predictors: Sequence[Predictor]) -> None:
+    marks = [(predictor.label, _seed_of(predictor)) for predictor in predictors]
+    for mark in marks:
+        if marks.count(mark) > 1:
+            raise OffpriorError(f"two predictors are called {mark[0]!r} with training seed {mark[1]}; give one another label")
+
+
+def _seed_of(predictor: Predictor) -> int:
+    return int(getattr(predictor, "seed", UNTRAINED))
+
+
+def _with_floor(mixture: Mixture, floor: float) -> Mixture:
+    return Mixture(mixture.families, mixture.weights, mixture.inputs, mixture.noise, floor)

@@ -1,0 +1,21 @@
+"""How a run is evaluated: the settings that a recipe's `evaluation` section holds."""
+
+import equinox as eqx
+
+from offprior.errors import Problem, SettingError
+from offprior.parameter import parameter
+
+
+class Evaluation(eqx.Module):
+    """Context lengths, test prompts a cell, queries a prompt, and the seed of the test prompts."""
+
+    lengths: tuple[int, ...] = parameter((5, 10, 20, 40), "context lengths, in pairs", static=True)
+    tasks: int = parameter(256, "test prompts a cell", minimum=2)
+    queries: int = parameter(64, "queries a prompt", minimum=4)
+    seed: int = parameter(0, "of the test prompts, whatever the training seeds", minimum=0)
+
+    def __check_init__(self):
+        wrong = [str(length) for length in self.lengths if length < 0]
+        if not self.lengths or wrong:
+            given = ", ".join(wrong) or "nothing"
+            raise SettingError([Problem("lengths", f"{given} was given; write context lengths of 0 or more")])

@@ -1,0 +1,63 @@
+"""Sinusoids of a frequency below, inside and above the pretraining range."""
+
+from typing import ClassVar
+
+import equinox as eqx
+
+from offprior.errors import Problem, SettingError
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Fixed, Law, concrete
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes.probe import Probe, evenly_spaced, inputs_parameter, noise_parameter
+
+
+class Frequency(Probe):
+    """Sinusoids of one angular frequency ω each, from below the pretraining range to above it (arXiv 2311.00871)."""
+
+    coordinate: ClassVar[str] = "ω"
+    axis: ClassVar[str] = "angular frequency ω"
+
+    start: Scalar | None = parameter(None, "the first ω; half the lower end of the range unless given", minimum=0, static=False)
+    stop: Scalar | None = parameter(None, "the last ω; twice the upper end of the range unless given", above=0, static=False)
+    count: int = parameter(12, "how many frequencies", minimum=1)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        low, high = self.pretraining_range(mixture)
+        start = low / 2 if self.start is None else float(self.start)
+        stop = 2 * high if self.stop is None else float(self.stop)
+        if stop < start:
+            message = f"the frequencies run from {start:g} to {stop:g}; write the lower one first"
+            raise SettingError([Problem("start", message)])
+        return evenly_spaced(start, stop, self.count)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        family = self._sinusoid(mixture)
+        return Mixture(
+            families=[eqx.tree_at(lambda sinusoid: sinusoid.frequency, family, Fixed(strength))],
+            inputs=mixture.inputs,
+            noise=mixture.noise,
+            noise_floor=mixture.noise_floor,
+        )
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        low, high = self.pretraining_range(mixture)
+        return low <= strength <= high
+
+    def pretraining_range(self, mixture: Mixture) -> tuple[float, float]:
+        """The frequencies of the mixture's sinusoids."""
+        law = self._sinusoid(mixture).frequency
+        ends = [concrete(getattr(law, name)) for name in ("low", "high", "value") if hasattr(law, name)]
+        known = [end for end in ends if end is not None]
+        if not known:
+            message = f"the law of the mixture's frequency has no ends; give the probe start and stop ({type(law).__name__})"
+            raise SettingError([Problem("name", message)])
+        return min(known), max(known)
+
+    def _sinusoid(self, mixture: Mixture) -> Sinusoid:
+        for family in mixture.families:
+            if isinstance(family, Sinusoid):
+                return family
+        raise SettingError([Problem("name", "the mixture has no family of sinusoids whose frequency could change")])

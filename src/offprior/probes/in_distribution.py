@@ -1,0 +1,27 @@
+"""The mixture itself."""
+
+from typing import ClassVar
+
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter
+
+
+class InDistribution(Probe):
+    """The mixture's own prompts: where metric M1 says whether a model is trained enough to be judged elsewhere."""
+
+    coordinate: ClassVar[str] = ""
+    axis: ClassVar[str] = "in distribution"
+
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        return (0.0,)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        return mixture
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return self.inputs is None and self.noise is None

@@ -1,0 +1,56 @@
+"""Prompts of the mixture with other shares of its families."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from offprior.errors import Problem, SettingError
+from offprior.families.combination import Combination
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes.probe import Probe, evenly_spaced, inputs_parameter, noise_parameter
+
+
+class MixtureWeight(Probe):
+    """Prompts of the mixture with another share w of its first family than it was trained with, or with unscaled sums.
+
+    The share at training is the mixture's own weight, where the prior lies; train with another by
+    ``--set mixture.weights=[…]``. With `sums`, w is the share of prompts of the mixture as it was trained, and the rest are
+    unscaled sums f + g of its first two families.
+    """
+
+    coordinate: ClassVar[str] = "w"
+    axis: ClassVar[str] = "share w of the prompts"
+
+    count: int = parameter(5, "how many shares, from 0 to 1", minimum=2)
+    sums: bool = parameter(False, "is the rest unscaled sums f + g, rather than the other families?")
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        if len(mixture.families) < 2:
+            raise SettingError([Problem("name", "it changes the shares of families, the mixture has one")])
+        places = evenly_spaced(0.0, 1.0, self.count)
+        return places if self.sums else tuple(sorted({*places, self._trained(mixture)}))
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        weights = np.asarray(mixture.weights, dtype=float)
+        families = list(mixture.families)
+        if self.sums:
+            families.append(Combination(families[0], families[1], weight=0.5, scaled=False))
+            weights = np.append(strength * weights, 1 - strength)
+        else:
+            others = weights[1:].sum()
+            rest = weights[1:] / others if others > 0 else np.full(len(families) - 1, 1 / (len(families) - 1))
+            weights = np.concatenate([[strength], (1 - strength) * rest])
+        return Mixture(families, weights, mixture.inputs, mixture.noise, mixture.noise_floor)
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return strength == (1.0 if self.sums else self._trained(mixture))
+
+    def departures(self) -> list[str]:
+        return [*(["with sums"] if self.sums else []), *super().departures()]
+
+    def _trained(self, mixture: Mixture) -> float:
+        return round(float(mixture.weights[0]), 6)

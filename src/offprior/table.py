@@ -1,0 +1,113 @@
+"""The tidy rows every result becomes: predictor × probe coordinate × context length × task × training seed.
+
+Read, append and load need pandas only, never jax. `metrics`, `verdicts` and `plot` belong to `offprior.evaluation` and
+`offprior.figures`, and are imported when they are called.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from offprior.errors import OffpriorError
+from offprior.parquet import read_parquet, write_parquet
+
+COLUMNS = {
+    "probe": "the probe's label",
+    "coordinate": "the symbol of its coordinate",
+    "strength": "the place on its path",
+    "length": "context pairs",
+    "inside": "does the pretraining prior hold this place?",
+    "seed": "training seed; -1 for predictors that are not trained",
+    "task": "number of the test prompt, the same prompt for every predictor and training seed",
+    "family": "the family that the prompt's function was drawn from",
+    "predictor": "model, B, C, class: NAME, best fit: NAME, or a predictor's label",
+    "squared_error": "mean over the queries of (p − O)²",
+    "bayes_gap": "mean over the queries of (p − B)²",
+    "truth_mean": "mean over the queries of O",
+    "truth_square": "mean over the queries of O²",
+    "surprise": "−log evidence of the context under the mixture, nats",
+    "class_probability": "posterior probability of the mixture's first family",
+    "implied_weight": "least-squares weight of the first class's posterior mean in p, this task alone",
+    "implied_residual": "share of p², mean over the queries, that the classes' posterior means leave",
+    "slope": "coefficient of x in p projected on {1, x, sin ωx, cos ωx}",
+    "true_slope": "the same of O",
+    "amplitude": "length of the coefficients of sin ωx and cos ωx in p",
+    "true_amplitude": "the same of O",
+}
+"""Columns and what they hold; p is the predictive mean, O the noise-free truth, B the Bayes predictor of the mixture.
+
+Beside them stand the sums that pooled least squares on the class means need: `gram i j`, `moment i`, `prediction_square`.
+"""
+
+
+class Table:
+    """Errors of predictors on probes, one row a predictor, cell, task and training seed."""
+
+    def __init__(self, rows: pd.DataFrame):
+        missing = [column for column in COLUMNS if column not in rows.columns]
+        if missing:
+            raise OffpriorError(f"this is no evaluation table: it lacks {', '.join(missing)}")
+        self._rows = rows.reset_index(drop=True)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        probes = ", ".join(self._rows["probe"].unique())
+        return f"Table of {len(self)} rows: {probes}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a data frame, a copy."""
+        return self._rows.copy()
+
+    def append(self, other: "Table") -> "Table":
+        """Both tables' rows; where both hold a probe, those of `other`."""
+        kept = self._rows[~self._rows["probe"].isin(other._rows["probe"].unique())]
+        return Table(pd.concat([kept, other._rows], ignore_index=True))
+
+    def save(self, path: str | Path) -> None:
+        """Write a Parquet file, beside and renamed."""
+        write_parquet(Path(path), self._rows)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Table":
+        """Read what `save` wrote.
+
+        Raises:
+            OffpriorError: the file is missing, unreadable, or no evaluation table.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise OffpriorError(f"{path}: there is no such table")
+        try:
+            rows = read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise OffpriorError(f"{path}: it is no readable table: {' '.join(str(error).split())}") from error
+        return cls(rows)
+
+    def metrics(self, predictor: str = "model") -> pd.DataFrame:
+        """Metrics M1–M6, M8, M9, M12 and M13 with their intervals, a row a cell (`offprior.evaluation.metrics`)."""
+        from offprior.evaluation.metrics import metrics
+
+        return metrics(self._rows, predictor)
+
+    def verdicts(self, predictor: str = "model") -> pd.DataFrame:
+        """A verdict a cell (`offprior.evaluation.verdict`)."""
+        from offprior.evaluation.verdict import verdicts
+
+        return verdicts(self.metrics(predictor))
+
+    def plot(self, probe: str | None = None) -> Any:
+        """Error against the coordinate of a probe (the first one unless given), as a matplotlib figure."""
+        from offprior.figures.error_by_strength import ErrorByStrength
+        from offprior.figures.figure import ReportData
+
+        data = ReportData.from_evaluation(self._rows)
+        return ErrorByStrength(probe=probe).draw(data)
+
+
+def pooled_variance(truth_mean: np.ndarray, truth_square: np.ndarray) -> float:
+    """The truth's variance, pooled over tasks and queries, from each task's mean and mean square over the queries."""
+    return float(np.mean(truth_square) - np.mean(truth_mean) ** 2)
