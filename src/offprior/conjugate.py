@@ -158,7 +158,7 @@ def _written_out(
     for j in range(rank):
         square = matrix[j, j] - sum(lower[j, k] ** 2 for k in range(j))
         determinant = determinant * square
-        inverse_diagonal.append(jax.lax.rsqrt(square))
+        inverse_diagonal.append(1 / jnp.sqrt(square))
         for i in range(j + 1, rank):
             lower[i, j] = (matrix[j, i] - sum(lower[i, k] * lower[j, k] for k in range(j))) * inverse_diagonal[j]
     inverse: dict[tuple[int, int], Array] = {}

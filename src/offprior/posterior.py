@@ -4,8 +4,8 @@ A group is a prior over functions as `Components`: quadrature nodes times rows o
 of all nodes' columns are summed over the context, cumulatively over the wanted lengths; the conjugate update of
 `conjugate.py` gives evidence and moments; a log-sum-exp over nodes and rows gives the group's posterior.
 
-The quadrature adapts. Where one node holds more than `LARGEST_SHARE` of a posterior, the quarter of the panels that hold
-most of it are cut in four, anew, until none does. At that share eight-point Gauss-Legendre panels are at most about three
+The quadrature adapts. Where one node holds more than `LARGEST_SHARE` of a posterior, the panels that hold most of it are
+cut in four, anew, until none does. At that share eight-point Gauss-Legendre panels are at most about three
 and a half posterior standard deviations wide, which integrates a bell curve to a few parts in 10⁸. What is not refined
 (products of several quadratures) is reported: `Posterior.largest_share`.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.conjugate import Moments, gram_of, moments, pairs, products, solve
+from offprior.conjugate import gram_of, moments, pairs, products, solve
 from offprior.laws import PANEL_NODES
 from offprior.precision import as_double, double
 
@@ -29,7 +29,11 @@ LARGEST_SHARE = 0.25
 """A node that holds more of a posterior is refined."""
 LARGEST_DEPTH = 12
 """Rounds of refinement; each makes the panels a quarter as wide."""
+CUT = 4
+"""Panels that are cut in a round, into so many:"""
 CHILDREN = 4
+NEGLIGIBLE = 1e-10
+GAUSS = np.polynomial.legendre.leggauss(PANEL_NODES)
 ITEMS = 32
 """Prompts at a length that are refined together."""
 MEMORY = 256 << 20
@@ -55,6 +59,15 @@ class _Nodes(NamedTuple):
 
     low: Float[Array, "i panels"]
     width: Float[Array, "i panels"]
+    log_mass: Float[Array, "i nodes"]
+    first: Float[Array, "columns i nodes"]
+    second: Float[Array, "pairs i nodes"]
+
+
+class _Leaves(NamedTuple):
+    """Quadrature nodes of items that will not be refined."""
+
+    place: Float[Array, "i nodes"]
     log_mass: Float[Array, "i nodes"]
     first: Float[Array, "columns i nodes"]
     second: Float[Array, "pairs i nodes"]
@@ -164,13 +177,32 @@ def _block_posterior(
 def _refined(
     group: Components, items: tuple[np.ndarray, ...], nodes: _Nodes, noise: Array, variance: bool
 ) -> tuple[_Sums, np.ndarray]:
-    count, queries = len(items[0]), items[3].shape[1]
-    sums = _Sums(jnp.full(count, -jnp.inf), jnp.zeros((count, queries)), jnp.zeros((count, queries)))
+    leaves = []
+    log_mass = jnp.full(len(items[0]), -jnp.inf)
     for _ in range(LARGEST_DEPTH):
-        sums, nodes, share = _refine(group, *items, nodes, sums, noise, variance)
+        retired, nodes, log_mass, share = _refine(group, *items[:3], nodes, log_mass, noise)
+        leaves.append(retired)
         if float(share.max()) <= LARGEST_SHARE:
             break
-    return jax.tree.map(np.asarray, (_finish(group, items[3], nodes, sums, variance), share))
+    leaves.append(_Leaves(_places(nodes.low, nodes.width), nodes.log_mass, nodes.first, nodes.second))
+    joined = _Leaves(*(np.concatenate([np.asarray(leaf) for leaf in parts], axis=-1) for parts in zip(*leaves, strict=True)))
+    kept = _largest(joined)
+    return jax.tree.map(np.asarray, (_summed(group, items[3], kept, variance), share))
+
+
+def _largest(leaves: _Leaves) -> _Leaves:
+    """The nodes that hold all of the posterior but 10⁻¹⁰ of it: predictions have to be made for these alone."""
+    mass = np.exp(leaves.log_mass - leaves.log_mass.max(-1, keepdims=True))
+    order = np.argsort(-mass, axis=-1)
+    held = np.cumsum(np.take_along_axis(mass, order, axis=-1), axis=-1)
+    enough = int((held < held[:, -1:] * (1 - NEGLIGIBLE)).sum(-1).max()) + 1
+    order = order[:, : 1 << max(enough - 1, 63).bit_length()]
+    return _Leaves(
+        np.take_along_axis(leaves.place, order, axis=-1),
+        np.take_along_axis(leaves.log_mass, order, axis=-1),
+        np.take_along_axis(leaves.first, order[None], axis=-1),
+        np.take_along_axis(leaves.second, order[None], axis=-1),
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -187,7 +219,7 @@ def _first_pass(
     log_mass = found.log_evidence + group.log_weights[None, None, :]
     total = jax.nn.logsumexp(log_mass, axis=-1)
     share = jnp.exp(log_mass - total[..., None])
-    first, second = _at_queries(_columns(group, group.nodes, queries), share, found, variance)
+    first, second = _at_queries(_columns(group, group.nodes, queries), share, found.first, found.second, variance)
     panels = max(1, count // PANEL_NODES)
     shape = (*total.shape, panels)
     low = jnp.broadcast_to(jnp.arange(panels)[None, None, :] / panels, shape)
@@ -195,70 +227,49 @@ def _first_pass(
     return _Sums(total, first, second), nodes, share.max(-1)
 
 
-@functools.partial(jax.jit, static_argnames=("variance",))
+@jax.jit
 def _refine(
-    group: Components,
-    x: Array,
-    y: Array,
-    mask: Array,
-    queries: Array,
-    nodes: _Nodes,
-    sums: _Sums,
-    noise: Array,
-    variance: bool,
-) -> tuple[_Sums, _Nodes, Array]:
-    """The panels that hold most are cut; the others are summed. The share is that of the new nodes in everything."""
+    group: Components, x: Array, y: Array, mask: Array, nodes: _Nodes, retired_mass: Array, noise: Array
+) -> tuple[_Leaves, _Nodes, Array, Array]:
+    """The panels that hold most are cut in four, the others retire; the largest share of a new node in everything."""
     count, panels = nodes.low.shape
     of_panels = jax.nn.logsumexp(nodes.log_mass.reshape(count, panels, -1), axis=-1)
-    _, chosen = jax.lax.top_k(of_panels, max(1, panels // CHILDREN))
+    _, chosen = jax.lax.top_k(of_panels, min(CUT, panels))
     cut = jnp.zeros((count, panels), bool).at[jnp.arange(count)[:, None], chosen].set(True)
-    retired = jnp.where(jnp.repeat(cut, PANEL_NODES, axis=1), -jnp.inf, nodes.log_mass)
-    sums = _added(group, queries, nodes._replace(log_mass=retired), sums, variance)
+    log_mass = jnp.where(jnp.repeat(cut, PANEL_NODES, axis=1), -jnp.inf, nodes.log_mass)
+    retired = _Leaves(_places(nodes.low, nodes.width), log_mass, nodes.first, nodes.second)
+    retired_mass = jnp.logaddexp(retired_mass, jax.nn.logsumexp(log_mass, axis=-1))
 
     low, width = (jnp.take_along_axis(array, chosen, axis=1) for array in (nodes.low, nodes.width))
     width = jnp.repeat(width / CHILDREN, CHILDREN, axis=1)
     low = jnp.repeat(low, CHILDREN, axis=1) + width * jnp.tile(jnp.arange(CHILDREN), chosen.shape[1])[None, :]
-    at, weights = np.polynomial.legendre.leggauss(PANEL_NODES)
-    log_weights = (jnp.log(width)[:, :, None] + np.log(weights / 2)[None, None, :]).reshape(count, -1)
+    log_weights = (jnp.log(width)[:, :, None] + np.log(GAUSS[1] / 2)[None, None, :]).reshape(count, -1)
 
-    columns = _columns_of_items(group, low, width, x)
+    columns = _columns_of_items(group, _places(low, width), x)
     stacked = jnp.concatenate([columns, jnp.broadcast_to(y[None, :, :, None], (1, *columns.shape[1:]))])
-    found = moments(
-        gram_of(stacked, mask), group.scales, group.log_scale_weights, noise, group.fixed, log_weights.shape[1]
-    )
+    gram = gram_of(stacked, mask)
+    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, log_weights.shape[1])
     log_mass = found.log_evidence + log_weights
-    total = jnp.logaddexp(sums.log_mass, jax.nn.logsumexp(log_mass, axis=-1))
-    return sums, _Nodes(low, width, log_mass, found.first, found.second), jnp.exp(log_mass.max(-1) - total)
+    total = jnp.logaddexp(retired_mass, jax.nn.logsumexp(log_mass, axis=-1))
+    share = jnp.exp(log_mass.max(-1) - total)
+    return retired, _Nodes(low, width, log_mass, found.first, found.second), retired_mass, share
 
 
 @functools.partial(jax.jit, static_argnames=("variance",))
-def _finish(group: Components, queries: Array, nodes: _Nodes, sums: _Sums, variance: bool) -> _Sums:
-    return _added(group, queries, nodes, sums, variance)
+def _summed(group: Components, queries: Array, leaves: _Leaves, variance: bool) -> _Sums:
+    total = jax.nn.logsumexp(leaves.log_mass, axis=-1)
+    share = jnp.exp(leaves.log_mass - total[:, None])[:, None]
+    columns = _columns_of_items(group, leaves.place, queries)
+    first, second = _at_queries(columns, share, leaves.first[:, :, None], leaves.second[:, :, None], variance)
+    return _Sums(total, first[:, 0], second[:, 0])
 
 
-def _added(group: Components, queries: Array, nodes: _Nodes, sums: _Sums, variance: bool) -> _Sums:
-    """The sums with these nodes, whose mass may be nothing, added."""
-    mass = jax.nn.logsumexp(nodes.log_mass, axis=-1)
-    total = jnp.logaddexp(sums.log_mass, mass)
-    share = jnp.exp(nodes.log_mass - total[:, None])
-    found = Moments(nodes.log_mass, nodes.first, nodes.second)
-    at_queries = _columns_of_items(group, nodes.low, nodes.width, queries)
-    moments_here = _at_queries(
-        at_queries, share[:, None], Moments(*(leaf[..., None, :] for leaf in found)), variance
-    )
-    before = jnp.exp(sums.log_mass - total)[:, None]
-    first, second = (
-        before * sofar + here[:, 0] for sofar, here in zip((sums.first, sums.second), moments_here, strict=True)
-    )
-    return _Sums(total, first, second)
-
-
-def _at_queries(columns: Array, share: Array, found: Moments, variance: bool) -> tuple[Array, Array]:
-    """Mean first and second moment [b, L, m] from columns [c, b, m, nodes] and shares [b, L, nodes]."""
-    first = jnp.einsum("cbmz,cblz->blm", columns, share[None] * found.first)
+def _at_queries(columns: Array, share: Array, first: Array, second: Array, variance: bool) -> tuple[Array, Array]:
+    """First and second moment [b, L, m] of the value, from columns [c, b, m, nodes] and shares [b, L, nodes]."""
+    mean = jnp.einsum("cbmz,cblz->blm", columns, share[None] * first)
     if not variance:
-        return first, jnp.zeros_like(first)
-    return first, jnp.einsum("cbmz,cblz->blm", products(columns), share[None] * found.second)
+        return mean, jnp.zeros_like(mean)
+    return mean, jnp.einsum("cbmz,cblz->blm", products(columns), share[None] * second)
 
 
 def _columns(group: Components, nodes: Any, x: Array) -> Float[Array, "columns b n nodes"]:
@@ -271,18 +282,20 @@ def _columns(group: Components, nodes: Any, x: Array) -> Float[Array, "columns b
     return jax.vmap(of_points, in_axes=(None, 0), out_axes=1)(nodes, x)
 
 
-def _columns_of_items(group: Components, low: Array, width: Array, x: Array) -> Float[Array, "columns i n nodes"]:
-    """The same, for items with panels of their own."""
-    assert group.locate is not None
-    at, _ = np.polynomial.legendre.leggauss(PANEL_NODES)
-    u = (low[:, :, None] + width[:, :, None] * ((at + 1) / 2)[None, None, :]).reshape(low.shape[0], -1)
+def _columns_of_items(group: Components, places: Array, x: Array) -> Float[Array, "columns i n nodes"]:
+    """The same, for items [i] with nodes of their own, at places [i, nodes] of the unit interval."""
 
-    def of_item(u: Array, x: Array) -> Array:
-        nodes = jax.vmap(group.locate)(u)  # type: ignore[arg-type]
+    def of_item(places: Array, x: Array) -> Array:
+        nodes = jax.vmap(group.locate)(places)  # type: ignore[arg-type]
         of_nodes = jax.vmap(group.features, in_axes=(0, None), out_axes=1)
         return jax.vmap(of_nodes, in_axes=(None, 0), out_axes=1)(nodes, x)
 
-    return jax.vmap(of_item, out_axes=1)(u, x)
+    return jax.vmap(of_item, out_axes=1)(places, x)
+
+
+def _places(low: Array, width: Array) -> Float[Array, "i nodes"]:
+    """The nodes of panels."""
+    return (low[:, :, None] + width[:, :, None] * ((GAUSS[0] + 1) / 2)[None, None, :]).reshape(low.shape[0], -1)
 
 
 def _take(nodes: _Nodes, prompt: np.ndarray, length: np.ndarray) -> _Nodes:
@@ -320,7 +333,7 @@ def _fit(group: Components, queries: Array, truth: Array) -> Float[Array, "b m"]
         places = low[:, None] + width * jnp.asarray([-0.5, 0.0, 0.5, 1.0])[None, :]
         places = jnp.clip(places, 0.0, 1.0 - width / 2)
         finer, finer_values, node = fit(
-            _columns_of_items(group, places, jnp.full(places.shape, width / 2), queries)
+            _columns_of_items(group, _places(places, jnp.full(places.shape, width / 2)), queries)
         )
         better = finer < misfit
         misfit, values = jnp.minimum(misfit, finer), jnp.where(better[:, None], finer_values, values)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 
 @contextlib.contextmanager
@@ -19,3 +20,47 @@ def double() -> Iterator[None]:
 def as_double(array: Any) -> Float[np.ndarray, "..."]:
     """The array on the host, in double precision."""
     return np.asarray(array, np.float64)
+
+
+def sine_and_cosine(angle: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Both, to the last bit or two in double precision for |angle| below 10⁶.
+
+    Cody and Waite's reduction to an eighth of a turn and the polynomials of fdlibm (k_sin.c, k_cos.c). XLA calls the
+    scalar C library for a double sine on a CPU, at 22 ns a pair; this vectorises, at 6 ns or less.
+    """
+    quarters = jnp.round(angle * (2 / np.pi))
+    rest = angle - quarters * 1.57079632673412561417
+    rest = rest - quarters * 6.07710050630396597660e-11
+    rest = rest - quarters * 2.02226624879595063154e-21
+    square = rest * rest
+    sine = rest + rest * square * _polynomial(square, SINE)
+    cosine = 1 - square / 2 + square * square * _polynomial(square, COSINE)
+    turn = quarters - 4 * jnp.floor(quarters / 4)
+    odd = (turn == 1) | (turn == 3)
+    sine, cosine = jnp.where(odd, cosine, sine), jnp.where(odd, sine, cosine)
+    return jnp.where(turn >= 2, -sine, sine), jnp.where((turn == 1) | (turn == 2), -cosine, cosine)
+
+
+SINE = (
+    -1.66666666666666324348e-01,
+    8.33333333332248946124e-03,
+    -1.98412698298579493134e-04,
+    2.75573137070700676789e-06,
+    -2.50507602534068634195e-08,
+    1.58969099521155010221e-10,
+)
+COSINE = (
+    4.16666666666666019037e-02,
+    -1.38888888888741095749e-03,
+    2.48015872894767294178e-05,
+    -2.75573143513906633035e-07,
+    2.08757232129817482790e-09,
+    -1.13596475577881948265e-11,
+)
+
+
+def _polynomial(z: Float[Array, "..."], coefficients: tuple[float, ...]) -> Float[Array, "..."]:
+    value = jnp.full_like(z, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * z + coefficient
+    return value

@@ -12,6 +12,7 @@ from offprior.components import Columns, Components, Locate
 from offprior.families.family import Family
 from offprior.laws import Fixed, Law, Normal, Rayleigh, Uniform, concrete, law
 from offprior.parameter import parameter
+from offprior.precision import sine_and_cosine
 
 FULL_TURN = 2 * np.pi
 FURTHER_NODES = 32
@@ -112,11 +113,12 @@ class WaveColumns(Columns):
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
         angle = node["frequency"] * x[0]
         one = jnp.ones_like(angle)
+        sine, cosine = sine_and_cosine(angle)
         wanted = {
-            "sin": lambda: jnp.sin(angle),
-            "cos": lambda: jnp.cos(angle),
-            "wave": lambda: jnp.sin(angle + node["phase"]),
-            "amplitude": lambda: node["amplitude"] * jnp.sin(angle + node["phase"]),
+            "sin": lambda: sine,
+            "cos": lambda: cosine,
+            "wave": lambda: sine_and_cosine(angle + node["phase"])[0],
+            "amplitude": lambda: node["amplitude"] * sine_and_cosine(angle + node["phase"])[0],
             "one": lambda: one,
             "offset": lambda: node["offset"] * one,
         }
