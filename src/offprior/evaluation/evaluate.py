@@ -10,8 +10,7 @@ from jaxtyping import Float
 from offprior.errors import OffpriorError
 from offprior.evaluation.implied import implied_columns, projection_columns
 from offprior.mixture import Mixture, Prompts, draw_prompts
-from offprior.posterior import best_fit
-from offprior.predictors.bayes import Bayes, References
+from offprior.predictors.bayes import References
 from offprior.predictors.predictor import Predictor
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
@@ -93,7 +92,7 @@ def evaluate(
             references = References(mixture, known)
             for places in _places(probe, mixture, own_lengths[id(probe)], tasks, queries, seed):
                 for place in places:
-                    rows += _rows_of(place, predictors, references, mixture)
+                    rows += _rows_of(place, predictors, references, mixture, has_combined=bool(known))
                 done += 1
                 progress.advance(done, probe.label)
     finally:
@@ -119,24 +118,24 @@ def _places(
 
 
 def _rows_of(
-    place: Place, predictors: Sequence[Predictor], references: References, mixture: Mixture
+    place: Place, predictors: Sequence[Predictor], references: References, mixture: Mixture, has_combined: bool
 ) -> list[pd.DataFrame]:
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
     exact = references.batch(x, y, queries, list(place.lengths))
     shared = _Shared(place, truth, queries, exact)
     frames = [shared.frames("B", UNTRAINED, place.lengths, exact.bayes_mean)]
-    if exact.combined_mean is not None:
+    if has_combined:
         frames.append(shared.frames("C", UNTRAINED, place.lengths, exact.combined_mean))
     for number, name in enumerate(mixture.family_names):
         frames.append(shared.frames(f"class: {name}", UNTRAINED, place.lengths, exact.class_means[:, :, number]))
-    fits = best_fit([family.components() for family in mixture.families], queries, truth)
+    fits = references.best_fits(queries, truth)
     for number, name in enumerate(mixture.family_names):
         every_length = np.repeat(fits[:, None, number], len(place.lengths), axis=1)
         frames.append(shared.frames(f"best fit: {name}", UNTRAINED, place.lengths, every_length))
     if float(np.asarray(mixture.noise)) < float(np.asarray(mixture.noise_floor)):
-        wider = _with_floor(mixture, FLOOR_FACTOR * float(np.asarray(mixture.noise_floor)))
-        answer = Bayes(wider).predict_batch(x, y, queries, list(place.lengths))
-        frames.append(shared.frames("B at 10× floor", UNTRAINED, place.lengths, answer.mean))
+        wider = References(mixture, noise=FLOOR_FACTOR * float(np.asarray(mixture.noise_floor)))
+        answer = wider.batch(x, y, queries, list(place.lengths))
+        frames.append(shared.frames("B at 10× floor", UNTRAINED, place.lengths, answer.bayes_mean))
     for predictor in predictors:
         possible = [length for length in place.lengths if predictor.longest is None or length <= predictor.longest]
         if possible:
@@ -208,6 +207,3 @@ def _check_labels(predictors: Sequence[Predictor]) -> None:
 def _seed_of(predictor: Predictor) -> int:
     return int(getattr(predictor, "seed", UNTRAINED))
 
-
-def _with_floor(mixture: Mixture, floor: float) -> Mixture:
-    return Mixture(mixture.families, mixture.weights, mixture.inputs, mixture.noise, floor)

@@ -18,6 +18,7 @@ from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
 from offprior.networks.weights import read_about, read_arrays, write_arrays
+from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.training import Training
 from offprior.recipe_parts import plain
 
@@ -81,3 +82,15 @@ def fingerprint(model: Model, mixture: Mixture, training: Training) -> str:
     """A hash of all the settings that a training run depends on, its numbers included."""
     settings = json.dumps([plain(model), plain(mixture), plain(training)], sort_keys=True)
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, training: Training) -> Pretrained:
+    """The predictor that a seed's last checkpoint holds.
+
+    Raises:
+        OffpriorError: the checkpoint is missing, torn, or of another model.
+    """
+    like = model.skeleton(dimension=mixture.dimension, points=training.points)
+    network, _ = read_arrays(seed_folder(folder, seed) / MODEL, like)
+    limit = model.longest(training.points)
+    return Pretrained(network, mixture, trained_to=training.points, limit=limit, seed=seed)

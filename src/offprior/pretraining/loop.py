@@ -67,7 +67,7 @@ def pretrain(
 
     root = key_for(seed, "training")
     if resume and folder is not None and (checkpoint.seed_folder(folder, seed) / checkpoint.STATE).exists():
-        like = eqx.filter_eval_shape(lambda: initial_state(model, mixture, training, seed))
+        like = eqx.filter_eval_shape(initial_state, model, mixture, training, seed)
         state, remark = checkpoint.load(folder, seed, like, mark)
         if remark:
             warn(remark)

@@ -1,0 +1,129 @@
+"""Metrics on tables whose answers are known by hand: the pooled variance is 4, so that an error of 2 is an NMSE of .5."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from offprior.errors import OffpriorError
+from offprior.evaluation.metrics import metrics
+from offprior.evaluation.verdict import verdicts
+from offprior.table import Table
+from tests.evaluation_rows import cell, table
+
+ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "best fit: linear": 1.6, "best fit: sinusoid": 0.8}
+
+
+def convex(rows):
+    return metrics(rows).query("probe == 'convex'").iloc[0]
+
+
+def test_values_by_hand():
+    row = convex(table(ERRORS, gap=0.02))
+    assert row["variance"] == pytest.approx(4.0)
+    assert row["M1"] == pytest.approx(0.02 / 4)
+    assert row["M2"] == pytest.approx(0.25)
+    assert row["bayes_nmse"] == pytest.approx(0.5) and row["combined_nmse"] == pytest.approx(0.1)
+    assert row["M3"] == pytest.approx(0.4)
+    assert row["M4"] == pytest.approx(0.25)
+    assert row["M5"] == pytest.approx(0.625)
+    assert row["M6"] == pytest.approx(1.0 / 0.8)
+    assert row["M8"] == pytest.approx(0.5) and row["M8_residual"] == pytest.approx(1 - 0.5 * 1 - 0.25 * 0.25)
+    assert row["M8_class_probability"] == pytest.approx(0.25)
+    assert row["M9_slope"] == pytest.approx(0.8) and row["M9_amplitude"] == pytest.approx(0.25)
+    assert row["M12"] == pytest.approx(3.0)
+    assert row["verdict"] == "beats Bayes" and row["provisional"] == "1 seed: provisional"
+    assert row["interval_over"] == "tasks"
+
+
+def test_m1_is_taken_at_the_cells_own_context_length():
+    good, bad = table(ERRORS, gap=0.02, length=10), table(ERRORS, gap=0.2, length=5)
+    found = metrics(pd.concat([good, bad])).query("probe == 'convex'").set_index("length")
+    assert found.loc[10, "verdict"] == "beats Bayes"
+    assert found.loc[5, "verdict"] == "under-trained" and found.loc[5, "M1"] == pytest.approx(0.05)
+
+
+def test_m1_of_each_family():
+    rows = table(ERRORS)
+    own = (rows["predictor"] == "model") & (rows["probe"] == "in-distribution") & (rows["family"] == "sinusoid")
+    rows.loc[own, "bayes_gap"] = 0.3
+    row = convex(rows)
+    # Within a family the means are all alike, 1 or −1: its variance is 4 − 1.
+    assert row["M1: sinusoid"] == pytest.approx(0.1) and row["M1: linear"] == 0
+    assert row["M1"] == pytest.approx(0.15 / 4)
+
+
+def test_interval_over_seeds_where_there_are_several():
+    row = convex(table({**ERRORS, "model": [0.8, 1.0, 1.2]}, seeds=(0, 1, 2)))
+    half = 4.302652729911275 * 0.05 / 3**0.5  # t quantile of 2 degrees of freedom, per-seed gains .3, .25, .2
+    assert row["interval_over"] == "training seeds" and row["provisional"] == "3 seeds: provisional"
+    assert row["M4"] == pytest.approx(0.25)
+    assert [row["M4_low"], row["M4_high"]] == pytest.approx([0.25 - half, 0.25 + half])
+    assert row["M4_tasks_low"] == pytest.approx(0.25), "the bootstrap over tasks stands beside"
+    assert row["M5"] == pytest.approx(0.625)
+
+
+def test_order_of_rows_and_seeds_does_not_matter():
+    rows = table({**ERRORS, "model": [0.8, 1.0, 1.2]}, seeds=(0, 1, 2), noise=0.3)
+    mixed = rows.sample(frac=1.0, random_state=4)
+    one, other = (metrics(part).sort_values("probe", ignore_index=True) for part in (rows, mixed))
+    pd.testing.assert_frame_equal(one[sorted(one)], other[sorted(one)])
+
+
+def test_differences_are_paired():
+    # Errors vary by half their size between tasks, yet model and B vary together: the interval of M4 is that of one of them.
+    row = convex(table({**ERRORS, "model": 1.9}, noise=0.5))
+    assert row["M4_high"] - row["M4_low"] < 0.2 * (row["M2_high"] - row["M2_low"])
+    assert row["M4_low"] <= row["M4"] <= row["M4_high"]
+
+
+def test_bayes_itself_follows_bayes_and_c_composes():
+    as_bayes, as_combined = convex(table({**ERRORS, "model": 2.0})), convex(table({**ERRORS, "model": 0.4}))
+    assert as_bayes["M4"] == 0 and as_bayes["M5"] == 0 and as_bayes["verdict"] == "follows Bayes"
+    assert as_combined["M5"] == pytest.approx(1.0) and as_combined["verdict"] == "beats Bayes"
+
+
+def test_inside_the_prior_has_no_composition_index():
+    row = convex(table({**ERRORS, "B": 0.44}))
+    assert row["M3"] == pytest.approx(0.01) and row["verdict"] == "inside the prior" and np.isnan(row["M5"])
+
+
+def test_context_slope_is_that_of_log_k():
+    rows = pd.concat([table({**ERRORS, "model": error}, length=length) for length, error in ((5, 2.0), (10, 1.6), (20, 1.2))])
+    row = metrics(rows).query("probe == 'convex'").iloc[0]
+    assert row["M13"] == pytest.approx(-0.1 / np.log(2))
+
+
+def test_verdict_table_leaves_out_the_plain_test():
+    found = verdicts(metrics(table(ERRORS)))
+    assert found["probe"].tolist() == ["convex"]
+
+
+def test_table_round_trip_and_append(tmp_path):
+    one = Table(table(ERRORS))
+    one.save(tmp_path / "evaluation.parquet")
+    pd.testing.assert_frame_equal(Table.load(tmp_path / "evaluation.parquet").to_pandas(), one.to_pandas())
+    again = Table(cell({**ERRORS, "model": 3.0}))
+    both = one.append(again)
+    assert len(both) == len(one), "rows of the same probe are replaced"
+    assert both.metrics().query("probe == 'convex'")["M2"].iloc[0] == pytest.approx(0.75)
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    with pytest.raises(OffpriorError, match="it lacks probe"):
+        Table(pd.DataFrame({"x": [1]}))
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(OffpriorError, match="no readable table"):
+        Table.load(tmp_path / "torn.parquet")
+    with pytest.raises(OffpriorError, match="no such table"):
+        Table.load(tmp_path / "none.parquet")
+
+
+def test_metrics_need_no_jax():
+    program = (
+        "import sys, offprior.table, offprior.evaluation.metrics, offprior.evaluation.verdict\n"
+        "sys.exit('jax' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
