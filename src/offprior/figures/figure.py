@@ -1,0 +1,236 @@
+"""What a figure has to offer, the tables it reads, and colours that mean the same in every figure; no jax."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import matplotlib as mpl
+import matplotlib.figure
+import pandas as pd
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "figure.titlesize": 11,
+    "figure.titleweight": "bold",
+    "svg.fonttype": "path",
+    # The same tables give the same file, byte for byte.
+    "svg.hashsalt": "offprior",
+}
+
+# Okabe and Ito's palette: told apart by readers with any kind of colour vision.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+SHADE = "#ededed"
+
+AXES = {
+    "a": "weight a of the first family",
+    "ω": "angular frequency ω",
+    "w": "share w of the prompts",
+    "k": "context length k",
+}
+"""What the coordinates of our probes are in words; another probe's is shown as its symbol."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """How a predictor is drawn."""
+
+    color: str
+    linestyle: Any = "-"
+    linewidth: float = 1.5
+    marker: str = ""
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Keyword arguments of `Axes.plot`."""
+        return {
+            "color": self.color,
+            "linestyle": self.linestyle,
+            "linewidth": self.linewidth,
+            "marker": self.marker,
+            "markersize": 3.5,
+        }
+
+
+STYLES = {
+    "truth": Style(BLACK, "-", 1.0),
+    "model": Style(VERMILLION, "-", 2.0, "o"),
+    "B": Style(BLUE, (0, (5, 2)), 1.6, "s"),
+    "C": Style(GREEN, (0, (5, 1.5, 1, 1.5)), 1.6, "^"),
+    "B at 10× floor": Style(SKY, (0, (1, 1.2)), 1.6),
+}
+CLASS_STYLES = (
+    Style(PURPLE, (0, (2, 1)), 1.2),
+    Style(ORANGE, (0, (4, 1, 1, 1)), 1.2),
+    Style("#7f7f7f", (0, (1, 1)), 1.2),
+)
+RUN_STYLES = (
+    Style(PURPLE, "-", 1.8, "D"),
+    Style(ORANGE, "-", 1.8, "v"),
+    Style(SKY, "-", 1.8, "P"),
+    Style(BLACK, "-", 1.8, "X"),
+)
+MEANING = {"B": "B: Bayes, pretraining mixture", "C": "C: Bayes, combinations included", "model": "model"}
+"""What a legend calls the predictors."""
+
+
+def style_of(label: str, families: Sequence[str] = ()) -> Style:
+    """The style of a predictor or of a family's own curve; `families` gives their order."""
+    if label in STYLES:
+        return STYLES[label]
+    name = label.removeprefix("class: ")
+    place = list(families).index(name) if name in families else len(families)
+    return CLASS_STYLES[place % len(CLASS_STYLES)]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportData:
+    """The stored tables of one run, and those of the runs to be shown beside it.
+
+    A table that the run has not got is empty.
+    """
+
+    label: str = ""
+    evaluation: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    metrics: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    verdicts: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    training: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    panels: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    others: tuple["ReportData", ...] = ()
+
+    @property
+    def probes(self) -> list[str]:
+        """The probes, in the order of the table."""
+        return list(self.metrics["probe"].unique()) if "probe" in self.metrics else []
+
+    def cells(self, probe: str) -> pd.DataFrame:
+        """A probe's rows of the metrics, by strength and length."""
+        if "probe" not in self.metrics:
+            return pd.DataFrame()
+        return self.metrics[self.metrics["probe"] == probe].sort_values(["strength", "length"], ignore_index=True)
+
+    @property
+    def families(self) -> list[str]:
+        """The families of the pretraining mixture."""
+        for table, prefix in (
+            (self.metrics, "M1: "),
+            (self.training, "loss: "),
+            (self.panels.get("series", ()), "class: "),
+        ):
+            names = table.columns if isinstance(table, pd.DataFrame) else dict.fromkeys(table)
+            found = [str(name).removeprefix(prefix) for name in names if str(name).startswith(prefix)]
+            if found:
+                return found
+        return []
+
+    @property
+    def training_length(self) -> int | None:
+        """The longest context of pretraining, in pairs."""
+        points = (self.recipe.get("training") or {}).get("points")
+        return int(points) if isinstance(points, int | float) else None
+
+
+def along_context(cells: pd.DataFrame) -> bool:
+    """Is the probe's coordinate the context length itself?"""
+    return bool((cells["strength"] == cells["length"]).all())
+
+
+def spread(values: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the sorted values, both ends among them, evenly spread over their places."""
+    found = sorted(set(values))
+    if len(found) <= count:
+        return found
+    return [found[round(place * (len(found) - 1) / (count - 1))] for place in range(count)] if count > 1 else found[-1:]
+
+
+def prior_spans(data: ReportData, cells: pd.DataFrame) -> list[tuple[float, float]]:
+    """The stretches of a probe's coordinate that the pretraining prior holds; a single place has equal ends.
+
+    The recipe knows the ends of a frequency's range, the tested places only something between them.
+    """
+    inside = cells.groupby("strength")["inside"].all()
+    spans: list[tuple[float, float]] = []
+    is_open = False
+    for strength, holds in inside.items():
+        place = float(strength)  # type: ignore[arg-type]
+        if holds:
+            spans = [*spans[:-1], (spans[-1][0], place)] if is_open else [*spans, (place, place)]
+        is_open = bool(holds)
+    if spans and str(cells["coordinate"].iloc[0]) == "ω":
+        return _frequency_range(data.recipe) or spans
+    return spans
+
+
+def _frequency_range(recipe: Mapping[str, Any]) -> list[tuple[float, float]]:
+    for family in (recipe.get("mixture") or {}).get("families") or ():
+        law = family.get("frequency") if isinstance(family, Mapping) else None
+        ends = (law.get("low"), law.get("high")) if isinstance(law, Mapping) else law
+        if isinstance(ends, Sequence) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends):
+            return [(float(ends[0]), float(ends[1]))]
+    return []
+
+
+class Figure(abc.ABC):
+    """A figure of a run, drawn from its stored tables."""
+
+    place: ClassVar[int] = 100
+    """Where it stands in a report: small numbers come first."""
+
+    def draw(self, data: ReportData) -> matplotlib.figure.Figure | None:
+        """The figure, or None where what it shows is not in the tables."""
+        with mpl.rc_context(RC):
+            return self.compose(data)
+
+    @abc.abstractmethod
+    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+        """What `draw` does, under the package's own settings of matplotlib."""
+
+    def variants(self, data: ReportData) -> dict[str, "Figure"]:
+        """The figures of this kind in a report of `data`, by what is added to the name; one, unless overridden."""
+        return {"": self}
+
+    @property
+    def caption(self) -> str:
+        """The first line of its docstring."""
+        return (type(self).__doc__ or "").strip().partition("\n")[0]
+
+
+def legend_below(canvas: matplotlib.figure.Figure, *axes: Any, columns: int = 4) -> None:
+    """One legend for all panels, below them, each label once."""
+    found: dict[str, Any] = {}
+    for panel in axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        ncols = min(columns, len(found))
+        canvas.legend(list(found.values()), list(found), loc="outside lower center", ncols=ncols, handlelength=3.2)
+
+
+def grid_of_panels(
+    count: int, *, columns: int, width: float = 10.5, height: float = 2.9, sharey: bool = True, extra: float = 0.9
+) -> tuple[matplotlib.figure.Figure, list[Any]]:
+    """A canvas [inches] with `count` panels, `columns` a row."""
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    canvas = matplotlib.figure.Figure(figsize=(width, rows * height + extra), layout="constrained")
+    axes = canvas.subplots(rows, columns, sharey=sharey, squeeze=False).ravel().tolist()
+    for unused in axes[count:]:
+        unused.remove()
+    return canvas, axes[:count]

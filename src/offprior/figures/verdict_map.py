@@ -1,0 +1,98 @@
+"""The verdict of every cell."""
+
+from typing import Any, ClassVar
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Patch, Rectangle
+
+from offprior.figures.figure import AXES, BLUE, Figure, ReportData, along_context
+
+# verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
+VERDICTS = {
+    "beats Bayes": ("beats", BLUE, "white"),
+    "follows Bayes (slightly better)": ("follows +", "#66c2a5", "black"),
+    "follows Bayes": ("follows", "#b3e2cd", "black"),
+    "worse than Bayes": ("worse", "#b34700", "white"),
+    "undecided": ("undecided", "#d9d9d9", "black"),
+    "inside the prior": ("inside", "#ffffff", "#555555"),
+    "under-trained": ("under-tr.", "#f7e9a0", "black"),
+}
+ROW, WIDTH = 0.44, 10.5
+
+
+class VerdictMap(Figure):
+    """The verdict of every cell, a probe's coordinate across and the context length down.
+
+    Under the verdict stands M4, the gain over Bayes; inside the prior and where the model is under-trained it is M2.
+    """
+
+    place: ClassVar[int] = 15
+
+    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+        shown = {probe: cells for probe in data.probes if (cells := data.cells(probe))["strength"].nunique() > 1}
+        if not shown or "verdict" not in data.metrics:
+            return None
+        heights = [1 if along_context(cells) else cells["length"].nunique() for cells in shown.values()]
+        size = sum(height * ROW + 0.85 for height in heights) + 0.7
+        canvas = matplotlib.figure.Figure(figsize=(WIDTH, size), layout="constrained")
+        ratios = [height * ROW + 0.3 for height in heights]
+        axes = canvas.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": ratios}).ravel()
+        for axis, (probe, cells) in zip(axes, shown.items(), strict=True):
+            _map(axis, probe, cells)
+        found = {verdict_of(text) for cells in shown.values() for text in cells["verdict"]}
+        handles = [
+            Patch(facecolor=fill, edgecolor="#888888", linewidth=0.6, label=name)
+            for name, (_, fill, _) in VERDICTS.items()
+            if name in found
+        ]
+        canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+        notes = sorted({str(note) for cells in shown.values() for note in cells.get("provisional", ()) if note})
+        canvas.suptitle("Verdicts" + (f" ({'; '.join(notes)})" if notes else ""))
+        return canvas
+
+
+def verdict_of(text: object) -> str:
+    """The verdict without what is added to it, such as the number of seeds; an unknown one as it is."""
+    return next((name for name in VERDICTS if str(text).startswith(name)), str(text))
+
+
+def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
+    strengths = sorted(cells["strength"].unique())
+    own_length = along_context(cells)
+    lengths = [None] if own_length else sorted(cells["length"].unique())
+    for cell in cells.to_dict("records"):
+        row = 0 if own_length else lengths.index(cell["length"])
+        _cell(axis, strengths.index(cell["strength"]), row, cell)
+    coordinate = str(cells["coordinate"].iloc[0])
+    axis.set(xlim=(-0.5, len(strengths) - 0.5), ylim=(len(lengths) - 0.5, -0.5))
+    axis.set_xticks(range(len(strengths)), [f"{strength:.3g}" for strength in strengths])
+    axis.set_yticks(range(len(lengths)), ["k" if length is None else f"{length:g}" for length in lengths])
+    axis.set_xlabel(AXES.get(coordinate, coordinate), labelpad=2)
+    axis.set_ylabel("" if own_length else "pairs k")
+    axis.set_title(probe, loc="left", pad=4)
+    axis.grid(False)
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
+    verdict = verdict_of(cell["verdict"])
+    word, fill, text = VERDICTS.get(verdict, (verdict, "#ffffff", "black"))
+    axis.add_patch(
+        Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=fill, edgecolor="#bbbbbb", linewidth=0.6)
+    )
+    axis.text(column, row - 0.03, word, ha="center", va="bottom", fontsize=7.2, color=text)
+    axis.text(column, row + 0.08, _number(verdict, cell), ha="center", va="top", fontsize=6.6, color=text)
+
+
+def _number(verdict: str, cell: dict[Any, Any]) -> str:
+    name = "M2" if verdict in ("inside the prior", "under-trained") else "M4"
+    value = cell.get(name, np.nan)
+    if value is None or not np.isfinite(value):
+        return ""
+    digits = f"{abs(value):.3f}" if abs(value) < 10 else f"{abs(value):.0f}"
+    sign = "" if name == "M2" else "+" if value >= 0 else "−"
+    return f"{name} {sign}{digits}"
