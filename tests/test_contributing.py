@@ -1,0 +1,95 @@
+"""The examples of CONTRIBUTING.md, each written to its file in a copy of the package, work as they are."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(?:python|yaml)\n# (src/offprior/\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = dict(BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> Path:
+    """A copy of the package with the examples in it, and nothing else changed."""
+    copy = tmp_path_factory.mktemp("contributed")
+    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for path, text in EXAMPLES.items():
+        assert not (copy / path).exists(), f"{path} is there already"
+        (copy / path).write_text(text, encoding="utf-8")
+    return copy
+
+
+def python(package: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(package / "src"), "NO_COLOR": "1", "COLUMNS": "160"}
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_there_is_an_example_of_each():
+    folders = {Path(path).parent.name for path in EXAMPLES}
+    assert folders == {"families", "predictors", "probes", "recipes"}
+
+
+def test_examples_are_listed_and_described(package):
+    listed = python(package, "-m", "offprior", "list")
+    for path in EXAMPLES:
+        name = Path(path).stem.replace("_", "-")
+        assert re.search(rf"^{name} ", listed, re.MULTILINE), f"{name} is not listed"
+    described = python(package, "-m", "offprior", "describe", "slope-scale")
+    assert "stop" in described and "the steepest" in described
+
+
+def test_the_recipe_is_valid(package):
+    assert "valid" in python(package, "-m", "offprior", "validate", "parabolas")
+
+
+def test_examples_answer(package):
+    """B recovers a cubic parabola; the family without a closed form says so; the probe leaves the prior and comes back."""
+    python(
+        package,
+        "-c",
+        """
+import numpy as np
+import pytest
+
+import offprior as op
+from offprior.components import NoClosedForm
+
+x = np.linspace(-2, 2, 12)[:, None]
+queries = np.array([[-1.5], [0.5], [3.0]])
+mixture = op.Mixture(families=[op.Linear(), op.Cubic(scale=0.5)], noise=0.05)
+bayes = op.Bayes(mixture)
+answer = bayes.predict(x, 0.4 * x[:, 0] ** 3, queries)
+np.testing.assert_allclose(answer.mean, 0.4 * queries[:, 0] ** 3, atol=0.02)
+assert bayes.family_posterior(x, 0.4 * x[:, 0] ** 3)[1] > 0.99
+
+with pytest.raises(NoClosedForm, match="quadratic"):
+    op.Bayes(op.Mixture(families=[op.Quadratic()]))
+
+near = op.Neighbours(count=1).predict(x, x[:, 0], x[:3])
+np.testing.assert_array_equal(near.mean, x[:3, 0])
+
+table = op.evaluate([op.Neighbours()], op.probes.SlopeScale(), lengths=[5, 10], mixture=mixture, tasks=16, queries=8)
+errors = table.to_pandas().query("probe == 'slope-scale' and length == 10").groupby(["predictor", "strength"])["squared_error"].mean()
+assert errors["B", 4.0] < errors["nearest neighbours", 4.0]
+assert set(table.to_pandas().query("probe == 'slope-scale' and inside")["strength"]) == {1.0}
+""",
+    )
+
+
+def test_examples_keep_the_contract(package):
+    """The contract tests see the examples by their being there."""
+    shutil.copytree(ROOT / "tests", package / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", package)
+    shutil.copytree(ROOT / "docs", package / "docs", ignore=shutil.ignore_patterns("_build", "jupyter_execute"))
+    names = [Path(path).stem.replace("_", "-") for path in EXAMPLES if path.endswith(".py")]
+    chosen = " or ".join(names)
+    output = python(package, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract", "-k", chosen)
+    assert re.search(r"\d+ passed", output), output

@@ -1,0 +1,114 @@
+"""Every command, part and recipe is documented, and every relative link of the documentation leads somewhere."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import offprior
+from offprior import catalog, recipe_file
+from offprior.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+CODE = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def commands() -> list[str]:
+    # Options of the program itself, such as --help, are no commands.
+    return sorted(name for name in app if not name.startswith("-"))
+
+
+def test_commands_are_those_promised():
+    assert {"run", "pretrain", "probe", "report", "list", "describe", "validate"} <= set(commands())
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_documented(command):
+    assert f"`offprior {command}" in page("commands.md")
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"^`offprior ([a-z]+)", page("commands.md"), re.MULTILINE))))
+def test_every_documented_command_exists(command):
+    assert command in commands()
+
+
+@pytest.mark.parametrize("folder", catalog.PART_FOLDERS)
+def test_every_part_is_documented_in_its_section(folder):
+    _, heading, rest = page("parts.md").partition(f"## {folder.capitalize()}\n")
+    assert heading, f"docs/parts.md has no section for {folder}"
+    documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", rest.partition("\n## ")[0], re.MULTILINE))
+    switches = {"tokens", "attention", "positions", "norm", "head"} if folder == "models" else set()
+    assert documented - switches == set(catalog.built_in(folder))
+
+
+def test_every_recipe_is_documented():
+    documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("recipes.md"), re.MULTILINE))
+    assert documented == set(recipe_file.built_in())
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(path):
+    text = CODE.sub("", path.read_text(encoding="utf-8"))
+    broken = []
+    for target in LINK.findall(text):
+        file, _, anchor = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        there = (path.parent / file).resolve() if file else path
+        if not there.exists() or (anchor and anchor not in anchors(there)):
+            broken.append(target)
+    assert not broken, f"{path.name}: {', '.join(broken)}"
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", CODE.sub("", path.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_pages_are_in_the_table_of_contents():
+    index = page("index.md")
+    listed = set(re.search(r"```\{toctree\}.*?\n\n(.*?)```", index, re.DOTALL)[1].split())  # type: ignore[index]
+    assert listed == {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+
+
+def test_lock_files_are_pinned_by_hash_and_name_no_address():
+    locks = sorted((ROOT / "requirements").glob("*.lock.txt"))
+    assert [lock.name for lock in locks] == ["dev.lock.txt", "docs.lock.txt", "run.lock.txt"]
+    versions: dict[str, set[str]] = {}
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        assert "://" not in text and "--index" not in text
+        for block in re.split(r"\n(?=\S)", text.strip()):
+            name, equals, rest = block.partition("==")
+            assert equals and "--hash=sha256:" in rest, f"{lock.name}: {block[:60]}"
+            versions.setdefault(name.partition("[")[0], set()).add(rest.split()[0])
+    assert all(len(found) == 1 for found in versions.values()), "the locks disagree on a version"
+    assert "torch" not in versions
+
+
+@pytest.mark.parametrize("module", sorted(info.name for info in pkgutil.walk_packages(offprior.__path__, "offprior.")))
+def test_everything_public_has_a_docstring(module):
+    """A method may inherit the one of the method that it overrides."""
+    if module.endswith("__main__"):
+        return
+    bare = []
+    for name, thing in vars(importlib.import_module(module)).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != module or not callable(thing):
+            continue
+        if inspect.isclass(thing):
+            members = {member: getattr(thing, member) for member in vars(thing) if not member.startswith("_")}
+            methods = {member: value for member, value in members.items() if inspect.isroutine(value)}
+            bare += [f"{name}.{member}" for member, value in methods.items() if not inspect.getdoc(value)]
+            bare += [name] if not thing.__doc__ else []
+        elif inspect.isfunction(thing) and not inspect.getdoc(thing):
+            bare.append(name)
+    assert not bare, f"{module}: no docstring: {', '.join(bare)}"
