@@ -72,7 +72,7 @@ def _panel(
         ).assign(seed=model.seed if label == "model" else -1, length=length)
 
     answer = model.predict_batch(context, outputs, queries, [length])
-    exact = references.batch(context, outputs, queries, [length])
+    exact = references.batch(context, outputs, queries, [length], variance=True)
     found = [
         series("context", context[0, :, 0], outputs[0]),
         series("truth", at, family.evaluate(task, places)),
