@@ -9,6 +9,9 @@ import matplotlib as mpl
 import matplotlib.figure
 import pandas as pd
 
+from offprior.evaluation.metrics import metrics
+from offprior.evaluation.verdict import verdicts
+
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -114,6 +117,13 @@ class ReportData:
     manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     others: tuple["ReportData", ...] = ()
+
+    @classmethod
+    def from_evaluation(cls, rows: pd.DataFrame, **tables: Any) -> "ReportData":
+        """With the metrics and verdicts of an evaluation table's rows."""
+        measured = metrics(rows)
+        judged = measured if measured.empty else verdicts(measured)
+        return cls(evaluation=rows, metrics=measured, verdicts=judged, **tables)
 
     @property
     def probes(self) -> list[str]:

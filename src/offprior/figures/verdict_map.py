@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
+from offprior.evaluation.verdict import BEATS, FOLLOWS, INSIDE, SLIGHTLY, UNDECIDED, UNDER_TRAINED, WORSE
 from offprior.figures.figure import AXES, BLUE, Figure, ReportData, along_context
 
 # verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
-VERDICTS = {
-    "beats Bayes": ("beats", BLUE, "white"),
-    "follows Bayes (slightly better)": ("follows +", "#66c2a5", "black"),
-    "follows Bayes": ("follows", "#b3e2cd", "black"),
-    "worse than Bayes": ("worse", "#b34700", "white"),
-    "undecided": ("undecided", "#d9d9d9", "black"),
-    "inside the prior": ("inside", "#ffffff", "#555555"),
-    "under-trained": ("under-tr.", "#f7e9a0", "black"),
+LOOKS = {
+    BEATS: ("beats", BLUE, "white"),
+    SLIGHTLY: ("follows +", "#66c2a5", "black"),
+    FOLLOWS: ("follows", "#b3e2cd", "black"),
+    WORSE: ("worse", "#b34700", "white"),
+    UNDECIDED: ("undecided", "#d9d9d9", "black"),
+    INSIDE: ("inside", "#ffffff", "#555555"),
+    UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
 }
 ROW, WIDTH = 0.44, 10.5
 
@@ -44,7 +45,7 @@ class VerdictMap(Figure):
         found = {verdict_of(text) for cells in shown.values() for text in cells["verdict"]}
         handles = [
             Patch(facecolor=fill, edgecolor="#888888", linewidth=0.6, label=name)
-            for name, (_, fill, _) in VERDICTS.items()
+            for name, (_, fill, _) in LOOKS.items()
             if name in found
         ]
         canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
@@ -55,7 +56,7 @@ class VerdictMap(Figure):
 
 def verdict_of(text: object) -> str:
     """The verdict without what is added to it, such as the number of seeds; an unknown one as it is."""
-    return next((name for name in VERDICTS if str(text).startswith(name)), str(text))
+    return next((name for name in LOOKS if str(text).startswith(name)), str(text))
 
 
 def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
@@ -80,7 +81,7 @@ def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
 
 def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
     verdict = verdict_of(cell["verdict"])
-    word, fill, text = VERDICTS.get(verdict, (verdict, "#ffffff", "black"))
+    word, fill, text = LOOKS.get(verdict, (verdict, "#ffffff", "black"))
     axis.add_patch(
         Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=fill, edgecolor="#bbbbbb", linewidth=0.6)
     )
@@ -89,7 +90,7 @@ def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
 
 
 def _number(verdict: str, cell: dict[Any, Any]) -> str:
-    name = "M2" if verdict in ("inside the prior", "under-trained") else "M4"
+    name = "M2" if verdict in (INSIDE, UNDER_TRAINED) else "M4"
     value = cell.get(name, np.nan)
     if value is None or not np.isfinite(value):
         return ""

@@ -1,0 +1,181 @@
+"""The report of a run, from its stored tables: one self-contained HTML page, figures and tables beside it. No jax."""
+
+import dataclasses
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from offprior import catalog, recipe_file
+from offprior.errors import OffpriorError
+from offprior.evaluation.verdict import INSIDE, M1_GATE, M3_LEAST, MARGIN
+from offprior.figures.figure import Figure, ReportData
+from offprior.figures.verdict_map import LOOKS, verdict_of
+from offprior.parquet import write_parquet
+from offprior.report import images, words
+from offprior.runs import RECIPE, RunFolder
+
+PAGE = "index.html"
+TABLES = ("verdicts", "metrics", "training", "panels")
+
+
+def write_report(run_folder: str | Path | Sequence[str | Path]) -> Path:
+    """Write the report of a run, or of several in one, and return the path of its page.
+
+    A run's report is the folder `report` in it. One of several runs shows the first, with the others' models laid over
+    its errors, and lies in the first's folder beside its own report.
+
+    Raises:
+        OffpriorError: a folder holds no run, or one that has not been probed, or a table that cannot be read.
+    """
+    folders = [Path(run_folder)] if isinstance(run_folder, str | Path) else [Path(folder) for folder in run_folder]
+    if not folders:
+        raise OffpriorError("report: no run was given; offprior list runs")
+    runs = [read_run(folder) for folder in folders]
+    if len({run.label for run in runs}) < len(runs):
+        runs = [dataclasses.replace(run, label=str(folder)) for run, folder in zip(runs, folders, strict=True)]
+    data = dataclasses.replace(runs[0], others=tuple(runs[1:]))
+    name = "-".join(["report", *(["with"] if data.others else []), *(slug(other.label) for other in data.others)])
+    recipe = (folders[0] / RECIPE).read_text(encoding="utf-8")
+    return write_page(data, folders[0] / name, recipe)
+
+
+def read_run(folder: Path) -> ReportData:
+    """A run's stored tables, those that it has; it must have been probed.
+
+    Raises:
+        OffpriorError: there is no run, or it has not been probed.
+    """
+    run = RunFolder(folder)
+    evaluation = run.evaluation()
+    return ReportData.from_evaluation(
+        evaluation,
+        label=folder.resolve().name,
+        training=_or_empty(run.training),
+        panels=_or_empty(run.panels),
+        manifest=run.manifest,
+        recipe=recipe_file.read_mapping(folder / RECIPE, str(folder / RECIPE)),
+    )
+
+
+def write_page(data: ReportData, folder: Path, recipe: str = "") -> Path:
+    """Write the page, its figures and its tables; the folder appears whole, in the place of an older one."""
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        figures, absent = _figures(data, beside / "figures")
+        tables = _tables(data, beside / "tables")
+        (beside / PAGE).write_text(_page(data, figures, absent, tables, recipe), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder / PAGE
+
+
+def slug(text: str) -> str:
+    """A name for a file, and an id in a page."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _or_empty(read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    try:
+        return read()
+    except OffpriorError:
+        return pd.DataFrame()
+
+
+def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every figure of the catalogue that has something to show; of the others, what they would have been."""
+    kinds: list[tuple[int, str, Figure]] = []
+    for name in catalog.names("figures"):
+        figure = catalog.find("figures", name)()
+        kinds.append((figure.place, name, figure))
+    found, absent = [], []
+    for _, name, kind in sorted(kinds, key=lambda entry: entry[:2]):
+        for added, figure in kind.variants(data).items():
+            canvas = figure.draw(data)
+            if canvas is None:
+                absent.append(figure.caption)
+                continue
+            stem = slug(f"{name} {added}")
+            body = (type(figure).__doc__ or "").strip().partition("\n")[2]
+            svg = Markup(images.save(canvas, folder, stem))  # our own drawing, its texts escaped by matplotlib
+            found.append(
+                {"name": stem, "kind": name, "svg": svg, "caption": figure.caption, "more": " ".join(body.split())}
+            )
+    return found, absent
+
+
+def _tables(data: ReportData, folder: Path) -> list[str]:
+    written = []
+    for name in TABLES:
+        rows: pd.DataFrame = getattr(data, name)
+        if not rows.empty:
+            write_parquet(folder / f"{name}.parquet", rows)
+            rows.to_csv(folder / f"{name}.csv", index=False)
+            written.append(name)
+    return written
+
+
+def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], tables: list[str], recipe: str) -> str:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"number": words.number, "slug": slug}
+    return environment.get_template("template.html.j2").render(
+        title=data.recipe.get("title") or data.label or "offprior",
+        data=data,
+        manifest=data.manifest,
+        recipe=data.recipe,
+        recipe_yaml=recipe,
+        summary=words.summary(data),
+        gate=words.gate(data),
+        intervals=words.intervals_are_over(data),
+        shares=words.shares(data),
+        floor=words.noise_floor(data),
+        unverified=data.manifest.get("unverified") or data.recipe.get("unverified") or [],
+        figures=figures,
+        absent=absent,
+        tables=tables,
+        verdicts=[_verdict_table(data, probe) for probe in data.probes if probe != words.IN_DISTRIBUTION],
+        limits={"gate": M1_GATE, "gap": M3_LEAST, "margin": MARGIN},
+    )
+
+
+def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
+    cells = data.cells(probe).to_dict("records")
+    counts = pd.Series([verdict_of(cell["verdict"]) for cell in cells]).value_counts()
+    return {
+        "probe": probe,
+        "coordinate": str(cells[0]["coordinate"]) or "place",
+        "counts": ", ".join(f"{counts[name]} {name}" for name in LOOKS if name in counts),
+        "rows": [_verdict_row(cell) for cell in cells],
+    }
+
+
+def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
+    verdict = verdict_of(cell["verdict"])
+    note = str(cell.get("provisional") or "")
+    row = {
+        "strength": f"{cell['strength']:.3g}",
+        "length": f"{cell['length']:g}",
+        "verdict": verdict,
+        "note": note if verdict != INSIDE else "",
+        "kind": slug(verdict),
+        "M1": words.number(cell["M1"]),
+        "M2": words.interval(cell, "M2"),
+        "B": words.number(cell["bayes_nmse"]),
+        "C": words.number(cell["combined_nmse"]),
+    }
+    for name in ("M3", "M4", "M5", "M6", "M8", "M12"):
+        # Where the prior covers a cell there is nothing to divide by or to gain: M1 and M2 only.
+        row[name] = "" if verdict == INSIDE else words.interval(cell, name)
+    return row

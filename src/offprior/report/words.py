@@ -1,0 +1,158 @@
+"""What a run's tables say, in sentences and short tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from offprior.evaluation.verdict import INSIDE, M1_GATE, SEEDS_WANTED, UNDER_TRAINED
+from offprior.figures.figure import ReportData, along_context
+
+IN_DISTRIBUTION = "in-distribution"
+
+
+def number(value: Any) -> str:
+    """Three decimals, more for small numbers, a dash for an unknown one."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    size = abs(float(value))
+    digits = f"{size:.0f}" if size >= 1000 else f"{size:.3f}" if size >= 0.001 or size == 0 else f"{size:.1e}"
+    return f"−{digits}" if value < 0 else digits
+
+
+def interval(row: Mapping[Any, Any], name: str) -> str:
+    """A value and its 95% interval."""
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    value = number(row.get(name))
+    if value == "–" or number(low) == "–" or number(high) == "–":
+        return value
+    return f"{value} [{number(low)}, {number(high)}]"
+
+
+def enumeration(words: Sequence[object]) -> str:
+    """5, 10 and 20."""
+    found = [f"{word:g}" if isinstance(word, float) else str(word) for word in words]
+    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+
+
+def gate(data: ReportData) -> list[dict[str, Any]]:
+    """Of each family, and of all together: at which context lengths it passes the gate of M1, in words."""
+    rows = data.cells(IN_DISTRIBUTION)
+    if rows.empty:
+        return []
+    found = []
+    for name, column in [("all families", "M1"), *((family, f"M1: {family}") for family in data.families)]:
+        if column in rows:
+            values = {int(row["length"]): float(row[column]) for row in rows.to_dict("records")}
+            found.append({"family": name, "values": values, **_passing(values)})
+    return found
+
+
+def _passing(values: Mapping[int, float]) -> dict[str, Any]:
+    good = [length for length, value in values.items() if value <= M1_GATE]
+    bad = [length for length, value in values.items() if value > M1_GATE]
+    longest = max(values)
+    at_longest = f"M1 = {number(values[longest])} at {longest} pairs"
+    if not good and not bad:
+        words = "not measured"
+    elif not bad:
+        words = f"trained enough at every context length ({at_longest})"
+    elif not good:
+        words = f"under-trained at every context length ({at_longest})"
+    else:
+        words = f"trained enough at {enumeration(good)} pairs, under-trained at {enumeration(bad)} ({at_longest})"
+    return {"words": words, "passed": bool(good) and not bad, "good": good, "bad": bad}
+
+
+def headline(data: ReportData) -> dict[Any, Any] | None:
+    """The cell to quote: the largest prior gap of the convex probe, at the longest context that pretraining had.
+
+    Of another probe where there is no convex one.
+    """
+    outside = [probe for probe in data.probes if probe != IN_DISTRIBUTION and not along_context(data.cells(probe))]
+    outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
+    for probe in outside:
+        cells = data.cells(probe)
+        cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
+        if data.training_length is not None:
+            cells = cells[cells["length"] <= data.training_length]
+        if len(cells):
+            cells = cells[cells["length"] == cells["length"].max()]
+            return cells.loc[cells["M3"].idxmax()].to_dict()
+    return None
+
+
+def summary(data: ReportData) -> str:
+    """What one would quote of the run."""
+    cell = headline(data)
+    recipe = data.manifest.get("recipe") or data.label
+    if cell is None:
+        return f"{recipe}: nothing outside the pretraining mixture was measured."
+    families = f"on {enumeration(data.families)} functions " if data.families else ""
+    where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
+    begun = (
+        f"Pretrained {families}(recipe {recipe}) and tested at {where} with {cell['length']:g} context pairs, the model has "
+        f"a normalised error of {interval(cell, 'M2')}; the exact Bayes predictor of its own pretraining mixture has "
+        f"{number(cell['bayes_nmse'])}, one that also knows the probe's functions {number(cell['combined_nmse'])}."
+    )
+    note = f" ({cell['provisional']})" if cell.get("provisional") else ""
+    if cell["verdict"] == UNDER_TRAINED or cell["M1"] > M1_GATE:
+        short = f"in distribution M1 = {number(cell['M1'])}, above the gate of {M1_GATE:g}"
+        return f"{begun} No claim outside the mixture is made: the model is under-trained ({short})."
+    if cell["verdict"] == INSIDE:
+        return f"{begun} The prior already covers this cell."
+    index = f"composition index {interval(cell, 'M5')}, " if np.isfinite(cell["M5"]) else ""
+    return f"{begun} Verdict: {index}the model {_as_verb(cell['verdict'])}{note}."
+
+
+def _as_verb(verdict: str) -> str:
+    return {"worse than Bayes": "is worse than Bayes", "undecided": "is undecided against Bayes"}.get(verdict, verdict)
+
+
+def intervals_are_over(data: ReportData) -> str:
+    """What the 95% intervals are over."""
+    seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
+    if seeds == 1:
+        return (
+            "There is one training seed: the 95% intervals are over tasks only (bootstrap) and say nothing about "
+            "another training; every verdict is provisional."
+        )
+    few = f"; below {SEEDS_WANTED} seeds every verdict is provisional" if seeds < SEEDS_WANTED else ""
+    return f"The 95% intervals are over {seeds} training seeds (t-interval of the per-seed values){few}."
+
+
+def shares(data: ReportData) -> list[dict[str, Any]]:
+    """Of each family: its declared weight, and its realised share of every seed's training prompts."""
+    realised: Mapping[str, Mapping[str, float]] = data.manifest.get("realised") or {}
+    mixture = data.recipe.get("mixture") or {}
+    families = list(next(iter(realised.values()), {})) or data.families
+    weights = [float(weight) for weight in mixture.get("weights") or [1.0] * len(families)]
+    declared = (
+        [weight / sum(weights) for weight in weights] if len(weights) == len(families) else [np.nan] * len(families)
+    )
+    return [
+        {
+            "family": family,
+            "declared": weight,
+            "realised": {seed: share.get(family) for seed, share in realised.items()},
+        }
+        for family, weight in zip(families, declared, strict=True)
+    ]
+
+
+def noise_floor(data: ReportData) -> str | None:
+    """How much B moves at ten times its noise floor; None where prompts are noisy and the floor plays no part."""
+    if "bayes_nmse_floor10" not in data.metrics:
+        return None
+    cells = data.metrics[data.metrics["bayes_nmse_floor10"].notna()]
+    if cells.empty:
+        return None
+    moves = (cells["bayes_nmse_floor10"] - cells["bayes_nmse"]).abs()
+    cell: pd.Series = cells.loc[moves.idxmax()]
+    floor, median, most = data.manifest.get("noise_floor", "?"), float(moves.median()), float(moves.max())
+    return (
+        f"The mixture is noise-free; its Bayes predictors use a noise floor of {floor}. At ten times the floor B changes "
+        f"by {number(median)} in the median cell and by {number(most)} at most ({cell['probe']}, {cell['coordinate'] or 'place'} = {cell['strength']:.3g}, {cell['length']:g} pairs: "
+        f"{number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])})."
+    )

@@ -1,0 +1,176 @@
+"""A run's tables as a small simulation gives them: lines and sinusoids, and a model half-way between B and C.
+
+The numbers stand for no result; they have the columns, the shapes and the sizes of real ones.
+"""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from offprior import recipe_file
+from offprior.figures.figure import ReportData
+from offprior.parquet import write_parquet
+
+FAMILIES = ("linear", "sinusoid")
+LENGTHS = (5, 20, 40)
+TASKS, QUERIES = 16, 32
+RANGE = (0.5, 1.5)
+RECIPE = recipe_file.RECIPES / "mueller-2023.yaml"
+
+
+@functools.cache
+def report_data(label: str = "mueller-2023", seeds: int = 1, compose: float = 0.5, noise_free: bool = False) -> ReportData:
+    """`compose`: 0 is a model that follows B, 1 one that follows C."""
+    return ReportData.from_evaluation(
+        evaluation(seeds, compose, noise_free),
+        label=label,
+        training=training(seeds),
+        panels=panels(),
+        manifest=manifest(label, seeds),
+        recipe=recipe_file.read_mapping(RECIPE, RECIPE.name),
+    )
+
+
+def write_run(folder: Path, data: ReportData) -> Path:
+    """The same tables as a run folder."""
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(RECIPE.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(dict(data.manifest)), encoding="utf-8")
+    for name in ("evaluation", "training", "panels"):
+        write_parquet(folder / f"{name}.parquet", getattr(data, name))
+    return folder
+
+
+def evaluation(seeds: int = 1, compose: float = 0.5, noise_free: bool = False) -> pd.DataFrame:
+    """The rows of an evaluation, with the columns of `offprior.table` and the sums for pooled M8."""
+    places: list[tuple[str, str, float, int, bool]] = []
+    places += [("in-distribution", "", 0.0, length, True) for length in LENGTHS]
+    places += [("convex", "a", a, k, a in (0, 1)) for a in np.linspace(0, 1, 11).round(3) for k in LENGTHS]
+    places += [("frequency", "ω", w, k, RANGE[0] <= w <= RANGE[1]) for w in np.linspace(0.25, 3, 8) for k in LENGTHS]
+    places += [("mixture-weight", "w", w, k, w == 0.5) for w in (0.0, 0.25, 0.5, 0.75, 1.0) for k in LENGTHS]
+    places += [("context-length", "k", float(k), k, True) for k in (1, 2, 5, 10, 20, 40, 60, 80)]
+    return pd.concat([_cell(*place, seeds, compose, noise_free) for place in places], ignore_index=True)
+
+
+def _cell(
+    probe: str, coordinate: str, strength: float, length: int, inside: bool, seeds: int, compose: float, noise_free: bool
+) -> pd.DataFrame:
+    rng = np.random.default_rng([len(probe), round(1000 * strength), length])
+    x = rng.uniform(-5, 5, (TASKS, QUERIES))
+    frequency = np.full(TASKS, strength) if probe == "frequency" else rng.uniform(*RANGE, TASKS)
+    share = {"convex": strength, "frequency": 0.0}.get(probe)
+    if share is None:
+        declared = strength if probe == "mixture-weight" else 0.5
+        weight = (np.arange(TASKS) < round(declared * TASKS)).astype(float)
+    else:
+        weight = np.full(TASKS, share)
+    slope, amplitude = rng.normal(size=TASKS), rng.rayleigh(size=TASKS)
+    wave = np.sin(frequency[:, None] * x + rng.uniform(0, 6.28, TASKS)[:, None])
+    true_slope, true_amplitude = weight * slope, (1 - weight) * amplitude
+    truth = true_slope[:, None] * x + true_amplitude[:, None] * wave
+
+    blur = 0.5 / length
+    line = _blurred((truth * x).mean(1) / (x * x).mean(1), blur, rng)[:, None] * x
+    known = np.clip(frequency, *RANGE)[:, None]
+    sine, cosine = np.sin(known * x), np.cos(known * x)
+    sinusoid = (truth * sine).mean(1)[:, None] * 2 * sine + (truth * cosine).mean(1)[:, None] * 2 * cosine
+    probability = 1 / (1 + np.exp(-np.clip(length * (weight - 0.7) + rng.normal(0, 0.5, TASKS), -30, 30)))
+    bayes = probability[:, None] * line + (1 - probability[:, None]) * sinusoid
+    is_plain = ((weight == 0) | (weight == 1)) & (known[:, 0] == frequency)
+    bayes = np.where(is_plain[:, None], truth + rng.normal(0, blur, truth.shape), bayes)
+    combined = truth + rng.normal(0, blur, truth.shape)
+
+    gram = {
+        "gram 0 0": (line * line).mean(1),
+        "gram 0 1": (line * sinusoid).mean(1),
+        "gram 1 1": (sinusoid * sinusoid).mean(1),
+    }
+    names = np.where(weight >= 0.5, *FAMILIES) if share is None else np.full(TASKS, "combination")
+    common = {
+        "probe": probe, "coordinate": coordinate, "strength": strength, "length": length, "inside": inside,
+        "task": np.arange(TASKS), "family": names, "truth_mean": truth.mean(1), "truth_square": (truth**2).mean(1),
+        "surprise": rng.gamma(4, length / 8, TASKS), "class_probability": probability,
+        "true_slope": true_slope, "true_amplitude": true_amplitude, **gram,
+    }  # fmt: skip
+
+    def rows(predictor: str, p: np.ndarray, seed: int = -1) -> pd.DataFrame:
+        cross = gram["gram 0 1"]
+        determinant = gram["gram 0 0"] * gram["gram 1 1"] - cross**2 + 1e-9
+        first, second = (p * line).mean(1), (p * sinusoid).mean(1)
+        implied = (first * gram["gram 1 1"] - second * cross) / determinant
+        return pd.DataFrame({
+            **common, "predictor": predictor, "seed": seed, "squared_error": ((p - truth) ** 2).mean(1),
+            "bayes_gap": ((p - bayes) ** 2).mean(1), "implied_weight": implied, "implied_residual": 0.1,
+            "slope": 0.95 * true_slope, "amplitude": 0.9 * true_amplitude,
+            "moment 0": first, "moment 1": second, "prediction_square": (p * p).mean(1),
+        })  # fmt: skip
+
+    found = [rows("B", bayes), rows("C", combined)]
+    found += [rows(f"class: {name}", p) for name, p in zip(FAMILIES, (line, sinusoid), strict=True)]
+    found += [rows(f"best fit: {name}", 0.9 * p) for name, p in zip(FAMILIES, (line, sinusoid), strict=True)]
+    if noise_free:
+        found.append(rows("B at 10× floor", bayes + rng.normal(0, 0.03, truth.shape)))
+    for seed in range(seeds):
+        error = rng.normal(0, 0.05 * (1 + max(0, length - 40) / 8), truth.shape)
+        found.append(rows("model", (1 - compose) * bayes + compose * combined + error, seed))
+    return pd.concat(found, ignore_index=True)
+
+
+def _blurred(values: np.ndarray, blur: float, rng: np.random.Generator) -> np.ndarray:
+    return values + rng.normal(0, blur / 3, values.shape)
+
+
+def training(seeds: int = 1) -> pd.DataFrame:
+    """A training curve: a row a dispatch and seed."""
+    steps = np.arange(20, 3001, 20)
+    found = []
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        curves = {f"loss: {name}": (place + 1) * np.exp(-steps / 400) - 0.6 for place, name in enumerate(FAMILIES)}
+        curves = {name: curve + rng.normal(0, 0.05, len(steps)) for name, curve in curves.items()}
+        shares = {f"share: {name}": 0.5 for name in FAMILIES}
+        table = {"seed": seed, "step": steps, "loss": sum(curves.values()) / 2, **curves, "learning_rate": 2e-3}
+        found.append(pd.DataFrame({**table, "seconds": steps / 10, **shares}))
+    return pd.concat(found, ignore_index=True)
+
+
+def panels() -> pd.DataFrame:
+    """Prediction panels as `offprior.panels` writes them."""
+    rng = np.random.default_rng(3)
+    x = np.linspace(-5, 5, 120)
+    found = []
+    for name, a in (("linear", 1.0), ("sinusoid", 0.0), ("combination", 0.5)):
+        truth = a * 0.6 * x + (1 - a) * 1.5 * np.sin(1.2 * x)
+        line, sinusoid = 0.5 * (a + 0.05) * x, 1.6 * np.sin((1.2 - 0.2 * a) * x)
+        own = {"truth": truth, "model": truth + 0.1 * np.sin(3 * x), "B": truth + 0.4 * a * (1 - a) * line, "C": truth}
+        own |= {"class: linear": line, "class: sinusoid": sinusoid}
+        at = np.sort(rng.uniform(-5, 5, 20))
+        noisy = np.interp(at, x, truth) + rng.normal(0, 0.1, 20)
+        none = np.full(20, np.nan)
+        found.append(pd.DataFrame({"panel": name, "series": "context", "x": at, "y": noisy, "lower": none, "upper": none}))
+        for series, y in own.items():
+            half = 0.25 if series in ("model", "B", "C") else np.nan
+            found.append(
+                pd.DataFrame({"panel": name, "series": series, "x": x, "y": y, "lower": y - half, "upper": y + half})
+            )
+    return pd.concat(found, ignore_index=True).assign(seed=0, length=20)
+
+
+def manifest(label: str = "mueller-2023", seeds: int = 1) -> dict:
+    """What a run records of itself."""
+    return {
+        "fingerprint": "0123456789ab",
+        "recipe": label,
+        "seeds": list(range(seeds)),
+        "versions": {"python": "3.12.0", "jax": "0.10.2"},
+        "machine": {"platform": "Linux", "processor": "a processor", "cores": 2, "devices": ["cpu"], "backend": "cpu"},
+        "noise_floor": 1e-3,
+        "unverified": ["mixture.inputs: the law of the inputs <not found>"],
+        "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-01T00:05:00+00:00",
+        "realised": {str(seed): {"linear": 0.497, "sinusoid": 0.503} for seed in range(seeds)},
+        "training_seconds": {str(seed): 290.1 for seed in range(seeds)},
+    }
