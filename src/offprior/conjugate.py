@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 UNROLLED = 6
 """Up to this rank Cholesky factors are written out, beyond it LAPACK makes them."""
-ROWS_TIMES_NODES = 1 << 16
+ROWS_TIMES_NODES = 256
 """Rows of scales that are looked at together, times nodes."""
 
 
@@ -58,27 +58,26 @@ def moments(
     log_scale_weights: Float[Array, " rows"],
     noise: Float[Array, ""],
     fixed: tuple[bool, ...],
-    nodes: int,
+    with_second: bool = True,
 ) -> Moments:
     """The update of nodes with Gram matrices `gram` (of the columns and, last, y), marginal over the rows of scales.
 
-    Rows are looked at in blocks of about `ROWS_TIMES_NODES` / `nodes`.
+    Nodes are the last axis. Rows are looked at one by one where there are many nodes, which keeps everything in one
+    vectorised loop (measured: 32 against 178 ns a row and node), and in blocks where there are few. Without second
+    moments those are zeros.
     """
-    rows = scales.shape[0]
-    block = min(rows, max(16, ROWS_TIMES_NODES // nodes))
-    if rows == block:
-        return _marginal(gram, scales, log_scale_weights, noise, fixed)
-
+    rows, columns = scales.shape
+    block = min(rows, max(1, ROWS_TIMES_NODES // gram.shape[-1]))
     blocks = -(-rows // block)
-    scales = jnp.concatenate([scales, jnp.zeros((blocks * block - rows, scales.shape[1]), scales.dtype)])
+    scales = jnp.concatenate([scales, jnp.zeros((blocks * block - rows, columns), scales.dtype)])
     weights = jnp.concatenate([log_scale_weights, jnp.full(blocks * block - rows, -jnp.inf, log_scale_weights.dtype)])
+    parts = scales.reshape(blocks, block, columns), weights.reshape(blocks, block)
 
     def add(sofar: Moments, rows: tuple[Array, Array]) -> tuple[Moments, None]:
-        return _average(sofar, _marginal(gram, *rows, noise, fixed)), None
+        return _average(sofar, _marginal(gram, *rows, noise, fixed, with_second)), None
 
-    parts = scales.reshape(blocks, block, -1), weights.reshape(blocks, block)
-    start = _marginal(gram, parts[0][0], parts[1][0], noise, fixed)
-    return jax.lax.scan(add, start, (parts[0][1:], parts[1][1:]))[0]
+    start = _marginal(gram, parts[0][0], parts[1][0], noise, fixed, with_second)
+    return start if blocks == 1 else jax.lax.scan(add, start, (parts[0][1:], parts[1][1:]))[0]
 
 
 def solve(
@@ -123,21 +122,23 @@ def solve(
     return Solution(misfit - quadratic, log_determinant, means, covariances)
 
 
-def _marginal(gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...]) -> Moments:
+def _marginal(
+    gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_second: bool
+) -> Moments:
     solution = solve(gram, scales, noise, fixed)
     log_mass = -(solution.misfit + solution.log_determinant) / 2
     log_mass = log_mass + jax.lax.expand_dims(log_weights, range(log_mass.ndim - 1))
     means, covariances = solution.means, solution.covariances
+    wanted = pairs(len(fixed)) if with_second else ()
+    second = [means[i] * means[j] + covariances.get((i, j), 0.0) for i, j in wanted]
     if scales.shape[0] == 1:
-        second = [means[i] * means[j] + covariances.get((i, j), 0.0) for i, j in pairs(len(fixed))]
-        return Moments(log_mass[..., 0], *(jnp.stack(arrays)[..., 0] for arrays in (means, second)))
-    largest = log_mass.max(-1)
-    weight = jnp.exp(log_mass - largest[..., None])
-    total = weight.sum(-1)
-    share = weight / total[..., None]
-    first = [(share * mean).sum(-1) for mean in means]
-    second = [(share * (means[i] * means[j] + covariances.get((i, j), 0.0))).sum(-1) for i, j in pairs(len(fixed))]
-    return Moments(largest + jnp.log(total), jnp.stack(first), jnp.stack(second))
+        first, second, log_evidence = [one[..., 0] for one in means], [one[..., 0] for one in second], log_mass[..., 0]
+    else:
+        log_evidence = jax.nn.logsumexp(log_mass, axis=-1)
+        share = jnp.exp(log_mass - log_evidence[..., None])
+        first, second = [(share * one).sum(-1) for one in means], [(share * one).sum(-1) for one in second]
+    nothing = jnp.zeros((len(pairs(len(fixed))), *log_evidence.shape), gram.dtype)
+    return Moments(log_evidence, jnp.stack(first), jnp.stack(second) if with_second else nothing)
 
 
 def _average(one: Moments, other: Moments) -> Moments:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.conjugate import gram_of, moments, pairs, products, solve
+from offprior.conjugate import ROWS_TIMES_NODES, gram_of, moments, pairs, products, solve
 from offprior.laws import PANEL_NODES
 from offprior.precision import as_double, double
 
@@ -36,7 +36,7 @@ NEGLIGIBLE = 1e-10
 GAUSS = np.polynomial.legendre.leggauss(PANEL_NODES)
 ITEMS = 32
 """Prompts at a length that are refined together."""
-MEMORY = 256 << 20
+MEMORY = 16 << 20
 EXACT_FIT = 1e-4
 """The noise at which `best_fit` fits: the prior then weighs 10⁻⁸."""
 
@@ -180,7 +180,7 @@ def _refined(
     leaves = []
     log_mass = jnp.full(len(items[0]), -jnp.inf)
     for _ in range(LARGEST_DEPTH):
-        retired, nodes, log_mass, share = _refine(group, *items[:3], nodes, log_mass, noise)
+        retired, nodes, log_mass, share = _refine(group, *items[:3], nodes, log_mass, noise, variance)
         leaves.append(retired)
         if float(share.max()) <= LARGEST_SHARE:
             break
@@ -215,7 +215,7 @@ def _first_pass(
     stacked = jnp.concatenate([columns, jnp.broadcast_to(y[None, :, :, None], (1, *columns.shape[1:]))])
     edges = zip((0, *lengths), lengths, strict=False)
     gram = jnp.cumsum(jnp.stack([gram_of(stacked[:, :, a:b]) for a, b in edges], axis=2), axis=2)  # [pairs, B, L, nodes]
-    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, count)
+    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, variance)
     log_mass = found.log_evidence + group.log_weights[None, None, :]
     total = jax.nn.logsumexp(log_mass, axis=-1)
     share = jnp.exp(log_mass - total[..., None])
@@ -227,9 +227,16 @@ def _first_pass(
     return _Sums(total, first, second), nodes, share.max(-1)
 
 
-@jax.jit
+@functools.partial(jax.jit, static_argnames=("variance",))
 def _refine(
-    group: Components, x: Array, y: Array, mask: Array, nodes: _Nodes, retired_mass: Array, noise: Array
+    group: Components,
+    x: Array,
+    y: Array,
+    mask: Array,
+    nodes: _Nodes,
+    retired_mass: Array,
+    noise: Array,
+    variance: bool,
 ) -> tuple[_Leaves, _Nodes, Array, Array]:
     """The panels that hold most are cut in four, the others retire; the largest share of a new node in everything."""
     count, panels = nodes.low.shape
@@ -248,7 +255,7 @@ def _refine(
     columns = _columns_of_items(group, _places(low, width), x)
     stacked = jnp.concatenate([columns, jnp.broadcast_to(y[None, :, :, None], (1, *columns.shape[1:]))])
     gram = gram_of(stacked, mask)
-    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, log_weights.shape[1])
+    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, variance)
     log_mass = found.log_evidence + log_weights
     total = jnp.logaddexp(retired_mass, jax.nn.logsumexp(log_mass, axis=-1))
     share = jnp.exp(log_mass.max(-1) - total)
@@ -346,7 +353,7 @@ def _block(group: Components, n: int, m: int, lengths: int, prompts: int, memory
     """Prompts in a block: a power of two whose arrays stay near the memory bound."""
     columns, nodes = len(group.fixed), group.node_count
     second = len(pairs(columns))
-    rows = min(len(group.scales), max(16, (1 << 16) // nodes))
+    rows = min(len(group.scales), max(1, ROWS_TIMES_NODES // nodes))
     numbers = nodes * ((n * (columns + 1)) + m * (columns + second) + lengths * (second + rows * (4 + 2 * columns)))
     fitting = max(1, memory // (8 * numbers))
     return min(1 << (fitting.bit_length() - 1), 1 << max(prompts - 1, 0).bit_length())

@@ -1,0 +1,213 @@
+"""The optimal predictor under a prior, exactly: B under the pretraining mixture, C where the prior also holds a probe."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from offprior.components import Components, equal, merged
+from offprior.errors import Problem, SettingError
+from offprior.laws import concrete
+from offprior.mixture import Mixture
+from offprior.posterior import Posterior, best_fit, posterior
+from offprior.predictors.predictor import BatchPrediction, Predictor
+
+NODES = 256
+"""Quadrature nodes to begin with; the engine refines them where a posterior is narrower."""
+
+
+class Bayes(Predictor):
+    """The Bayes predictor: the exact posterior mean under a mixture, with the mixture's noise or its noise floor.
+
+    `extra` are further mixtures in the prior with their shares of it; `mixture` has what they leave. The noise is the
+    mixture's own, its floor where it has none, whatever the noise of a test; `noise` overrides it.
+
+    Raises:
+        NoClosedForm: a family has no exact posterior.
+        SettingError: shares in `extra` that are negative, or leave nothing for `mixture`.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture | None = None,
+        nodes: int = NODES,
+        label: str = "B",
+        extra: Sequence[tuple[float, Mixture]] = (),
+        noise: float | None = None,
+    ):
+        self.mixture = mixture if mixture is not None else Mixture()
+        self.nodes = nodes
+        self.label = label
+        self.extra = tuple(extra)
+        self.noise = _noise(self.mixture, noise)
+        self.groups, self.weights = _prior(self.mixture, self.extra, nodes)
+
+    @classmethod
+    def including(
+        cls, mixture: Mixture, probe_mixtures: Sequence[Mixture], nodes: int = NODES, label: str = "C"
+    ) -> "Bayes":
+        """C: half of the prior is `mixture`, the other half spread evenly over a probe's distributions of prompts."""
+        return cls(mixture, nodes, label, _evenly(probe_mixtures))
+
+    def predict_batch(
+        self,
+        x: Float[Any, "B n d"],
+        y: Float[Any, "B n"],
+        queries: Float[Any, "B m d"],
+        lengths: Sequence[int],
+    ) -> BatchPrediction:
+        """Posterior means and variances [B, L, m] of the noise-free value, in double precision."""
+        of_groups = posterior(self.groups, x, y, queries, lengths, self.noise)
+        return BatchPrediction(*_mixed(of_groups, self.weights)[:2])
+
+    def classes(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
+    ) -> Posterior:
+        """The posteriors under each of the mixture's families alone."""
+        return posterior(self.groups[: len(self.mixture.families)], x, y, queries, lengths, self.noise)
+
+    def family_posterior(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> Float[np.ndarray, " families"]:
+        """The probability of each of the mixture's families, given a context; they leave what `extra` has."""
+        log_mass = self._log_mass(x, y)
+        return np.exp(log_mass - np.logaddexp.reduce(log_mass))[: len(self.mixture.families)]
+
+    def log_evidence(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> float:
+        """Log-density of a context's y given its x, in nats."""
+        return float(np.logaddexp.reduce(self._log_mass(x, y)))
+
+    def quadrature_gap(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
+    ) -> float:
+        """The largest change of a posterior mean when the quadrature begins with twice the nodes: a check of it."""
+        twice = Bayes(self.mixture, 2 * self.nodes, self.label, self.extra, self.noise)
+        answers = [bayes.predict_batch(x, y, queries, lengths).mean for bayes in (self, twice)]
+        return float(np.abs(answers[0] - answers[1]).max())
+
+    def _log_mass(self, x: Any, y: Any) -> Float[np.ndarray, " groups"]:
+        x, y = np.asarray(x, np.float64)[None], np.asarray(y, np.float64)[None]
+        found = posterior(self.groups, x, y, x[:, :1], [y.shape[1]], self.noise, variance=False)
+        return found.log_evidence[0, 0] + _logarithm(self.weights)
+
+
+class ReferenceBatch(NamedTuple):
+    """What the exact predictors say of B prompts at L context lengths, m queries, F families."""
+
+    bayes_mean: Float[np.ndarray, "B L m"]
+    bayes_variance: Float[np.ndarray, "B L m"]
+    combined_mean: Float[np.ndarray, "B L m"]
+    """Of C: half of its prior is the mixture, the other half the probe."""
+    combined_variance: Float[np.ndarray, "B L m"]
+    class_means: Float[np.ndarray, "B L F m"]
+    class_probability: Float[np.ndarray, "B L F"]
+    """Under the mixture."""
+    log_evidence: Float[np.ndarray, "B L"]
+    """Log-density of the context's y under the mixture, in nats."""
+
+
+class References:
+    """B, C and the single families' posteriors in one call of the engine."""
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        probe_mixtures: Sequence[Mixture] = (),
+        nodes: int = NODES,
+        noise: float | None = None,
+    ):
+        self.mixture = mixture
+        self.noise = _noise(mixture, noise)
+        self.groups, self.weights = _prior(mixture, _evenly(probe_mixtures), nodes)
+
+    def batch(
+        self,
+        x: Float[Any, "B n d"],
+        y: Float[Any, "B n"],
+        queries: Float[Any, "B m d"],
+        lengths: Sequence[int],
+        *,
+        variance: bool = False,
+    ) -> ReferenceBatch:
+        """All of it, from the first k pairs of every prompt, for every k of `lengths`.
+
+        Variances cost about as much again; without them they are not-a-number.
+        """
+        families = len(self.mixture.families)
+        found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance)
+        alone = Posterior(*(getattr(found, name)[:, :, :families] for name in Posterior.__dataclass_fields__))
+        own = np.asarray(self.mixture.weights, np.float64)
+        bayes_mean, bayes_variance, log_mass = _mixed(alone, own / own.sum())
+        combined_mean, combined_variance, _ = _mixed(found, self.weights)
+        log_evidence = np.logaddexp.reduce(log_mass, axis=-1)
+        return ReferenceBatch(
+            bayes_mean,
+            bayes_variance,
+            combined_mean,
+            combined_variance,
+            alone.mean,
+            np.exp(log_mass - log_evidence[..., None]),
+            log_evidence,
+        )
+
+    def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
+        """The nearest function of each of the mixture's families to the truth at the queries."""
+        return best_fit(self.groups[: len(self.mixture.families)], queries, truth)
+
+
+def _prior(
+    mixture: Mixture, extra: Sequence[tuple[float, Mixture]], nodes: int
+) -> tuple[list[Components], Float[np.ndarray, " groups"]]:
+    """The families' components, then those of `extra` that differ, and the weights of all; alike ones become one."""
+    taken = sum(share for share, _ in extra)
+    if any(share < 0 for share, _ in extra) or not taken < 1:
+        message = f"the shares {[share for share, _ in extra]} have to be at least 0 and to sum to less than 1"
+        raise SettingError(Problem("extra", message))
+    own = np.asarray(mixture.weights, np.float64)
+    groups = [family.components(nodes) for family in mixture.families]
+    weights = list((1 - taken) * own / own.sum())
+    for share, other in extra:
+        of_families = np.asarray(other.weights, np.float64)
+        for weight, family in zip(share * of_families / of_families.sum(), other.families, strict=True):
+            if weight > 0:
+                _add(groups, weights, family.components(nodes), float(weight), len(own))
+    return groups, np.asarray(weights)
+
+
+def _add(groups: list[Components], weights: list[float], group: Components, weight: float, families: int) -> None:
+    for place, known in enumerate(groups):
+        if equal(known, group):
+            weights[place] += weight
+            return
+        # The families' own posteriors are wanted by themselves.
+        union = merged(known, group, weight / (weights[place] + weight)) if place >= families else None
+        if union is not None:
+            groups[place], weights[place] = union, weights[place] + weight
+            return
+    groups.append(group)
+    weights.append(weight)
+
+
+def _mixed(
+    found: Posterior, weights: Float[np.ndarray, " G"]
+) -> tuple[Float[np.ndarray, "B L m"], Float[np.ndarray, "B L m"], Float[np.ndarray, "B L G"]]:
+    """Mean and variance under the weighted groups, and each group's log of weight times evidence."""
+    log_mass = found.log_evidence + _logarithm(weights)[None, None]
+    share = np.exp(log_mass - np.logaddexp.reduce(log_mass, axis=-1)[..., None])[..., None]
+    mean = (share * found.mean).sum(2)
+    spread = found.variance + (found.mean - mean[:, :, None]) ** 2
+    return mean, (share * spread).sum(2), log_mass
+
+
+def _evenly(probe_mixtures: Sequence[Mixture]) -> list[tuple[float, Mixture]]:
+    return [(0.5 / len(probe_mixtures), each) for each in probe_mixtures]
+
+
+def _logarithm(weights: Float[np.ndarray, " G"]) -> Float[np.ndarray, " G"]:
+    return np.log(weights, out=np.full(len(weights), -np.inf), where=weights > 0)
+
+
+def _noise(mixture: Mixture, noise: float | None) -> float:
+    found = concrete(mixture.bayes_noise) if noise is None else float(noise)
+    if found is None or not found > 0:
+        raise SettingError(Problem("noise", f"{noise} is no noise level; an exact posterior needs one number above 0"))
+    return found
