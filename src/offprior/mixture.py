@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
@@ -149,7 +149,7 @@ def draw_prompts(mixture: Mixture, key: PRNGKeyArray, count: int, length: int, q
     return mixture.prompts(key, count, length, queries)
 
 
-def _keys(key: PRNGKeyArray, name: str, count: int) -> PRNGKeyArray:
+def _keys(key: PRNGKeyArray, name: str, count: int) -> Key[Array, " count"]:
     return jax.random.split(fold(key, name), count)
 
 

@@ -1,0 +1,143 @@
+"""The evaluation: same prompts for all, B unbeaten inside, and predictors whose verdict is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from offprior.errors import OffpriorError
+from offprior.evaluation.evaluate import evaluate
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Evenly
+from offprior.mixture import Mixture
+from offprior.predictors.bayes import Bayes
+from offprior.predictors.least_squares import LeastSquares
+from offprior.predictors.predictor import BatchPrediction, Predictor
+from offprior.probes.context_length import ContextLength
+from offprior.probes.convex import Convex
+from offprior.probes.frequency import Frequency
+
+MIXTURE = Mixture(families=[Linear(), Sinusoid(frequency=(0.5, 1.5))])
+PROBE = Convex(0, 1, count=3)
+LENGTHS = [5, 20]
+SETTINGS = {"mixture": MIXTURE, "tasks": 48, "queries": 24}
+
+
+class Relabelled(Predictor):
+    """Another predictor, called the model."""
+
+    def __init__(self, predictor, seed=0, longest=None):
+        self._predictor, self.seed, self.label, self.longest = predictor, seed, "model", longest
+
+    def predict_batch(self, x, y, queries, lengths):
+        return self._predictor.predict_batch(x, y, queries, lengths)
+
+
+class Constant(Predictor):
+    """One number, whatever the context."""
+
+    label = "model"
+
+    def predict_batch(self, x, y, queries, lengths):
+        mean = np.full((len(x), len(lengths), queries.shape[1]), 0.3)
+        return BatchPrediction(mean, np.full_like(mean, np.nan))
+
+
+@pytest.fixture(scope="module")
+def middle():
+    """The middle of the convex path as seen by B, C and a constant, each called the model."""
+    combined = Bayes.including(MIXTURE, [PROBE.path(strength, MIXTURE) for strength in PROBE.strengths(MIXTURE)])
+    found = {}
+    for name, predictor in (("B", Bayes(MIXTURE)), ("C", combined), ("constant", Constant())):
+        model = predictor if name == "constant" else Relabelled(predictor)
+        rows = evaluate([model], PROBE, LENGTHS, **SETTINGS).metrics()
+        found[name] = rows.query("probe == 'convex' and strength == 0.5 and length == 20").iloc[0]
+    return found
+
+
+def test_bayes_follows_bayes(middle):
+    assert middle["B"]["M1"] == 0 and middle["B"]["M4"] == 0
+    assert middle["B"]["verdict"] == "follows Bayes"
+
+
+def test_one_that_knows_the_combinations_composes(middle):
+    assert middle["C"]["M5"] == pytest.approx(1.0, abs=1e-9)
+    assert middle["C"]["verdict"] == "under-trained" or middle["C"]["M1"] <= 0.01
+    assert middle["C"]["M4_low"] > 0
+
+
+def test_a_constant_is_under_trained(middle):
+    assert middle["constant"]["verdict"] == "under-trained"
+
+
+def test_inside_is_inside():
+    """At both ends of the path the prior gap is nil, and nobody beats B beyond noise."""
+    narrow = Bayes(Mixture(MIXTURE.families, noise=0.03))
+    rows = evaluate([Relabelled(narrow)], PROBE, LENGTHS, **SETTINGS)
+    cells = rows.metrics().query("inside")
+    assert set(cells["strength"]) == {0.0, 1.0} and (cells["M3"] <= 0.02).all()
+    assert (cells.query("probe == 'convex'")["verdict"] == "inside the prior").all()
+    for predictor in ("C", "class: linear", "class: sinusoid", "model"):
+        inside = rows.metrics(predictor).query("probe == 'in-distribution'") if predictor != "C" else cells
+        assert (inside["M4_low"] <= 1e-12).all(), predictor
+
+
+def test_every_predictor_answers_the_same_prompts():
+    table = evaluate([LeastSquares(), Relabelled(LeastSquares())], PROBE, LENGTHS, **SETTINGS).to_pandas()
+    keys = ["probe", "strength", "length", "task"]
+    for column in ("truth_mean", "truth_square", "surprise", "family"):
+        assert (table.groupby(keys)[column].nunique() == 1).all(), column
+    wide = table.pivot_table(index=keys, columns="predictor", values="squared_error")
+    np.testing.assert_array_equal(wide["model"], wide[LeastSquares().label])
+
+
+def test_prompts_are_a_function_of_the_seed_and_not_of_the_clock():
+    one, same, other = (
+        evaluate([Constant()], PROBE, [5], seed=seed, **SETTINGS).to_pandas()["truth_mean"] for seed in (0, 0, 1)
+    )
+    pd.testing.assert_series_equal(one, same)
+    assert not one.equals(other)
+
+
+def test_several_seeds_share_the_references():
+    table = evaluate([Relabelled(LeastSquares(), seed=seed) for seed in (0, 1, 2)], PROBE, [5], **SETTINGS)
+    rows = table.to_pandas()
+    assert sorted(rows.query("predictor == 'model'")["seed"].unique()) == [0, 1, 2]
+    assert rows.query("predictor == 'B'")["seed"].unique().tolist() == [-1]
+    assert (table.metrics()["interval_over"] == "training seeds").all()
+    with pytest.raises(OffpriorError, match="two predictors are called"):
+        evaluate([Constant(), Constant()], PROBE, [5], **SETTINGS)
+
+
+def test_a_predictor_is_spared_contexts_that_it_cannot_take():
+    rows = evaluate([Relabelled(LeastSquares(), longest=5)], ContextLength(ks=(2, 5, 9)), [5], **SETTINGS).to_pandas()
+    rows = rows.query("probe == 'context-length'")
+    assert set(rows.query("predictor == 'model'")["length"]) == {2, 5}
+    assert set(rows.query("predictor == 'B'")["length"]) == {2, 5, 9}
+    assert (rows["strength"] == rows["length"]).all()
+
+
+def test_even_contexts_are_even_at_every_length():
+    probe = Convex(0.5, 0.5, count=1, inputs=Evenly(-5, 5), noise=0.0)
+    rows = evaluate([Constant()], probe, [5, 20], **SETTINGS).to_pandas().query("probe != 'in-distribution'")
+    truths = rows.query("predictor == 'B'").pivot(index="task", columns="length", values="truth_mean")
+    assert not np.array_equal(truths[5], truths[20]), "each context length has prompts of its own"
+
+
+def test_noise_free_mixture_shows_bayes_at_ten_times_its_floor():
+    quiet = Mixture(MIXTURE.families, noise=0.0, noise_floor=0.01)
+    table = evaluate([Constant()], PROBE, [5], **{**SETTINGS, "mixture": quiet})
+    row = table.metrics().query("probe == 'convex' and strength == 0.5").iloc[0]
+    assert np.isfinite(row["bayes_nmse_floor10"]) and row["bayes_nmse_floor10"] != row["bayes_nmse"]
+    assert "B at 10× floor" not in set(evaluate([Constant()], PROBE, [5], **SETTINGS).to_pandas()["predictor"])
+
+
+def test_recovered_parameters_of_the_truth_are_one():
+    rows = evaluate([Relabelled(Bayes(MIXTURE))], Frequency(1.0, 1.0, count=1), [20], **SETTINGS).metrics()
+    row = rows.query("probe == 'frequency'").iloc[0]
+    assert row["M9_amplitude"] == pytest.approx(1.0, abs=0.03)
+
+
+def test_who_knows_no_mixture_needs_one_given():
+    with pytest.raises(OffpriorError, match="give mixture="):
+        evaluate([Constant()], PROBE, [5])
