@@ -22,7 +22,9 @@ RECIPE = recipe_file.RECIPES / "mueller-2023.yaml"
 
 
 @functools.cache
-def report_data(label: str = "mueller-2023", seeds: int = 1, compose: float = 0.5, noise_free: bool = False) -> ReportData:
+def report_data(
+    label: str = "mueller-2023", seeds: int = 1, compose: float = 0.5, noise_free: bool = False
+) -> ReportData:
     """`compose`: 0 is a model that follows B, 1 one that follows C."""
     return ReportData.from_evaluation(
         evaluation(seeds, compose, noise_free),
@@ -56,7 +58,14 @@ def evaluation(seeds: int = 1, compose: float = 0.5, noise_free: bool = False) -
 
 
 def _cell(
-    probe: str, coordinate: str, strength: float, length: int, inside: bool, seeds: int, compose: float, noise_free: bool
+    probe: str,
+    coordinate: str,
+    strength: float,
+    length: int,
+    inside: bool,
+    seeds: int,
+    compose: float,
+    noise_free: bool,
 ) -> pd.DataFrame:
     rng = np.random.default_rng([len(probe), round(1000 * strength), length])
     x = rng.uniform(-5, 5, (TASKS, QUERIES))
@@ -150,7 +159,9 @@ def panels() -> pd.DataFrame:
         at = np.sort(rng.uniform(-5, 5, 20))
         noisy = np.interp(at, x, truth) + rng.normal(0, 0.1, 20)
         none = np.full(20, np.nan)
-        found.append(pd.DataFrame({"panel": name, "series": "context", "x": at, "y": noisy, "lower": none, "upper": none}))
+        found.append(
+            pd.DataFrame({"panel": name, "series": "context", "x": at, "y": noisy, "lower": none, "upper": none})
+        )
         for series, y in own.items():
             half = 0.25 if series in ("model", "B", "C") else np.nan
             found.append(

@@ -5,9 +5,17 @@ from typing import Any, ClassVar
 import matplotlib.figure
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogFormatterMathtext, NullFormatter
 
-from offprior.figures.figure import MEANING, STYLES, Figure, ReportData, along_context, grid_of_panels, legend_below
+from offprior.figures.figure import (
+    MEANING,
+    STYLES,
+    Figure,
+    ReportData,
+    along_context,
+    grid_of_panels,
+    legend_below,
+    log_error_axis,
+)
 
 SMALLEST = 1e-6
 
@@ -22,9 +30,11 @@ class ErrorByLength(Figure):
 
     def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
         chosen = {probe: cells for probe in data.probes if len(cells := hardest(data.cells(probe))) > 1}
+        # A probe along the context has a figure of its own, the error along its coordinate.
+        chosen = {probe: cells for probe, cells in chosen.items() if not along_context(cells)} or chosen
         if not chosen:
             return None
-        canvas, axes = grid_of_panels(len(chosen), columns=3, height=2.6)
+        canvas, axes = grid_of_panels(len(chosen), columns=2 if len(chosen) == 4 else 3, height=2.6)
         for axis, (probe, cells) in zip(axes, chosen.items(), strict=True):
             _curves(axis, cells)
             longest = data.training_length
@@ -33,7 +43,7 @@ class ErrorByLength(Figure):
                 axis.axvline(longest, color="#555555", linestyle=(0, (1, 1.5)), linewidth=1.2, label=label)
             axis.set_title(_title(probe, cells))
             _log_axes(axis, cells["length"])
-        for axis in axes[::3]:
+        for axis in axes[:: 2 if len(chosen) == 4 else 3]:
             axis.set_ylabel("normalised error (NMSE)")
         canvas.suptitle("Error against context length")
         legend_below(canvas, *axes)
@@ -68,9 +78,7 @@ def _title(probe: str, cells: pd.DataFrame) -> str:
 
 
 def _log_axes(axis: Any, lengths: pd.Series) -> None:
-    axis.set_yscale("log")
-    axis.yaxis.set_major_formatter(LogFormatterMathtext())
-    axis.yaxis.set_minor_formatter(NullFormatter())
+    log_error_axis(axis)
     axis.set_xscale("symlog", linthresh=1, linscale=0.5)
     axis.set_xticks(sorted(set(lengths)))
     axis.set_xticklabels([f"{length:g}" for length in sorted(set(lengths))])

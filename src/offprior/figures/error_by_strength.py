@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 import matplotlib.figure
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogFormatterMathtext, NullFormatter
 
 from offprior.figures.figure import (
     AXES,
@@ -19,6 +18,7 @@ from offprior.figures.figure import (
     along_context,
     grid_of_panels,
     legend_below,
+    log_error_axis,
     prior_spans,
     spread,
 )
@@ -44,7 +44,7 @@ class ErrorByStrength(Figure):
     def caption(self) -> str:
         """The first line of its docstring, and the probe."""
         first = super().caption
-        return first if self.probe is None else f"{self.probe}: {first[0].lower()}{first[1:]}"
+        return first if self.probe is None else f"{self.probe}: n{first[1:]}".replace("a probe's", "its")
 
     def variants(self, data: ReportData) -> dict[str, Figure]:
         return {probe: ErrorByStrength(probe) for probe in shown_probes(data)} or {"": self}
@@ -65,9 +65,7 @@ class ErrorByStrength(Figure):
                 _other_run(axis, _at(other.cells(str(probe)), length), data, other, RUN_STYLES[place % len(RUN_STYLES)])
             axis.set_title("each k with contexts of its own length" if own_length else f"{length} context pairs")
             axis.set_xlabel(AXES.get(coordinate, coordinate))
-            axis.set_yscale("log")
-            axis.yaxis.set_major_formatter(LogFormatterMathtext())
-            axis.yaxis.set_minor_formatter(NullFormatter())
+            log_error_axis(axis)
             if own_length:
                 _context_axis(axis, cells["strength"])
         _limit(axes, cells, data)

@@ -2,12 +2,14 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import matplotlib as mpl
 import matplotlib.figure
 import pandas as pd
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
@@ -88,7 +90,7 @@ RUN_STYLES = (
     Style(SKY, "-", 1.8, "P"),
     Style(BLACK, "-", 1.8, "X"),
 )
-MEANING = {"B": "B: Bayes, pretraining mixture", "C": "C: Bayes, combinations included", "model": "model"}
+MEANING = {"B": "B: Bayes, pretraining mixture", "C": "C: Bayes, the probe's functions included", "model": "model"}
 """What a legend calls the predictors."""
 
 
@@ -231,6 +233,22 @@ def legend_below(canvas: matplotlib.figure.Figure, *axes: Any, columns: int = 4)
     if found:
         ncols = min(columns, len(found))
         canvas.legend(list(found.values()), list(found), loc="outside lower center", ncols=ncols, handlelength=3.2)
+
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def log_error_axis(axis: Any) -> None:
+    """A logarithmic axis of errors, with a tick a power of ten."""
+    axis.set_yscale("log")
+    # Plain text: mathematics set by matplotlib takes a third of the drawing time.
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_of_ten(value)))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _power_of_ten(value: float) -> str:
+    exponent = round(math.log10(value)) if value > 0 else 0
+    return f"{value:g}" if -2 <= exponent <= 2 else f"10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
 def grid_of_panels(

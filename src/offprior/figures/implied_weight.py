@@ -6,7 +6,7 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from offprior.figures.figure import BLUE, GREEN, Figure, ReportData, spread, style_of
+from offprior.figures.figure import BLUE, GREEN, Figure, ReportData, legend_below, spread, style_of
 
 LENGTHS = 3
 VIEW = (-0.6, 1.6)
@@ -43,8 +43,7 @@ class ImpliedWeight(Figure):
             canvas.colorbar(points, ax=axes[1, :].tolist(), label="a of the task", shrink=0.9, pad=0.01)
         family = f" of {data.families[0]}" if data.families else ""
         canvas.suptitle(f"{probe}: implied weight{family}")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        canvas.legend(handles, labels, loc="outside lower center", ncols=4, handlelength=3.2)
+        legend_below(canvas, *axes[0])
         return canvas
 
 
@@ -61,6 +60,8 @@ def _against_strength(axis: Any, cells: pd.DataFrame) -> None:
         (cells[~hollow], style.color, "model"),
         (cells[hollow], "white", "model, mostly no blend (residual share > ½)"),
     ):
+        if rows.empty:
+            continue
         markers = {"markerfacecolor": face, "markeredgecolor": style.color, "color": style.color, "markersize": 5}
         axis.plot(rows["strength"], rows["M8"], "o", zorder=4, label=label, **markers)
     axis.set_xlabel("weight a of the first family")

@@ -69,7 +69,7 @@ def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
     coordinate = str(cells["coordinate"].iloc[0])
     axis.set(xlim=(-0.5, len(strengths) - 0.5), ylim=(len(lengths) - 0.5, -0.5))
     axis.set_xticks(range(len(strengths)), [f"{strength:.3g}" for strength in strengths])
-    axis.set_yticks(range(len(lengths)), ["k" if length is None else f"{length:g}" for length in lengths])
+    axis.set_yticks(range(len(lengths)), ["" if length is None else f"{length:g}" for length in lengths])
     axis.set_xlabel(AXES.get(coordinate, coordinate), labelpad=2)
     axis.set_ylabel("" if own_length else "pairs k")
     axis.set_title(probe, loc="left", pad=4)

@@ -22,6 +22,7 @@ from offprior.report import images, words
 from offprior.runs import RECIPE, RunFolder
 
 PAGE = "index.html"
+NUMBERS = ("M1", "M2", "M3", "M4", "M5", "M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
 TABLES = ("verdicts", "metrics", "training", "panels")
 
 
@@ -107,9 +108,9 @@ def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list
             stem = slug(f"{name} {added}")
             body = (type(figure).__doc__ or "").strip().partition("\n")[2]
             svg = Markup(images.save(canvas, folder, stem))  # our own drawing, its texts escaped by matplotlib
-            found.append(
-                {"name": stem, "kind": name, "svg": svg, "caption": figure.caption, "more": " ".join(body.split())}
-            )
+            # What holds for every figure of a kind is said once.
+            more = "" if any(entry["kind"] == name for entry in found) else " ".join(body.split())
+            found.append({"name": stem, "kind": name, "svg": svg, "caption": figure.caption, "more": more})
     return found, absent
 
 
@@ -129,7 +130,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"number": words.number, "slug": slug}
+    environment.filters |= {"number": words.number, "when": words.when}
     return environment.get_template("template.html.j2").render(
         title=data.recipe.get("title") or data.label or "offprior",
         data=data,
@@ -170,12 +171,12 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
         "verdict": verdict,
         "note": note if verdict != INSIDE else "",
         "kind": slug(verdict),
-        "M1": words.number(cell["M1"]),
-        "M2": words.interval(cell, "M2"),
         "B": words.number(cell["bayes_nmse"]),
         "C": words.number(cell["combined_nmse"]),
     }
-    for name in ("M3", "M4", "M5", "M6", "M8", "M12"):
+    for name in NUMBERS:
         # Where the prior covers a cell there is nothing to divide by or to gain: M1 and M2 only.
-        row[name] = "" if verdict == INSIDE else words.interval(cell, name)
+        is_shown = verdict != INSIDE or name in ("M1", "M2")
+        row[name] = words.number(cell.get(name)) if is_shown else ""
+        row[f"{name} interval"] = words.bounds(cell, name) if is_shown else ""
     return row

@@ -13,21 +13,34 @@ IN_DISTRIBUTION = "in-distribution"
 
 
 def number(value: Any) -> str:
-    """Three decimals, more for small numbers, a dash for an unknown one."""
+    """Three decimals, a few more for small numbers, a dash for an unknown one."""
     if value is None or not np.isfinite(value):
         return "–"
     size = abs(float(value))
-    digits = f"{size:.0f}" if size >= 1000 else f"{size:.3f}" if size >= 0.001 or size == 0 else f"{size:.1e}"
+    if size >= 1000:
+        digits = f"{size:.0f}"
+    elif size >= 0.001 or size == 0:
+        digits = f"{size:.3f}"
+    else:
+        digits = f"{size:.4f}" if size >= 1e-4 else f"{size:.0e}".replace("e-0", "e−")
     return f"−{digits}" if value < 0 else digits
+
+
+def bounds(row: Mapping[Any, Any], name: str) -> str:
+    """The 95% interval of a value; empty where it is unknown."""
+    ends = [number(row.get(f"{name}_{end}")) for end in ("low", "high")]
+    return "" if "–" in ends else f"[{ends[0]}, {ends[1]}]"
 
 
 def interval(row: Mapping[Any, Any], name: str) -> str:
     """A value and its 95% interval."""
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    value = number(row.get(name))
-    if value == "–" or number(low) == "–" or number(high) == "–":
-        return value
-    return f"{value} [{number(low)}, {number(high)}]"
+    return f"{number(row.get(name))} {bounds(row, name)}".rstrip()
+
+
+def when(time: object) -> str:
+    """2026-01-31T12:34:56+00:00 -> 2026-01-31 12:34 UTC; anything else as it is."""
+    day, middle, rest = str(time).partition("T")
+    return f"{day} {rest[:5]} UTC" if middle and rest.endswith("+00:00") else str(time)
 
 
 def enumeration(words: Sequence[object]) -> str:
@@ -91,10 +104,11 @@ def summary(data: ReportData) -> str:
         return f"{recipe}: nothing outside the pretraining mixture was measured."
     families = f"on {enumeration(data.families)} functions " if data.families else ""
     where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
+    pairs, bayes, combined = f"{cell['length']:g}", number(cell["bayes_nmse"]), number(cell["combined_nmse"])
     begun = (
-        f"Pretrained {families}(recipe {recipe}) and tested at {where} with {cell['length']:g} context pairs, the model has "
-        f"a normalised error of {interval(cell, 'M2')}; the exact Bayes predictor of its own pretraining mixture has "
-        f"{number(cell['bayes_nmse'])}, one that also knows the probe's functions {number(cell['combined_nmse'])}."
+        f"Pretrained {families}(recipe {recipe}) and tested at {where} with {pairs} context pairs, the model has a "
+        f"normalised error of {interval(cell, 'M2')}; the exact Bayes predictor of its own pretraining mixture has "
+        f"{bayes}, one that also knows the probe's functions {combined}."
     )
     note = f" ({cell['provisional']})" if cell.get("provisional") else ""
     if cell["verdict"] == UNDER_TRAINED or cell["M1"] > M1_GATE:
@@ -150,9 +164,10 @@ def noise_floor(data: ReportData) -> str | None:
         return None
     moves = (cells["bayes_nmse_floor10"] - cells["bayes_nmse"]).abs()
     cell: pd.Series = cells.loc[moves.idxmax()]
-    floor, median, most = data.manifest.get("noise_floor", "?"), float(moves.median()), float(moves.max())
+    floor, median, most = data.manifest.get("noise_floor", "?"), number(moves.median()), number(moves.max())
+    where = f"{cell['probe']}, {cell['coordinate'] or 'place'} = {cell['strength']:.3g}, {cell['length']:g} pairs"
+    change = f"from {number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])}"
     return (
-        f"The mixture is noise-free; its Bayes predictors use a noise floor of {floor}. At ten times the floor B changes "
-        f"by {number(median)} in the median cell and by {number(most)} at most ({cell['probe']}, {cell['coordinate'] or 'place'} = {cell['strength']:.3g}, {cell['length']:g} pairs: "
-        f"{number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])})."
+        f"The mixture is noise-free; its Bayes predictors use a noise floor of {floor}. At ten times the floor the error "
+        f"of B changes by {median} in the median cell and by {most} at most ({where}: {change})."
     )
