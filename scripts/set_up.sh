@@ -24,7 +24,8 @@ PYTHON
 can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
 
 uv="$(command -v uv || true)"
-if [[ ! -x "$venv/bin/python" ]]; then
+# The mark is set last: an environment that an interruption left half made is made again.
+if [[ ! -f "$venv/.made" ]]; then
     found="" lacks_venv=""
     for candidate in "${PYTHON:-python3}" python3 python3.13 python3.12 python3.11; do
         real="$(real_python "$candidate")"
@@ -42,25 +43,24 @@ if [[ ! -x "$venv/bin/python" ]]; then
     fi
     say "$("$found" --version) at $found, environment in $venv"
     rm -rf "$venv"
-    if [[ -n "$uv" ]]; then
-        "$uv" venv --quiet --seed --python "$found" "$venv" || { rm -rf "$venv" && "$found" -m venv "$venv"; }
-    else
+    if can_make_venv "$found"; then
         "$found" -m venv "$venv"
+    else
+        "$uv" venv --quiet --python "$found" "$venv"
     fi
+    touch "$venv/.made"
 fi
 
-say "installing $lock"
-installed=no
-if [[ -n "$uv" ]]; then
-    if "$uv" pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"; then
-        installed=yes
-    else
+install() {
+    if [[ -n "$uv" ]]; then
+        "$uv" pip install --quiet --python "$venv/bin/python" "$@" && return
         say "uv could not; trying pip, which has settings of its own"
     fi
-fi
-if [[ $installed == no ]]; then
-    "$venv/bin/python" -m pip install --quiet --require-hashes -r "$lock"
-fi
+    "$venv/bin/python" -m pip install --quiet "$@"
+}
+
+say "installing $lock"
+install --require-hashes -r "$lock"
 # The lock has the build backend too, so that this step reaches for nothing.
-"$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+install --no-deps --no-build-isolation --editable .
 say "done"
