@@ -44,7 +44,7 @@ lock:
 	scripts/lock.sh
 
 $(VENV)/.%: requirements/%.lock.txt pyproject.toml scripts/set_up.sh
-	$(SET_UP) $*
+	@$(SET_UP) $*
 	@touch $@
 
 clean:

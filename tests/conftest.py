@@ -2,16 +2,10 @@
 
 import os
 import sys
-from pathlib import Path
-
-ROOT = Path(__file__).parents[1]
 
 # In the environment, before jax is imported: a command line started by a test is held to the same.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# The same toy programs are compiled by test after test and worker after worker.
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "xla"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
