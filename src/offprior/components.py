@@ -51,6 +51,8 @@ class Components(eqx.Module):
     """Which columns have coefficient 1 rather than N(0, 1)."""
     constant: tuple[bool, ...] = eqx.field(static=True)
     """Which columns are 1 everywhere."""
+    integrated: int = eqx.field(default=0, static=True)
+    """How many laws the nodes integrate numerically; 0 where they are all there is."""
     locate: Locate | None = None
     """Where the nodes are the panels of `laws.unit_nodes`, the node at any place of the unit interval."""
 
@@ -118,6 +120,7 @@ def combine(first: Components, second: Components, a: float, b: float) -> Compon
         log_scale_weights=log_scale_weights,
         fixed=first.fixed + tuple(second.fixed[j] for j in kept),
         constant=first.constant + tuple(second.constant[j] for j in kept),
+        integrated=first.integrated + second.integrated,
         locate=_locate_both(first, second),
     )
 
@@ -148,7 +151,7 @@ def merged(first: Components, second: Components, share: float) -> Components | 
             np.concatenate([w + side.log_scale_weights for w, side in zip(weight, sides, strict=True)]),
         )
         return eqx.tree_at(lambda c: (c.scales, c.log_scale_weights), first, (scales, log_scale_weights))
-    discrete = first.locate is None and second.locate is None
+    discrete = first.locate is None and second.locate is None and first.integrated == second.integrated
     if discrete and _same((first.scales, first.log_scale_weights), (second.scales, second.log_scale_weights)):
         nodes = jax.tree.map(lambda *leaves: np.concatenate(leaves), first.nodes, second.nodes)
         log_weights = np.concatenate([w + side.log_weights for w, side in zip(weight, sides, strict=True)])

@@ -1,8 +1,8 @@
-"""The conjugate update: y = Σ_j s_j c_j φ_j(x) + noise, with coefficients c_j that are 1 (fixed) or independent N(0, 1).
+"""The conjugate update of y = Σ_j s_j c_j φ_j(x) + noise, where coefficients c_j are 1 (fixed) or independent N(0, 1).
 
-Everything is a function of the Gram matrix of the columns and y, which is a sum over the context, so that one pass over a
-prompt serves every context length. Bishop, Pattern Recognition and Machine Learning, equations 3.50, 3.51 and 3.86, with
-the prior covariance moved into the columns: the precision I + ΨᵀΨ/σ² is then well posed whatever the scales.
+Everything is a function of the Gram matrix of the columns and y, which is a sum over the context, so that one pass over
+a prompt serves every context length. Bishop, Pattern Recognition and Machine Learning, equations 3.50, 3.51 and 3.86,
+with the prior covariance moved into the columns: the precision I + ΨᵀΨ/σ² is then well posed whatever the scales.
 
 Symmetric matrices are kept as their entries i ≤ j, one array each, so that compilers vectorise over components.
 """

@@ -30,9 +30,9 @@ class Curve(NamedTuple):
 class Grid(Family):
     """Finitely many functions s·x + A·sin(ωx + φ) + c, all equally likely: a grid of parameters, or a list.
 
-    An axis is (low, high, count), evenly spaced with both ends, or (value,). The prior of arXiv 2410.01565 is two grids:
-    lines with slope and offset on 101 points of [−1, 1], which is the default, and 0.2·sin(3πx) + c with c on 101 points
-    of [0, 1].
+    An axis is (low, high, count), evenly spaced with both ends, or (value,). The prior of arXiv 2410.01565 is two
+    grids: lines with slope and offset on 101 points of [−1, 1], which is the default, and 0.2·sin(3πx) + c with c on
+    101 points of [0, 1].
     """
 
     slope: tuple[float, ...] = parameter((-1.0, 1.0, 101.0), "axis of s: low, high, count; or a value", static=True)

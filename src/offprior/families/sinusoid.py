@@ -77,6 +77,7 @@ class Sinusoid(Family):
             log_scale_weights=log_scale_weights,
             fixed=tuple(column.fixed for column in columns),
             constant=tuple(column.kind == "one" for column in columns),
+            integrated=sum(not one.finite for one in integrated.values()),
             locate=locate,
         )
 

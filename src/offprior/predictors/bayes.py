@@ -1,4 +1,4 @@
-"""The optimal predictor under a prior, exactly: B under the pretraining mixture, C where the prior also holds a probe."""
+"""The optimal predictor under a prior, exactly: B under the pretraining mixture, C under a prior that holds a probe."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

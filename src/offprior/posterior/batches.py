@@ -1,0 +1,216 @@
+"""Posteriors of many prompts, in blocks that stay in the caches; those that need a finer quadrature wait in a queue."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from offprior.components import Components
+from offprior.conjugate import ROWS_TIMES_NODES, pairs
+from offprior.errors import OffpriorError
+from offprior.laws import PANEL_NODES
+from offprior.posterior import passes
+from offprior.posterior.nodes import Leaves, Panels, Sums, places_of
+from offprior.precision import as_double, double
+
+COARSEST = 1.6
+"""A posterior of a larger coarseness is refined."""
+ROUNDS = 12
+"""Each makes the panels a quarter as wide."""
+ITEMS = 32
+"""Posteriors that are refined together."""
+QUEUE = 16 * ITEMS
+"""Posteriors that wait, so that those of alike depth can be refined together."""
+NEGLIGIBLE = 1e-10
+MEMORY = 16 << 20
+"""Bytes; what fits a cache is twice as fast as what fits the memory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Posterior:
+    """Posteriors of B prompts at L context lengths, under each of G groups alone; m queries."""
+
+    log_evidence: Float[np.ndarray, "B L G"]
+    """Log-density of the context's y, in nats."""
+    mean: Float[np.ndarray, "B L G m"]
+    variance: Float[np.ndarray, "B L G m"]
+    """Of the noise-free value; not-a-number where it was not asked for."""
+    coarseness: Float[np.ndarray, "B L G"]
+    """A quadrature panel's width times the posterior's highest density; 0 where nothing is integrated numerically."""
+
+
+def posterior(
+    groups: Sequence[Components],
+    x: Float[Any, "B n d"],
+    y: Float[Any, "B n"],
+    queries: Float[Any, "B m d"],
+    lengths: Sequence[int],
+    noise: float,
+    *,
+    variance: bool = True,
+    memory_bytes: int = MEMORY,
+) -> Posterior:
+    """Evidence and predictions of every group, given the first k pairs of every prompt, for every k of `lengths`.
+
+    `noise` is the standard deviation of y around the function. Everything is in double precision, in blocks of prompts
+    whose arrays take about `memory_bytes`, one prompt at least.
+
+    Raises:
+        ValueError: the shapes do not fit together, or a length lies outside them.
+        OffpriorError: the noise is not above 0.
+    """
+    x, y, queries = as_double(x), as_double(y), as_double(queries)
+    lengths = tuple(int(length) for length in lengths)
+    _check(x, y, queries, lengths, noise)
+    ordered = tuple(sorted(set(lengths)))
+    back = [ordered.index(length) for length in lengths]
+    prompts = _Prompts(x[:, : ordered[-1]], y[:, : ordered[-1]], queries)
+    with double():
+        sigma = jnp.asarray(noise, float)
+        answers = [_of_group(group, prompts, ordered, sigma, variance, memory_bytes) for group in groups]
+    log_evidence, mean, second, coarseness = (np.stack(parts, axis=2)[:, back] for parts in zip(*answers, strict=True))
+    log_evidence = log_evidence - np.asarray(lengths)[None, :, None] * np.log(2 * np.pi * float(noise) ** 2) / 2
+    spread = np.maximum(second - mean**2, 0.0) if variance else np.full_like(mean, np.nan)
+    return Posterior(log_evidence, mean, spread, coarseness)
+
+
+class _Prompts(NamedTuple):
+    x: Float[np.ndarray, "B n d"]
+    y: Float[np.ndarray, "B n"]
+    queries: Float[np.ndarray, "B m d"]
+
+
+class _Waiting(NamedTuple):
+    """Posteriors [i] that need a finer quadrature, with the first pass's nodes."""
+
+    prompt: np.ndarray
+    length: np.ndarray
+    log_mass: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+def _of_group(
+    group: Components, prompts: _Prompts, lengths: tuple[int, ...], noise: Array, variance: bool, memory_bytes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Log-evidence [B, L], first and second moments [B, L, m] and coarseness [B, L]."""
+    group = jax.tree.map(jnp.asarray, group)
+    shape = (len(prompts.x), len(lengths))
+    sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
+    coarseness = np.zeros(shape)
+    block = _block(group, prompts, len(lengths), memory_bytes)
+    queue: list[_Waiting] = []
+    for start in range(0, shape[0], block):
+        kept = slice(start, min(start + block, shape[0]))
+        rows = kept.stop - start
+        taken = [_filled(array[kept], block) for array in prompts]
+        found, coarse, log_mass, first, second = passes.first_pass(group, *taken, lengths, noise, variance)
+        coarseness[kept] = coarse[:rows]
+        for whole, part in zip(sums, found, strict=True):
+            whole[kept] = part[:rows]
+        if group.locate is not None:
+            prompt, length = np.nonzero(coarseness[kept] > COARSEST)
+            if len(prompt):
+                nodes = [np.asarray(log_mass)[prompt, length]]
+                nodes += [np.asarray(array)[:, prompt, length].swapaxes(0, 1) for array in (first, second)]
+                queue.append(_Waiting(start + prompt, length, *nodes))
+        if sum(len(each.prompt) for each in queue) >= QUEUE:
+            _refine_all(group, prompts, lengths, noise, variance, queue, sums, coarseness)
+            queue = []
+    _refine_all(group, prompts, lengths, noise, variance, queue, sums, coarseness)
+    return *sums, coarseness
+
+
+def _refine_all(
+    group: Components,
+    prompts: _Prompts,
+    lengths: tuple[int, ...],
+    noise: Array,
+    variance: bool,
+    queue: list[_Waiting],
+    sums: Sums,
+    coarseness: np.ndarray,
+) -> None:
+    """Refine what waits, and write it over the first pass's sums."""
+    if not queue:
+        return
+    waiting = _Waiting(*(np.concatenate(parts) for parts in zip(*queue, strict=True)))
+    # The sharper a posterior, the more rounds it takes: alike ones go together.
+    sharpness = waiting.log_mass.max(-1) - np.partition(waiting.log_mass, -3, axis=-1)[:, -3]
+    order = np.argsort(sharpness)
+    size = min(ITEMS, 1 << max(len(order) - 1, 0).bit_length())
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        items = _Waiting(*(_filled(part[rows], size) for part in waiting))
+        of_items = _Prompts(*(array[items.prompt] for array in prompts))
+        mask = np.arange(prompts.x.shape[1])[None, :] < np.asarray(lengths)[items.length][:, None]
+        finer, finer_coarseness = _refined(group, of_items, mask.astype(float), items, noise, variance)
+        where = waiting.prompt[rows], waiting.length[rows]
+        coarseness[where] = finer_coarseness[: len(rows)]
+        for whole, part in zip(sums, finer, strict=True):
+            whole[where] = np.asarray(part)[: len(rows)]
+
+
+def _refined(
+    group: Components, prompts: _Prompts, mask: np.ndarray, items: _Waiting, noise: Array, variance: bool
+) -> tuple[Sums, np.ndarray]:
+    count, wide = len(mask), group.node_count // PANEL_NODES
+    low = np.broadcast_to(np.arange(wide)[None, :] / wide, (count, wide))
+    first, second = (array.swapaxes(0, 1) for array in (items.first, items.second))
+    panels = Panels(*map(jnp.asarray, (low, np.full((count, wide), 1 / wide), items.log_mass, first, second)))
+    retired, leaves = jnp.full(count, -jnp.inf), []
+    for _ in range(ROUNDS):
+        done, panels, retired, coarse = passes.refine(
+            group, prompts.x, prompts.y, mask, panels, retired, noise, variance
+        )
+        leaves.append(done)
+        if float(coarse.max()) <= COARSEST:
+            break
+    leaves.append(Leaves(places_of(panels.low, panels.width), *panels[2:]))
+    joined = (np.concatenate([np.asarray(leaf) for leaf in parts], axis=-1) for parts in zip(*leaves, strict=True))
+    kept = _heaviest(Leaves(*joined))
+    return passes.summed(group, prompts.queries, kept, variance), np.asarray(coarse)
+
+
+def _heaviest(leaves: Leaves) -> Leaves:
+    """The nodes that hold all of the posterior but 10⁻¹⁰ of it: predictions need to be made for these alone."""
+    mass = np.exp(leaves.log_mass - leaves.log_mass.max(-1, keepdims=True))
+    order = np.argsort(-mass, axis=-1)
+    held = np.cumsum(np.take_along_axis(mass, order, axis=-1), axis=-1)
+    enough = int((held < held[:, -1:] * (1 - NEGLIGIBLE)).sum(-1).max()) + 1
+    order = order[:, : 1 << max(enough - 1, 63).bit_length()]
+    place, log_mass = (np.take_along_axis(leaf, order, axis=-1) for leaf in leaves[:2])
+    first, second = (np.take_along_axis(leaf, order[None], axis=-1) for leaf in leaves[2:])
+    return Leaves(place, log_mass, first, second)
+
+
+def _block(group: Components, prompts: _Prompts, lengths: int, memory: int) -> int:
+    """Prompts in a block: a power of two whose arrays take about as many bytes as they may."""
+    columns, nodes, (count, n) = len(group.fixed), group.node_count, prompts.y.shape
+    second = len(pairs(columns))
+    rows = min(len(group.scales), max(1, ROWS_TIMES_NODES // nodes))
+    of_node = n * (columns + 1) + prompts.queries.shape[1] * (columns + second)
+    numbers = nodes * (of_node + lengths * (2 * second + rows * (4 + 2 * columns)))
+    fitting = max(1, memory // (8 * numbers))
+    return min(1 << (fitting.bit_length() - 1), 1 << max(count - 1, 0).bit_length())
+
+
+def _filled(array: np.ndarray, size: int) -> np.ndarray:
+    """Filled up with copies of the first entry, so that every block runs the same program."""
+    missing = size - len(array)
+    return array if missing == 0 else np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
+
+
+def _check(x: np.ndarray, y: np.ndarray, queries: np.ndarray, lengths: tuple[int, ...], noise: float) -> None:
+    if x.ndim != 3 or queries.ndim != 3 or y.shape != x.shape[:2] or len(queries) != len(x):
+        shapes = f"x {x.shape}, y {y.shape}, queries {queries.shape}"
+        raise ValueError(f"{shapes}; expected x [prompts, n, d], y [prompts, n], queries [prompts, m, d]")
+    if not lengths or min(lengths) < 0 or max(lengths) > x.shape[1]:
+        message = f"lengths {list(lengths)} were given, prompts have {x.shape[1]} pairs; they lie between 0 and that"
+        raise ValueError(message)
+    if not noise > 0:
+        raise OffpriorError(f"noise: {noise:g} is too little for an exact posterior; give the mixture a noise floor")

@@ -1,0 +1,77 @@
+"""Quadrature nodes, of a whole group or of single posteriors, and the features at them."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from offprior.components import Components
+from offprior.laws import PANEL_NODES
+
+AT, WEIGHTS = (np.polynomial.legendre.leggauss(PANEL_NODES)[k] for k in range(2))
+PLACES = (AT + 1) / 2
+"""Gauss-Legendre places of a panel of width 1."""
+SHARES = WEIGHTS / 2
+
+
+class Panels(NamedTuple):
+    """The panels of a quadrature that posteriors [i] still cut, and the moments of their nodes."""
+
+    low: Float[Array, "i panels"]
+    width: Float[Array, "i panels"]
+    log_mass: Float[Array, "i nodes"]
+    first: Float[Array, "columns i nodes"]
+    second: Float[Array, "pairs i nodes"]
+
+
+class Leaves(NamedTuple):
+    """Nodes that are done with, and what they hold."""
+
+    place: Float[Any, "i nodes"]
+    """In the unit interval."""
+    log_mass: Float[Any, "i nodes"]
+    first: Float[Any, "columns i nodes"]
+    second: Float[Any, "pairs i nodes"]
+
+
+class Sums(NamedTuple):
+    """What all nodes sum to: log-evidence, and the value's first and second moment at the queries."""
+
+    log_evidence: Float[Any, "*i"]
+    first: Float[Any, "*i m"]
+    second: Float[Any, "*i m"]
+
+
+def places_of(low: Float[Array, "i panels"], width: Float[Array, "i panels"]) -> Float[Array, "i nodes"]:
+    """The nodes of panels."""
+    return (low[:, :, None] + width[:, :, None] * PLACES[None, None, :]).reshape(low.shape[0], -1)
+
+
+def columns_of(group: Components, x: Float[Array, "b n d"]) -> Float[Array, "columns b n nodes"]:
+    """The features of a group's own nodes at all points."""
+    if not jax.tree.leaves(group.nodes):
+        of_points = jax.vmap(lambda point: group.features(group.nodes, point), out_axes=1)
+        return jax.vmap(of_points, in_axes=0, out_axes=1)(x)[..., None]
+    of_nodes = jax.vmap(group.features, in_axes=(0, None), out_axes=1)
+    of_points = jax.vmap(of_nodes, in_axes=(None, 0), out_axes=1)
+    return jax.vmap(of_points, in_axes=(None, 0), out_axes=1)(group.nodes, x)
+
+
+def columns_at(
+    group: Components, places: Float[Array, "i nodes"], x: Float[Array, "i n d"]
+) -> Float[Array, "columns i n nodes"]:
+    """The features of nodes at places of the unit interval, each prompt with its own."""
+
+    def of_item(places: Array, x: Array) -> Array:
+        nodes = jax.vmap(group.locate)(places)  # type: ignore[arg-type]
+        of_nodes = jax.vmap(group.features, in_axes=(0, None), out_axes=1)
+        return jax.vmap(of_nodes, in_axes=(None, 0), out_axes=1)(nodes, x)
+
+    return jax.vmap(of_item, out_axes=1)(places, x)
+
+
+def with_y(columns: Float[Array, "columns b n nodes"], y: Float[Array, "b n"]) -> Float[Array, "more b n nodes"]:
+    """The columns and, last, y."""
+    return jnp.concatenate([columns, jnp.broadcast_to(y[None, :, :, None], (1, *columns.shape[1:]))])
