@@ -160,7 +160,7 @@ def test_density_of_the_head_integrates_to_one_and_has_the_stated_moments(head):
     grid = jnp.linspace(-30.0, 30.0, 400_001)
     rows = jnp.broadcast_to(outputs, (grid.size, outputs.size))
     density = np.exp(-np.asarray(network.head.loss(rows, grid), dtype=np.float64))
-    step = float(grid[1] - grid[0])
+    step = 60.0 / 400_000
     points = np.asarray(grid, dtype=np.float64)
     mean = (density * points).sum() * step
     assert density.sum() * step == pytest.approx(1.0, abs=2e-3)
@@ -176,6 +176,17 @@ def test_buckets_hold_equal_shares_of_the_prior():
     shares = np.histogram(targets, np.asarray(network.head.borders))[0] / targets.size
     np.testing.assert_allclose(shares, 1 / 50, rtol=0.05)
     assert bool(network.frozen().head.borders) and not bool(network.frozen().read_in.weight)
+
+
+def test_tails_have_the_mean_of_the_prior():
+    targets = 3 * jax.random.t(jax.random.key(0), 3.0, (50_000,))
+    model = Transformer(head="buckets", buckets=50, layers=1)
+    network = model.initialise(jax.random.key(1), dimension=1, points=4, targets=targets)
+    borders = np.asarray(network.head.borders)
+    beyond = {0: targets < borders[1], 49: targets > borders[-2]}
+    for bucket, tail in beyond.items():
+        certain = jnp.full(50, -1e9).at[bucket].set(0.0)
+        assert float(network.head.moments(certain).mean) == pytest.approx(float(targets[tail].mean()), rel=1e-3)
 
 
 def test_longest_context_follows_the_positions():

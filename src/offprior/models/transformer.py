@@ -158,7 +158,7 @@ class TransformerNetwork(Network):
     def frozen(self) -> Any:
         nothing = super().frozen()
         if isinstance(self.head, BucketHead):
-            nothing = eqx.tree_at(lambda network: network.head.borders, nothing, True)
+            nothing = eqx.tree_at(lambda network: (network.head.borders, network.head.tails), nothing, (True, True))
         return nothing
 
     def _outputs(self, layout: layouts.Layout) -> Float[Array, "b r o"]:

@@ -18,8 +18,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.networks.decoder import Affine
 
 LOG_TWO_PI = math.log(2 * math.pi)
-HALF_NORMAL_MEDIAN = 0.6744897501960817
-"""Median of |N(0, 1)|."""
+HALF_NORMAL_MEAN = math.sqrt(2 / math.pi)
+"""Mean of |N(0, 1)|."""
 
 
 class Moments(NamedTuple):
@@ -77,11 +77,18 @@ class GaussianHead(Head):
 
 
 class BucketHead(Head):
-    """A piecewise constant density with half-normal tails; `borders` are fitted to the prior, never trained."""
+    """A piecewise constant density with half-normal tails; `borders` and `tails` are fitted to the prior, never trained.
+
+    A tail's mean is that of the prior beyond its border. (The published rule, half of a tail's mass within the outermost
+    bucket, puts the mean of a heavy tail such as that of k·x far outside: an NMSE of .009 on the demo's lines, at every
+    context length, from the two tails alone.)
+    """
 
     hidden: Affine
     read_out: Affine
     borders: Float[Array, " edges"]
+    tails: Float[Array, "2"]
+    """Scales of the half-normals below and above."""
 
     @classmethod
     def initialise(
@@ -93,7 +100,9 @@ class BucketHead(Head):
         # Where the prior has an atom, neighbouring quantiles coincide; a bucket needs a width.
         spread = jnp.maximum(targets.std(), 1e-6) * 1e-4
         borders = quantiles + spread * jnp.arange(buckets + 1) / buckets
-        return cls(Affine.initialise(first, width, hidden), Affine.initialise(second, hidden, buckets), borders)
+        tails = jnp.stack([_mean_excess(borders[1] - targets), _mean_excess(targets - borders[-2])]) / HALF_NORMAL_MEAN
+        head = Affine.initialise(first, width, hidden), Affine.initialise(second, hidden, buckets)
+        return cls(*head, borders, jnp.maximum(tails, spread))
 
     def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
         return self.read_out(jax.nn.gelu(self.hidden(features)))
@@ -103,7 +112,7 @@ class BucketHead(Head):
         outputs = outputs.astype(jnp.float32)
         index = jnp.searchsorted(borders[1:-1], y, side="right")
         chosen = jnp.take_along_axis(outputs, index[..., None], axis=-1)[..., 0]
-        low, high = self._tail_scales()
+        low, high = jax.lax.stop_gradient(self.tails)
         inside = -jnp.log(jnp.diff(borders))[index]
         below = _half_normal_log_density(borders[1] - y, low)
         above = _half_normal_log_density(y - borders[-2], high)
@@ -113,21 +122,20 @@ class BucketHead(Head):
 
     def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
         borders = jax.lax.stop_gradient(self.borders)
-        low, high = self._tail_scales()
-        tail = math.sqrt(2 / math.pi)
+        low, high = jax.lax.stop_gradient(self.tails)
         centres = 0.5 * (borders[1:] + borders[:-1])
         spreads = jnp.square(jnp.diff(borders)) / 12
-        centres = centres.at[0].set(borders[1] - tail * low).at[-1].set(borders[-2] + tail * high)
-        spreads = spreads.at[0].set((1 - tail**2) * low**2).at[-1].set((1 - tail**2) * high**2)
+        centres = centres.at[0].set(borders[1] - HALF_NORMAL_MEAN * low).at[-1].set(borders[-2] + HALF_NORMAL_MEAN * high)
+        spreads = spreads.at[0].set((1 - HALF_NORMAL_MEAN**2) * low**2).at[-1].set((1 - HALF_NORMAL_MEAN**2) * high**2)
         share = jax.nn.softmax(outputs.astype(jnp.float32), axis=-1)
         mean = share @ centres
         deviations = centres.reshape((1,) * mean.ndim + centres.shape) - mean[..., None]
         return Moments(mean, (share * jnp.square(deviations)).sum(-1) + share @ spreads)
 
-    def _tail_scales(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Scales with which half of a tail's mass lies within the outermost bucket."""
-        borders = jax.lax.stop_gradient(self.borders)
-        return (borders[1] - borders[0]) / HALF_NORMAL_MEDIAN, (borders[-1] - borders[-2]) / HALF_NORMAL_MEDIAN
+
+def _mean_excess(beyond: Float[Array, " samples"]) -> Float[Array, ""]:
+    """The mean of those that are positive."""
+    return jnp.where(beyond > 0, beyond, 0).sum() / jnp.maximum((beyond > 0).sum(), 1)
 
 
 def _half_normal_log_density(distance: Float[Array, "*rows"], scale: Float[Array, ""]) -> Float[Array, "*rows"]:
