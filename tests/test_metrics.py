@@ -11,7 +11,7 @@ from offprior.errors import OffpriorError
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 from offprior.table import Table
-from tests.evaluation_rows import cell, table
+from evaluation_rows import cell, table
 
 ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "best fit: linear": 1.6, "best fit: sinusoid": 0.8}
 
