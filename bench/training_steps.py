@@ -2,8 +2,9 @@
 
     python bench/training_steps.py [--repeats 5] [--steps 10]
 
-Peak and steps are measured in turns, in one run, so that a machine whose speed drifts does not spoil the share. The share
-counts the arithmetic of matrix products alone (forward, and twice that backward): what a perfect program would have to do.
+Peak and steps are measured in turns, in one run, so that a machine whose speed drifts does not spoil the share. The
+share counts the arithmetic of matrix products alone (forward, and twice that backward): what a perfect program would
+have to do.
 """
 
 import argparse
@@ -87,11 +88,10 @@ def main() -> None:
             peaks.append(peak)
             rates[name].append(1 / seconds)
             shares[name].append(products(model, BATCH, POINTS) / seconds / peak)
-    table = Table(
-        title=f"batch {BATCH}, {POINTS} points, {options.optimiser}; offprior {offprior.__version__}, jax {jax.__version__}, "
-        f"{platform.machine()}, {jax.devices()[0].device_kind}; peak {statistics.median(peaks) / 1e9:.0f} GFLOP/s "
-        f"({min(peaks) / 1e9:.0f} to {max(peaks) / 1e9:.0f})"
-    )
+    machine = f"{platform.machine()}, {jax.devices()[0].device_kind}"
+    peak = f"peak {statistics.median(peaks) / 1e9:.0f} GFLOP/s ({min(peaks) / 1e9:.0f} to {max(peaks) / 1e9:.0f})"
+    versions = f"offprior {offprior.__version__}, jax {jax.__version__}"
+    table = Table(title=f"batch {BATCH}, {POINTS} points, {options.optimiser}; {versions}; {machine}; {peak}")
     for column in ("layers/width/heads", "first dispatch, s", "steps a second", "range", "share of peak", "range"):
         table.add_column(column)
     for name in SIZES:

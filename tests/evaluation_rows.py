@@ -24,7 +24,8 @@ def cell(errors, *, probe="convex", strength=0.5, length=10, gap=0.0, seeds=(0,)
                 pd.DataFrame(
                     {
                         **SHARED, "probe": probe, "strength": strength, "length": length, "inside": probe != "convex",
-                        "seed": seed, "task": np.arange(TASKS), "family": np.where(np.arange(TASKS) % 2, "sinusoid", "linear"),
+                        "seed": seed, "task": np.arange(TASKS),
+                        "family": np.where(np.arange(TASKS) % 2, "sinusoid", "linear"),
                         "predictor": predictor, "squared_error": value * wobble,
                         "bayes_gap": np.full(TASKS, gap if trained else 0.0),
                         # Means ±1 and mean squares `square`: a pooled variance of `square`.

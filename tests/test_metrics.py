@@ -1,4 +1,4 @@
-"""Metrics on tables whose answers are known by hand: the pooled variance is 4, so that an error of 2 is an NMSE of .5."""
+"""Metrics on tables whose answers are known by hand: at a pooled variance of 4, an error of 2 is an NMSE of .5."""
 
 import subprocess
 import sys
@@ -6,12 +6,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_rows import cell, table
 
 from offprior.errors import OffpriorError
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 from offprior.table import Table
-from evaluation_rows import cell, table
 
 ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "best fit: linear": 1.6, "best fit: sinusoid": 0.8}
 
@@ -73,7 +73,8 @@ def test_order_of_rows_and_seeds_does_not_matter():
 
 
 def test_differences_are_paired():
-    # Errors vary by half their size between tasks, yet model and B vary together: the interval of M4 is that of one of them.
+    # Errors vary by half their size between tasks, yet model and B vary together: the interval of M4 is that of one of
+    # them.
     row = convex(table({**ERRORS, "model": 1.9}, noise=0.5))
     assert row["M4_high"] - row["M4_low"] < 0.2 * (row["M2_high"] - row["M2_low"])
     assert row["M4_low"] <= row["M4"] <= row["M4_high"]
@@ -91,7 +92,9 @@ def test_inside_the_prior_has_no_composition_index():
 
 
 def test_context_slope_is_that_of_log_k():
-    rows = pd.concat([table({**ERRORS, "model": error}, length=length) for length, error in ((5, 2.0), (10, 1.6), (20, 1.2))])
+    rows = pd.concat(
+        [table({**ERRORS, "model": error}, length=length) for length, error in ((5, 2.0), (10, 1.6), (20, 1.2))]
+    )
     row = metrics(rows).query("probe == 'convex'").iloc[0]
     assert row["M13"] == pytest.approx(-0.1 / np.log(2))
 

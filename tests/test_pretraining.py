@@ -105,7 +105,9 @@ def test_learning_rate_rises_then_falls():
 
 
 def test_loss_that_is_no_longer_finite_stops_the_run(tmp_path):
-    with pytest.raises(OffpriorError, match=r"learning_rate: the loss is no longer finite at step \d+; .*try a rate below"):
+    with pytest.raises(
+        OffpriorError, match=r"learning_rate: the loss is no longer finite at step \d+; .*try a rate below"
+    ):
         pretrain(
             Transformer(layers=1, heads=2, width=16), MIXTURE, steps=200, learning_rate=1e20, optimiser="adam",
             folder=tmp_path, **SHORT,
@@ -179,7 +181,9 @@ def test_killed_in_mid_training_it_resumes_bit_for_bit(tmp_path):
     assert again.wait(120) == 0
     whole.communicate(timeout=120)
     for name in (checkpoint.STATE, checkpoint.MODEL):
-        assert (tmp_path / "whole" / "seed-0" / name).read_bytes() == (tmp_path / "killed" / "seed-0" / name).read_bytes()
+        assert (tmp_path / "whole" / "seed-0" / name).read_bytes() == (
+            tmp_path / "killed" / "seed-0" / name
+        ).read_bytes()
 
 
 def test_checkpoint_of_other_settings_is_refused(tmp_path):

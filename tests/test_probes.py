@@ -1,5 +1,7 @@
 """Every probe changes its prompts where it leaves the prior, and says rightly where that is."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def truth(probe, strength, mixture=MIXTURE):
 def test_prompts_change_along_the_path(probe):
     strengths = probe.strengths(MIXTURE)
     drawn = [truth(probe, strength) for strength in strengths]
-    for one, other in zip(drawn, drawn[1:], strict=False):
+    for one, other in itertools.pairwise(drawn):
         assert not np.array_equal(one, other), "a probe that changes nothing, bit for bit"
 
 

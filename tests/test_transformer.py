@@ -141,7 +141,9 @@ def test_paired_context_model_is_permutation_invariant(prompts, norm):
     order = jax.random.permutation(jax.random.key(2), POINTS)
     length = jnp.int32(POINTS)
     np.testing.assert_allclose(
-        network.curve(x, y, queries, length).mean, network.curve(x[:, order], y[:, order], queries, length).mean, atol=1e-5
+        network.curve(x, y, queries, length).mean,
+        network.curve(x[:, order], y[:, order], queries, length).mean,
+        atol=1e-5,
     )
 
 
@@ -205,5 +207,5 @@ def test_learned_positions_reach_the_longest_context(prompts, tokens):
 
 
 def test_width_has_to_be_divisible_by_heads():
-    with pytest.raises(SettingError, match="heads.*width 128 is not divisible by 5"):
+    with pytest.raises(SettingError, match=r"heads.*width 128 is not divisible by 5"):
         Transformer(width=128, heads=5)

@@ -1,7 +1,7 @@
 """Finds a part by its name: a module of one of the five part folders, or another package's entry point.
 
-The folder says what it is, the file's name (underscores as hyphens) is the part's name, the file holds one public class of
-that name. There is no registry: a new file is a new part.
+The folder says what it is, the file's name (underscores as hyphens) is the part's name, the file holds one public
+class of that name. There is no registry: a new file is a new part.
 """
 
 import ast

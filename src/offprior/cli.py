@@ -15,6 +15,7 @@ app = App(
     help="What does an in-context learner do when the prompt lies outside everything it was pretrained on?",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # an interrupted run says how to go on with it
 )
 app.register_install_completion_command()
 

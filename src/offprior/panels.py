@@ -1,4 +1,4 @@
-"""Prediction panels: one prompt of each family and of their equal combination, and every predictor's curve through it."""
+"""Prediction panels: a prompt of each family and of their equal combination, with every predictor's curve."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ NORMAL_95 = 1.959964
 
 
 def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
-    """Rows (panel, series, x, y, lower, upper, seed, length): context points, truth and predictive means with 95% bands.
+    """Context points, truth and predictive means with 95% bands, as rows panel, series, x, y, lower, upper, seed, length.
 
     Empty where inputs have more than one dimension, which a panel cannot show.
     """

@@ -102,8 +102,8 @@ def parameter(
 ) -> Any:
     """Declare a parameter of a part: an `equinox.field` that knows its sentence and its bounds.
 
-    A default that is a bool, an int or a str makes it static (part of a program's shape); anything else is a leaf or holds
-    leaves. `converter` turns what a user writes into what the part keeps, as `offprior.laws.law` does.
+    A default that is a bool, an int or a str makes it static (part of a program's shape); anything else is a leaf or
+    holds leaves. `converter` turns what a user writes into what the part keeps, as `offprior.laws.law` does.
 
     A value out of its bounds raises `SettingError` when the part is built.
     """

@@ -29,7 +29,8 @@ def part_from(folder: str, raw: Any) -> Any:
     if isinstance(raw, str):
         raw = {"name": raw}
     if not isinstance(raw, Mapping):
-        raise SettingError(Problem("", f"{shown(raw)} is no part; write a name among {', '.join(catalog.names(folder))}"))
+        known = ", ".join(catalog.names(folder))
+        raise SettingError(Problem("", f"{shown(raw)} is no part; write a name among {known}"))
     if "name" not in raw:
         raise SettingError(Problem("name", f"it is missing; choose from {', '.join(catalog.names(folder))}"))
     if not isinstance(raw["name"], str):

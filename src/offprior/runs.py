@@ -1,7 +1,7 @@
 """The run folder: a recipe carried out.
 
-``recipe.yaml`` (all settings), ``manifest.json`` (what ran where and when), ``training.parquet``, ``seed-<s>/`` (checkpoints),
-``evaluation.parquet``, ``panels.parquet``, ``report/``. Each file appears whole or not at all.
+``recipe.yaml`` (all settings), ``manifest.json`` (what ran where and when), ``training.parquet``, ``seed-<s>/``
+(checkpoints), ``evaluation.parquet``, ``panels.parquet``, ``report/``. Each file appears whole or not at all.
 """
 
 import datetime

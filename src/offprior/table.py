@@ -38,7 +38,8 @@ COLUMNS = {
 }
 """Columns and what they hold; p is the predictive mean, O the noise-free truth, B the Bayes predictor of the mixture.
 
-Beside them stand the sums that pooled least squares on the class means need: `gram i j`, `moment i`, `prediction_square`.
+Beside them stand the sums that pooled least squares on the class means need: `gram i j`, `moment i`,
+`prediction_square`.
 """
 
 

@@ -59,13 +59,13 @@ def evaluate(
 ) -> Table:
     """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
 
-    Every predictor answers the same prompts, pure functions of `seed`, the probe and the place. B, C, the single classes and the
-    best fits inside them are evaluated beside; C's prior puts half its weight on the mixture and half on the probe's own
-    prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them. Context lengths that a
-    predictor cannot take are left out for that predictor alone.
+    Every predictor answers the same prompts, pure functions of `seed`, the probe and the place. B, C, the single
+    classes and the best fits inside them are evaluated beside; C's prior puts half its weight on the mixture and half
+    on the probe's own prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them.
+    Context lengths that a predictor cannot take are left out for that predictor alone.
 
-    `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors with
-    one label, each with its `seed`.
+    `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors
+    with one label, each with its `seed`.
 
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed.
@@ -201,9 +201,10 @@ def _check_labels(predictors: Sequence[Predictor]) -> None:
     marks = [(predictor.label, _seed_of(predictor)) for predictor in predictors]
     for mark in marks:
         if marks.count(mark) > 1:
-            raise OffpriorError(f"two predictors are called {mark[0]!r} with training seed {mark[1]}; give one another label")
+            raise OffpriorError(
+                f"two predictors are called {mark[0]!r} with training seed {mark[1]}; give one another label"
+            )
 
 
 def _seed_of(predictor: Predictor) -> int:
     return int(getattr(predictor, "seed", UNTRAINED))
-

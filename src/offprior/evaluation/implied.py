@@ -12,8 +12,8 @@ def implied_columns(
 ) -> dict[str, Float[np.ndarray, " b"]]:
     """M8, each task alone, and the sums from which metrics pool it over tasks.
 
-    `implied_weight` is the first class's weight in the least squares of the prediction on the class posterior means over
-    the queries; `implied_residual` the share of the prediction's mean square that they leave.
+    `implied_weight` is the first class's weight in the least squares of the prediction on the class posterior means
+    over the queries; `implied_residual` the share of the prediction's mean square that they leave.
     """
     m = mean.shape[1]
     gram = np.einsum("bim,bjm->bij", class_means, class_means) / m

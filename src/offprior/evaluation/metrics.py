@@ -1,9 +1,10 @@
 """Metrics M1–M6, M8, M9, M12 and M13 of a table of errors, with their intervals; no jax.
 
-All errors are normalised: NMSE is a ratio of means, squared error averaged over tasks and queries, over the target's variance
-pooled over the same tasks and queries. Differences are paired: the same prompts for every predictor. Intervals are over
-training seeds, a t-interval of the per-seed values; with one seed they are over tasks only, a bootstrap, and the column
-`interval_over` says so. The bootstrap over tasks stands beside (`M4_tasks_low`, `M4_tasks_high`).
+All errors are normalised: NMSE is a ratio of means, squared error averaged over tasks and queries, over the target's
+variance pooled over the same tasks and queries. Differences are paired: the same prompts for every predictor.
+Intervals are over training seeds, a t-interval of the per-seed values; with one seed they are over tasks only, a
+bootstrap, and the column `interval_over` says so. The bootstrap over tasks stands beside (`M4_tasks_low`,
+`M4_tasks_high`).
 """
 
 from typing import NamedTuple
@@ -138,8 +139,8 @@ def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, object]:
     row["M6"] = model.value / min(fits) if fits and min(fits) > 0 else np.nan
     row |= _implied_weight(cell)
     row |= _recovered(cell)
-    row["verdict"] = verdict(float(row["M1"]), float(row["M3"]), float(row["M4_low"]), float(row["M4_high"]))  # type: ignore[arg-type]
-    row["provisional"] = provisional(len(cell.seeds))
+    row["verdict"] = verdict(float(row["M1"]), float(row["M3"]), float(row["M4_low"]), float(row["M4_high"]))  # type:
+    ignore[arg-type] row["provisional"] = provisional(len(cell.seeds))
     return row
 
 
@@ -168,7 +169,9 @@ def _implied_weight(cell: Cell) -> dict[str, object]:
     found = {"M8": np.nan, "M8_residual": np.nan}
     probability = cell.column(cell.predictor, "class_probability")[0].mean()
     if classes >= 2:
-        gram = np.array([[rows[f"gram {min(i, j)} {max(i, j)}"].mean() for j in range(classes)] for i in range(classes)])
+        gram = np.array(
+            [[rows[f"gram {min(i, j)} {max(i, j)}"].mean() for j in range(classes)] for i in range(classes)]
+        )
         moment = np.array([rows[f"moment {i}"].mean() for i in range(classes)])
         weights = np.linalg.pinv(gram, rcond=1e-9, hermitian=True) @ moment
         square = rows["prediction_square"].mean()
@@ -205,7 +208,8 @@ def _with_context_slope(table: pd.DataFrame, cells: dict[tuple, Cell]) -> pd.Dat
         if len({len(ratio.values) for ratio in ratios}) > 1:
             continue
         slope = Ratio(
-            centred @ np.stack([ratio.values for ratio in ratios]), centred @ np.stack([ratio.replicates for ratio in ratios])
+            centred @ np.stack([ratio.values for ratio in ratios]),
+            centred @ np.stack([ratio.replicates for ratio in ratios]),
         )
         table.loc[part.index, ["M13", "M13_low", "M13_high"]] = [slope.value, *slope.interval()]
     return table

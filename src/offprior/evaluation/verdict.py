@@ -1,8 +1,9 @@
 """The verdict of a cell, from M1, M3 and the interval of M4 (reference: the verdict rule).
 
 `under-trained` where M1 fails its gate; else by the 95% interval of M4, the gain over Bayes, and a margin δ = .02:
-`beats Bayes` (above 0), `worse than Bayes` (below 0), `follows Bayes` (inside ±δ), otherwise `undecided`. An interval above 0
-yet inside +δ reads `follows Bayes (slightly better)`. Where M3 ≤ .02 the prior already covers the cell: `inside the prior`.
+`beats Bayes` (above 0), `worse than Bayes` (below 0), `follows Bayes` (inside ±δ), otherwise `undecided`. An interval
+above 0 yet inside +δ reads `follows Bayes (slightly better)`. Where M3 ≤ .02 the prior already covers the cell:
+`inside the prior`.
 """
 
 import math
@@ -39,7 +40,7 @@ def verdict(m1: float, m3: float, low: float, high: float) -> str:
         return SLIGHTLY if high < MARGIN else BEATS
     if high < 0:
         return WORSE
-    return FOLLOWS if -MARGIN < low and high < MARGIN else UNDECIDED
+    return FOLLOWS if low > -MARGIN and high < MARGIN else UNDECIDED
 
 
 def provisional(seeds: int) -> str:

@@ -26,7 +26,9 @@ class Transformer(Model):
     heads: int = parameter(4, "attention heads of a block", minimum=1)
     width: int = parameter(128, "numbers that represent a token between blocks", minimum=1)
     hidden: int = parameter(0, "units of the feed-forward layer; 0 is four times the width", minimum=0)
-    tokens: Literal["alternating", "paired"] = parameter("alternating", "two tokens a pair, x then y; or one, their sum")
+    tokens: Literal["alternating", "paired"] = parameter(
+        "alternating", "two tokens a pair, x then y; or one, their sum"
+    )
     attention: Literal["causal", "context"] = parameter("causal", "the context sees what came before; or all of itself")
     positions: Literal["learned", "none"] = parameter("learned", "a learned vector a position; or none")
     norm: Literal["pre", "post"] = parameter("pre", "normalise a block's input; or its output")
@@ -52,7 +54,9 @@ class Transformer(Model):
     def preset(cls, name: str, **changes: Any) -> "Transformer":
         """A published architecture, by its name, with `changes` to single switches."""
         if name not in cls.presets:
-            raise SettingError([Problem("preset", f"there is no preset {name!r}; choose from {', '.join(cls.presets)}")])
+            raise SettingError(
+                [Problem("preset", f"there is no preset {name!r}; choose from {', '.join(cls.presets)}")]
+            )
         return cls(**{**cls.presets[name], **changes})
 
     def __check_init__(self):
@@ -113,8 +117,8 @@ class Transformer(Model):
 class TransformerNetwork(Network):
     """The weights of a `Transformer`.
 
-    Parameters used at 12/256/8 with 20-dimensional inputs and contexts of up to 40 pairs (41 pairs, 82 positions): 9,504,257, read-in and read-out
-    with their biases, as in Garg et al.'s "standard".
+    Parameters used at 12/256/8 with 20-dimensional inputs and contexts of up to 40 pairs (41 pairs, 82 positions):
+    9,504,257, read-in and read-out with their biases, as in Garg et al.'s "standard".
     """
 
     settings: Transformer = eqx.field(static=True)
@@ -150,8 +154,8 @@ class TransformerNetwork(Network):
         return self.head.moments(self._outputs(layout))
 
     def sequence_length(self) -> int:
-        # A causal pass predicts at every position, the last from a full context. A context pass needs queries beyond it:
-        # three fifths as many, so that a prompt whose context is full still teaches.
+        # A causal pass predicts at every position, the last from a full context. A context pass needs queries beyond
+        # it: three fifths as many, so that a prompt whose context is full still teaches.
         extra = 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
         return self.points + extra
 

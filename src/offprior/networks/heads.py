@@ -77,11 +77,13 @@ class GaussianHead(Head):
 
 
 class BucketHead(Head):
-    """A piecewise constant density with half-normal tails; `borders` and `tails` are fitted to the prior, never trained.
+    """A piecewise constant density with half-normal tails, fitted to the prior.
 
-    A tail's mean is that of the prior beyond its border. (The published rule, half of a tail's mass within the outermost
-    bucket, puts the mean of a heavy tail such as that of k·x far outside: an NMSE of .009 on the demo's lines, at every
-    context length, from the two tails alone.)
+    `borders` and `tails` are never trained.
+
+    A tail's mean is that of the prior beyond its border. (The published rule, half of a tail's mass within the
+    outermost bucket, puts the mean of a heavy tail such as that of k·x far outside: an NMSE of .009 on the demo's
+    lines, at every context length, from the two tails alone.)
     """
 
     hidden: Affine
@@ -94,7 +96,7 @@ class BucketHead(Head):
     def initialise(
         cls, key: PRNGKeyArray, width: int, hidden: int, buckets: int, targets: Float[Array, " samples"]
     ) -> "BucketHead":
-        """Borders at the quantiles of `targets`, y values drawn from the prior, so that each bucket holds an equal share."""
+        """Borders at the quantiles of `targets`, draws of y from the prior: each bucket holds an equal share of it."""
         first, second = jax.random.split(key)
         quantiles = jnp.quantile(targets, jnp.linspace(0, 1, buckets + 1))
         # Where the prior has an atom, neighbouring quantiles coincide; a bucket needs a width.
@@ -125,7 +127,9 @@ class BucketHead(Head):
         low, high = jax.lax.stop_gradient(self.tails)
         centres = 0.5 * (borders[1:] + borders[:-1])
         spreads = jnp.square(jnp.diff(borders)) / 12
-        centres = centres.at[0].set(borders[1] - HALF_NORMAL_MEAN * low).at[-1].set(borders[-2] + HALF_NORMAL_MEAN * high)
+        centres = (
+            centres.at[0].set(borders[1] - HALF_NORMAL_MEAN * low).at[-1].set(borders[-2] + HALF_NORMAL_MEAN * high)
+        )
         spreads = spreads.at[0].set((1 - HALF_NORMAL_MEAN**2) * low**2).at[-1].set((1 - HALF_NORMAL_MEAN**2) * high**2)
         share = jax.nn.softmax(outputs.astype(jnp.float32), axis=-1)
         mean = share @ centres

@@ -3,8 +3,8 @@
 Two layouts, each with two visibilities (`attention`):
 
 - ``alternating``: x₁ y₁ x₂ y₂ …, two tokens a pair; y is zero-padded to the width of x (Garg et al. 2022, section 2).
-- ``paired``: one token a pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query is a token
-  with x only.
+- ``paired``: one token a pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query
+  is a token with x only.
 
 ``causal`` lets a context token see itself and what came before, ``context`` lets it see the whole context. A query sees
 the context and itself, never another query, and stands at the position after the context.
@@ -53,8 +53,8 @@ def curve_layout(
 ) -> Layout:
     """Many queries after one context, in one pass.
 
-    Only the first `length` pairs are context; the others are there to keep the shape and are seen by nobody, so that one
-    compiled program serves every context length.
+    Only the first `length` pairs are context; the others are there to keep the shape and are seen by nobody, so that
+    one compiled program serves every context length.
     """
     n, m = x.shape[0], queries.shape[0]
     pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
@@ -88,8 +88,8 @@ def curve_layout(
 def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Layout:
     """Every position predicted from the pairs before it, in one pass of a causal model.
 
-    The alternating layout reads its predictions at the x tokens. In the paired one a context token already holds its y, so
-    the queries are tokens of their own.
+    The alternating layout reads its predictions at the x tokens. In the paired one a context token already holds its
+    y, so the queries are tokens of their own.
     """
     n = x.shape[0]
     pair_x, pair_y, pair_has_y, _ = _pair_tokens(tokens, x, y)
@@ -114,7 +114,7 @@ def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Arra
 def context_training_layout(
     tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"], length: Int[Array, ""]
 ) -> Layout:
-    """The first `length` pairs are the context, the x of every other pair is a query (Müller et al. 2022, algorithm 1)."""
+    """The first `length` pairs are the context, the others' x are queries (Müller et al. 2022, algorithm 1)."""
     n = x.shape[0]
     pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
     context = pair_of < length

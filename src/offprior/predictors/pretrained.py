@@ -43,7 +43,10 @@ class Pretrained(Predictor):
             toy = Transformer(layers=1, heads=2, width=16)
             limit = toy.longest(trained_to)
             network = toy.initialise(
-                jax.random.key(seed), dimension=self.mixture.dimension, points=trained_to, targets=jnp.linspace(-1, 1, 64)
+                jax.random.key(seed),
+                dimension=self.mixture.dimension,
+                points=trained_to,
+                targets=jnp.linspace(-1, 1, 64),
             )
         self.network = network
         self.trained_to = trained_to

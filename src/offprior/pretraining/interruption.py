@@ -14,7 +14,7 @@ class Interruption:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped on request, and its checkpoint is written."""
+    """Training was stopped on request; the message says where it stands."""
 
 
 @contextlib.contextmanager

@@ -94,7 +94,7 @@ def pretrain(
                     checkpoint.save(folder, seed, state, mark)
                     saved = step
                 if interruption.asked and step < training.steps:
-                    raise Interrupted(step)
+                    raise Interrupted(_stopped_at(step, training, folder))
     finally:
         progress.finish()
     return Pretrained(
@@ -150,9 +150,7 @@ def _advance(setting: tuple[Mixture, Training, PRNGKeyArray], state: State) -> t
     return eqx.combine(arrays, static), report
 
 
-def train_step(
-    state: State, mixture: Mixture, training: Training, root: PRNGKeyArray
-) -> tuple[State, StepReport]:
+def train_step(state: State, mixture: Mixture, training: Training, root: PRNGKeyArray) -> tuple[State, StepReport]:
     """One optimiser step on a batch that is a pure function of (seed, step)."""
     draw, split = jax.random.split(fold(root, state.step))
     points = state.network.sequence_length()
@@ -180,13 +178,18 @@ def train_step(
     return State(eqx.combine(arrays, static), optimiser, state.step + 1, drawn), report
 
 
+def _stopped_at(step: int, training: Training, folder: Path | None) -> str:
+    where = f"; its checkpoint is in {folder}, go on with --resume" if folder is not None else ", and nothing was kept"
+    return f"at step {step} of {training.steps}{where}"
+
+
 def _check_finite(report: StepReport, step: int, training: Training) -> None:
     broken = np.flatnonzero(~np.isfinite(report.loss) | ~np.isfinite(report.gradient_norm))
     if broken.size == 0:
         return
     first = (step - 1) // training.steps_per_dispatch * training.steps_per_dispatch + int(broken[0]) + 1
+    rate = float(np.asarray(training.learning_rate))
     raise OffpriorError(
         f"training.learning_rate: the loss is no longer finite at step {first}; the last good checkpoint is kept; "
-        f"try a rate below {float(np.asarray(training.learning_rate)):g}, say {float(np.asarray(training.learning_rate)) / 3:.2g}, "
-        f"or a smaller training.clip"
+        f"try a rate below {rate:g}, say {rate / 3:.2g}, or a smaller training.clip"
     )

@@ -14,8 +14,8 @@ from offprior.probes.probe import Probe, evenly_spaced, inputs_parameter, noise_
 class Convex(Probe):
     """Convex combinations a·f + (1−a)·g of a function of each of two families, the test of arXiv 2311.00871.
 
-    Unscaled, the combination is divided by the larger of its weights, so that a = 1/2 is the plain sum f + g, the test of
-    arXiv 2410.01565. The prior holds both ends.
+    Unscaled, the combination is divided by the larger of its weights, so that a = 1/2 is the plain sum f + g, the test
+    of arXiv 2410.01565. The prior holds both ends.
     """
 
     coordinate: ClassVar[str] = "a"

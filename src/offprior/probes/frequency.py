@@ -18,8 +18,12 @@ class Frequency(Probe):
     coordinate: ClassVar[str] = "ω"
     axis: ClassVar[str] = "angular frequency ω"
 
-    start: Scalar | None = parameter(None, "the first ω; half the lower end of the range unless given", minimum=0, static=False)
-    stop: Scalar | None = parameter(None, "the last ω; twice the upper end of the range unless given", above=0, static=False)
+    start: Scalar | None = parameter(
+        None, "the first ω; half the lower end of the range unless given", minimum=0, static=False
+    )
+    stop: Scalar | None = parameter(
+        None, "the last ω; twice the upper end of the range unless given", above=0, static=False
+    )
     count: int = parameter(12, "how many frequencies", minimum=1)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
@@ -52,7 +56,9 @@ class Frequency(Probe):
         ends = [concrete(getattr(law, name)) for name in ("low", "high", "value") if hasattr(law, name)]
         known = [end for end in ends if end is not None]
         if not known:
-            message = f"the law of the mixture's frequency has no ends; give the probe start and stop ({type(law).__name__})"
+            message = (
+                f"the law of the mixture's frequency has no ends; give the probe start and stop ({type(law).__name__})"
+            )
             raise SettingError([Problem("name", message)])
         return min(known), max(known)
 

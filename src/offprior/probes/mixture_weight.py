@@ -16,8 +16,8 @@ class MixtureWeight(Probe):
     """Prompts of the mixture with another share w of its first family than it was trained with, or with unscaled sums.
 
     The share at training is the mixture's own weight, where the prior lies; train with another by
-    ``--set mixture.weights=[…]``. With `sums`, w is the share of prompts of the mixture as it was trained, and the rest are
-    unscaled sums f + g of its first two families.
+    ``--set mixture.weights=[…]``. With `sums`, w is the share of prompts of the mixture as it was trained, and the
+    rest are unscaled sums f + g of its first two families.
     """
 
     coordinate: ClassVar[str] = "w"
