@@ -22,7 +22,9 @@ NORMAL_95 = 1.959964
 
 
 def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
-    """Context points, truth and predictive means with 95% bands, as rows panel, series, x, y, lower, upper, seed, length.
+    """Context points, truth and predictive means with 95% bands.
+
+    Columns: panel, series, x, y, lower, upper, seed, length.
 
     Empty where inputs have more than one dimension, which a panel cannot show.
     """

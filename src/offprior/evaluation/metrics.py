@@ -7,7 +7,7 @@ bootstrap, and the column `interval_over` says so. The bootstrap over tasks stan
 `M4_tasks_high`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -108,8 +108,8 @@ def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
     return _with_context_slope(table, cells)
 
 
-def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, object]:
-    row: dict[str, object] = {**dict(zip(CELL, key, strict=True)), "seeds": len(cell.seeds), "tasks": len(cell.tasks)}
+def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
+    row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": len(cell.seeds), "tasks": len(cell.tasks)}
     row["interval_over"] = "training seeds" if len(cell.seeds) > 1 else "tasks"
     row["variance"] = cell.variance
     row["M1"] = np.nan if trained is None else trained.ratio(trained.predictor, "bayes_gap").value
@@ -139,22 +139,22 @@ def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, object]:
     row["M6"] = model.value / min(fits) if fits and min(fits) > 0 else np.nan
     row |= _implied_weight(cell)
     row |= _recovered(cell)
-    row["verdict"] = verdict(float(row["M1"]), float(row["M3"]), float(row["M4_low"]), float(row["M4_high"]))  # type:
-    ignore[arg-type] row["provisional"] = provisional(len(cell.seeds))
+    row["verdict"] = verdict(*(float(row[name]) for name in ("M1", "M3", "M4_low", "M4_high")))
+    row["provisional"] = provisional(len(cell.seeds))
     return row
 
 
-def _with_interval(name: str, ratio: Ratio) -> dict[str, object]:
+def _with_interval(name: str, ratio: Ratio) -> dict[str, Any]:
     low, high = ratio.interval()
     return {name: ratio.value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _gap_by_family(trained: Cell | None) -> dict[str, object]:
+def _gap_by_family(trained: Cell | None) -> dict[str, Any]:
     """M1 of each family's prompts alone, over the variance of the same prompts."""
     if trained is None:
         return {}
     gap = trained.column(trained.predictor, "bayes_gap").mean(0)
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for family in np.unique(trained.family):
         of = trained.family == family
         variance = trained.truth_square[of].mean() - trained.truth_mean[of].mean() ** 2
@@ -162,7 +162,7 @@ def _gap_by_family(trained: Cell | None) -> dict[str, object]:
     return found
 
 
-def _implied_weight(cell: Cell) -> dict[str, object]:
+def _implied_weight(cell: Cell) -> dict[str, Any]:
     """M8: least squares of p on the class posterior means, pooled over the cell's tasks, queries and seeds."""
     rows = cell._predictors[cell.predictor]
     classes = sum(1 for name in rows.columns if name.startswith("moment "))
@@ -179,7 +179,7 @@ def _implied_weight(cell: Cell) -> dict[str, object]:
     return {**found, "M8_class_probability": float(probability)}
 
 
-def _recovered(cell: Cell) -> dict[str, object]:
+def _recovered(cell: Cell) -> dict[str, Any]:
     """M9: slope and amplitude over the true ones, pooled (least squares through the origin over tasks)."""
     found = {}
     for name, column in (("M9_slope", "slope"), ("M9_amplitude", "amplitude")):
