@@ -94,6 +94,6 @@ def _number(verdict: str, cell: dict[Any, Any]) -> str:
     value = cell.get(name, np.nan)
     if value is None or not np.isfinite(value):
         return ""
-    digits = f"{abs(value):.3f}" if abs(value) < 10 else f"{abs(value):.0f}"
+    digits = f"{abs(value):.{4 if abs(value) < 0.001 else 3}f}" if abs(value) < 10 else f"{abs(value):.0f}"
     sign = "" if name == "M2" else "+" if value >= 0 else "−"
     return f"{name} {sign}{digits}"

@@ -127,9 +127,7 @@ def _tables(data: ReportData, folder: Path) -> list[str]:
 
 def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], tables: list[str], recipe: str) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": words.number, "when": words.when}
     return environment.get_template("template.html.j2").render(
         title=data.recipe.get("title") or data.label or "offprior",

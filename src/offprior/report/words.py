@@ -22,7 +22,7 @@ def number(value: Any) -> str:
     elif size >= 0.001 or size == 0:
         digits = f"{size:.3f}"
     else:
-        digits = f"{size:.4f}" if size >= 1e-4 else f"{size:.0e}".replace("e-0", "e−")
+        digits = f"{size:.4f}" if size >= 9.5e-5 else f"{size:.0e}".replace("e-0", "e−")
     return f"−{digits}" if value < 0 else digits
 
 
@@ -168,6 +168,6 @@ def noise_floor(data: ReportData) -> str | None:
     where = f"{cell['probe']}, {cell['coordinate'] or 'place'} = {cell['strength']:.3g}, {cell['length']:g} pairs"
     change = f"from {number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])}"
     return (
-        f"The mixture is noise-free; its Bayes predictors use a noise floor of {floor}. At ten times the floor the error "
-        f"of B changes by {median} in the median cell and by {most} at most ({where}: {change})."
+        f"The mixture is noise-free; its Bayes predictors use a noise floor of {floor}. At ten times the floor the "
+        f"error of B changes by {median} in the median cell and by {most} at most ({where}: {change})."
     )

@@ -23,11 +23,16 @@ RECIPE = recipe_file.RECIPES / "mueller-2023.yaml"
 
 @functools.cache
 def report_data(
-    label: str = "mueller-2023", seeds: int = 1, compose: float = 0.5, noise_free: bool = False
+    label: str = "mueller-2023",
+    seeds: int = 1,
+    compose: float = 0.5,
+    noise_free: bool = False,
+    probes: tuple[str, ...] = (),
 ) -> ReportData:
-    """`compose`: 0 is a model that follows B, 1 one that follows C."""
+    """`compose`: 0 is a model that follows B, 1 one that follows C. With `probes`, theirs and no other rows."""
+    rows = evaluation(seeds, compose, noise_free)
     return ReportData.from_evaluation(
-        evaluation(seeds, compose, noise_free),
+        rows[rows["probe"].isin(probes)].reset_index(drop=True) if probes else rows,
         label=label,
         training=training(seeds),
         panels=panels(),

@@ -1,0 +1,183 @@
+"""What single figures show, and where."""
+
+import dataclasses
+import subprocess
+import sys
+
+import matplotlib.colors
+import numpy as np
+import pytest
+from fixture_table import RANGE, report_data
+
+from offprior.figures.error_by_length import ErrorByLength
+from offprior.figures.error_by_strength import ErrorByStrength
+from offprior.figures.figure import CLASS_STYLES, RUN_STYLES, STYLES, along_context, prior_spans, spread, style_of
+from offprior.figures.implied_weight import ImpliedWeight
+from offprior.figures.prediction_panels import PredictionPanels
+from offprior.figures.training_curve import TrainingCurve
+from offprior.figures.verdict_map import LOOKS, VerdictMap, verdict_of
+from offprior.report import images
+
+
+def drawn(figure, data):
+    canvas = figure.draw(data)
+    assert canvas is not None
+    return canvas
+
+
+def labels(canvas):
+    return [text.get_text() for text in canvas.legends[0].get_texts()]
+
+
+def line(axis, label):
+    return next(found for found in axis.lines if found.get_label() == label)
+
+
+def test_a_figure_a_probe():
+    data = report_data()
+    variants = ErrorByStrength().variants(data)
+    assert list(variants) == ["convex", "frequency", "mixture-weight", "context-length"]
+    assert variants["convex"].caption.startswith("convex: normalised error along its coordinate")
+
+
+def test_the_curves_are_the_metrics():
+    data = report_data()
+    axes = drawn(ErrorByStrength("convex"), data).axes
+    assert [axis.get_title() for axis in axes] == ["5 context pairs", "20 context pairs", "40 context pairs"]
+    cells = data.cells("convex")
+    cells = cells[cells["length"] == 40]
+    for label, column in (
+        ("model", "M2"),
+        ("B: Bayes, pretraining mixture", "bayes_nmse"),
+        ("C: Bayes, the probe's functions included", "combined_nmse"),
+    ):
+        found = line(axes[2], label)
+        np.testing.assert_allclose(found.get_xdata(), cells["strength"])
+        np.testing.assert_allclose(found.get_ydata(), cells[column])
+    assert axes[2].get_yscale() == "log"
+
+
+def test_the_pretraining_range_is_the_recipe_s():
+    data = report_data()
+    assert prior_spans(data, data.cells("frequency")) == [RANGE]
+    assert prior_spans(data, data.cells("convex")) == [(0.0, 0.0), (1.0, 1.0)]
+    nothing_known = dataclasses.replace(data, recipe={})
+    ((low, high),) = prior_spans(nothing_known, data.cells("frequency"))
+    assert RANGE[0] <= low < high <= RANGE[1]
+
+
+def test_other_runs_are_laid_over():
+    data = report_data()
+    other = dataclasses.replace(report_data(label="other", compose=0.9), recipe={"mixture": {"noise": 0.5}})
+    canvas = drawn(ErrorByStrength("convex"), dataclasses.replace(data, others=(other,)))
+    assert {"model: mueller-2023", "model: other", "B: other"} <= set(labels(canvas))
+    same = dataclasses.replace(other, recipe=data.recipe)
+    assert "B: other" not in labels(drawn(ErrorByStrength("convex"), dataclasses.replace(data, others=(same,))))
+
+
+def test_ten_times_the_floor_is_drawn_where_prompts_are_noise_free():
+    canvas = drawn(ErrorByStrength("convex"), report_data(noise_free=True))
+    assert "B at 10× floor" in labels(canvas)
+    assert "B at 10× floor" not in labels(drawn(ErrorByStrength("convex"), report_data()))
+
+
+def test_context_lengths_beyond_pretraining_are_marked():
+    data = report_data()
+    assert along_context(data.cells("context-length"))
+    (axis,) = drawn(ErrorByStrength("context-length"), data).axes
+    np.testing.assert_array_equal(line(axis, "longest in pretraining, 40 pairs").get_xdata(), [40, 40])
+
+
+def test_error_by_length_takes_the_largest_prior_gap():
+    data = report_data()
+    cells = data.cells("convex")
+    longest = cells[cells["length"] == 40]
+    strength = longest.loc[longest["M3"].idxmax(), "strength"]
+    titles = [axis.get_title() for axis in drawn(ErrorByLength(), data).axes]
+    assert f"convex, a = {strength:.3g}" in titles and "in-distribution" in titles
+
+
+def test_implied_weight_between_its_two_readings():
+    data = report_data()
+    axis = drawn(ImpliedWeight(), data).axes[0]
+    cells = data.cells("convex")
+    cells = cells[cells["length"] == 5]
+    np.testing.assert_allclose(line(axis, "averaging: mean P(class)").get_ydata(), cells["M8_class_probability"])
+    np.testing.assert_allclose(line(axis, "model").get_ydata(), cells["M8"])
+    np.testing.assert_array_equal(line(axis, "composing: a").get_ydata(), [0, 1])
+
+
+def test_a_verdict_a_cell():
+    data = report_data()
+    canvas = drawn(VerdictMap(), data)
+    cells = data.metrics[data.metrics["probe"] != "in-distribution"]
+    written = [text.get_text() for axis in canvas.axes for text in axis.texts]
+    for verdict, (word, _, _) in LOOKS.items():
+        assert written.count(word) == (cells["verdict"] == verdict).sum(), verdict
+    assert "1 seed: provisional" in canvas.get_suptitle()
+
+
+@pytest.mark.parametrize("verdict", LOOKS)
+def test_cells_are_readable(verdict):
+    """Contrast of text on its cell, by WCAG's formula, is 4.5 or more."""
+
+    def luminance(color):
+        channels = np.array(matplotlib.colors.to_rgb(color))
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    _, fill, text = LOOKS[verdict]
+    bright, dark = sorted((luminance(fill), luminance(text)), reverse=True)
+    assert (bright + 0.05) / (dark + 0.05) >= 4.5
+    assert verdict_of(f"{verdict}; 1 seed: provisional") == verdict
+
+
+def test_predictors_are_told_apart_by_colour():
+    styles = [*STYLES.values(), *CLASS_STYLES[:2]]
+    assert len({style.color for style in styles}) == len(styles)
+    assert STYLES["model"].color not in {style.color for style in RUN_STYLES}
+    assert style_of("class: sinusoid", ["linear", "sinusoid"]) == style_of("sinusoid", ["linear", "sinusoid"])
+    assert style_of("class: linear", ["linear", "sinusoid"]) != style_of("class: sinusoid", ["linear", "sinusoid"])
+
+
+def test_panels_show_every_predictor():
+    shown = labels(drawn(PredictionPanels(), report_data()))
+    assert {"context", "truth", "model", "class: linear", "class: sinusoid"} <= set(shown) and len(shown) == 7
+
+
+def test_training_curve_knows_logarithms():
+    data = report_data()
+    below_zero = drawn(TrainingCurve(), data)
+    assert below_zero.axes[0].get_yscale() == "linear"
+    above = data.training.assign(**{name: data.training[name] + 2 for name in ("loss: linear", "loss: sinusoid")})
+    assert drawn(TrainingCurve(), dataclasses.replace(data, training=above)).axes[0].get_yscale() == "log"
+
+
+def test_spread():
+    assert spread([5, 1, 5, 3], 4) == [1, 3, 5]
+    assert spread(range(10), 4) == [0, 3, 6, 9]
+    assert spread(range(10), 1) == [9]
+
+
+def test_the_same_tables_give_the_same_bytes(tmp_path):
+    data = report_data()
+    for folder in ("first", "second"):
+        images.save(drawn(VerdictMap(), data), tmp_path / folder, "verdict-map")
+    for suffix in ("svg", "pdf", "png"):
+        first, second = ((tmp_path / folder / f"verdict-map.{suffix}").read_bytes() for folder in ("first", "second"))
+        assert first == second, suffix
+    assert b"dc:date" not in first
+
+
+def test_no_jax():
+    """Figures and reports read tables; jax takes a second and more to import."""
+    program = """
+import sys
+from offprior import catalog
+import offprior.report.report
+for name in catalog.names("figures"):
+    catalog.find("figures", name)
+print(*(name for name in ("jax", "equinox", "numpyro", "matplotlib.pyplot") if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,190 @@
+"""The report of a run: one page that opens offline, and says what the tables say."""
+
+import dataclasses
+import html.parser
+import re
+
+import pandas as pd
+import pytest
+from fixture_table import FAMILIES, report_data, write_run
+
+from offprior.errors import OffpriorError
+from offprior.figures.figure import ReportData
+from offprior.report import images, words
+from offprior.report.report import read_run, write_page, write_report
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = write_run(tmp_path_factory.mktemp("runs") / "mueller-2023", report_data())
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return (run / "report" / "index.html").read_text(encoding="utf-8")
+
+
+FEW = ("in-distribution", "mixture-weight")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A run with few figures: they are what takes time."""
+    return write_run(
+        tmp_path / "small", dataclasses.replace(report_data(probes=FEW), panels=pd.DataFrame({"panel": []}))
+    )
+
+
+class Reader(html.parser.HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.ids, self.addresses, self.tags, self.open = [], [], set(), []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        if tag not in ("meta", "link", "img", "br") and not str(self.get_starttag_text()).endswith("/>"):
+            self.open.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            # What a page holds itself is no address: the raster of a colour bar.
+            if name in ("href", "src", "xlink:href", "srcset", "data", "action") and not value.startswith(
+                "data:image/"
+            ):
+                self.addresses.append(value)
+
+    def handle_endtag(self, tag):
+        if tag in self.open and self.get_starttag_text() is not None and self.open[-1] == tag:
+            self.open.pop()
+
+
+def test_the_page_opens_offline(page):
+    reader = Reader(page)
+    assert not reader.open, f"never closed: {reader.open}"
+    assert not reader.tags & {"script", "link", "img", "iframe", "object"}
+    assert all(not re.match(r"[a-z]+:|//", address) for address in reader.addresses), reader.addresses
+    assert not re.search(r"@import|url\((?!#)", page)
+
+
+def test_ids_are_unique_and_every_reference_is_there(page):
+    reader = Reader(page)
+    assert len(reader.ids) == len(set(reader.ids)) > 100
+    referred = {address[1:] for address in reader.addresses if address.startswith("#")}
+    referred |= set(re.findall(r"url\(#([^)]+)\)", page)) | set(re.findall(r'aria-labelledby="([^"]+)"', page))
+    assert referred <= set(reader.ids)
+
+
+def test_its_files_are_beside_it(run, page):
+    files = [address for address in Reader(page).addresses if not address.startswith("#")]
+    assert len(files) > 30
+    assert all((run / "report" / file).stat().st_size > 100 for file in files)
+    verdicts = pd.read_parquet(run / "report" / "tables" / "verdicts.parquet")
+    assert len(verdicts) == len(pd.read_csv(run / "report" / "tables" / "verdicts.csv")) == page.count('class="tag ')
+    assert not list(run.glob("*.partial")) and not list(run.glob(".*"))
+
+
+def test_what_a_reader_looks_for(page):
+    data = report_data()
+    for text in (
+        words.summary(data).replace("'", "&#39;"),
+        "law of the inputs &lt;not found&gt;",
+        "1 seed: provisional",
+        "0.497",
+        "a processor",
+        "0.10.2",
+        "squared",
+        "All settings, as recipe.yaml",
+        "2026-01-01 00:05 UTC",
+        "plays no part",
+    ):
+        assert text in page, text
+
+
+def test_the_same_tables_give_the_same_page(small):
+    first = write_report(small).read_text(encoding="utf-8")
+    assert write_report(small).read_text(encoding="utf-8") == first
+
+
+def test_a_run_of_another_state(tmp_path):
+    """Without training curve and panels the page says so; without an evaluation there is no report."""
+    few = report_data(probes=FEW)
+    data = dataclasses.replace(few, training=pd.DataFrame(), panels=pd.DataFrame(), manifest={}, recipe={})
+    text = write_page(data, tmp_path / "report").read_text(encoding="utf-8")
+    assert text.count("Not shown, because") == 3
+    folder = write_run(tmp_path / "run", few)
+    (folder / "panels.parquet").unlink()
+    assert read_run(folder).panels.empty
+    (folder / "evaluation.parquet").unlink()
+    with pytest.raises(OffpriorError, match="has not been probed"):
+        write_report(folder)
+    assert not (folder / "report").exists()
+
+
+def test_several_runs_in_one(tmp_path, small):
+    other = write_run(tmp_path / "another", report_data(label="another", compose=0.9, probes=FEW))
+    text = write_report([small, other]).read_text(encoding="utf-8")
+    assert "Laid over its errors: another" in text
+    assert (small / "report-with-another" / "index.html").exists()
+    assert not (small / "report").exists()
+    with pytest.raises(OffpriorError, match="no run"):
+        write_report([])
+
+
+def test_the_gate_is_in_words():
+    rows = {row["family"]: row for row in words.gate(report_data())}
+    assert list(rows) == ["all families", *FAMILIES]
+    assert rows["linear"]["passed"] and "at every context length" in rows["linear"]["words"]
+    data = report_data()
+    cells = data.metrics.copy()
+    cells.loc[(cells["probe"] == "in-distribution") & (cells["length"] == 5), "M1: sinusoid"] = 0.03
+    failing = words.gate(dataclasses.replace(data, metrics=cells))[2]
+    assert not failing["passed"]
+    assert failing["words"].startswith("trained enough at 20 and 40 pairs, under-trained at 5")
+
+
+def test_the_summary_claims_nothing_of_an_under_trained_model():
+    data = report_data()
+    said = words.summary(data)
+    assert "of the convex probe with 40 context pairs" in said and "beats Bayes (1 seed: provisional)" in said
+    cells = data.metrics.assign(M1=0.02, verdict="under-trained")
+    said = words.summary(dataclasses.replace(data, metrics=cells))
+    assert "No claim outside the mixture" in said and "beats" not in said
+    assert "nothing outside" in words.summary(ReportData(label="x"))
+
+
+def test_the_floor_is_told_where_prompts_are_noise_free():
+    assert words.noise_floor(report_data()) is None
+    assert "noise floor of 0.001" in str(words.noise_floor(report_data(noise_free=True)))
+
+
+def test_shares():
+    assert words.shares(report_data()) == [
+        {"family": "linear", "declared": 0.5, "realised": {"0": 0.497}},
+        {"family": "sinusoid", "declared": 0.5, "realised": {"0": 0.503}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1234, "0.123"),
+        (0, "0.000"),
+        (4.6e-4, "0.0005"),
+        (-2e-5, "−2e−5"),
+        (float("nan"), "–"),
+        (None, "–"),
+        (12345.6, "12346"),
+    ],
+)
+def test_numbers(value, text):
+    assert words.number(value) == text
+
+
+def test_ids_of_a_figure_are_its_own():
+    svg = '<?xml?><svg width="10pt"><metadata>x</metadata><g id="a" clip-path="url(#a)"/><use xlink:href="#a"/></svg>'
+    found = images.inline(svg, "map")
+    assert found.count("map-a") == 3 + found.count("caption-map-a") and "metadata" not in found
+    assert 'width="10pt"' not in found and "max-width:13px" in found
