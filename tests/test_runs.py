@@ -83,7 +83,7 @@ def test_a_truncated_table_is_one_line(run):
     run.write(runs.EVALUATION, pd.DataFrame({"seed": [0]}))
     path = run.folder / runs.EVALUATION
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(OffpriorError, match="evaluation.parquet: it cannot be read") as caught:
+    with pytest.raises(OffpriorError, match=r"evaluation\.parquet: it cannot be read") as caught:
         run.evaluation()
     assert "\n" not in str(caught.value)
 

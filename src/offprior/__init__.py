@@ -38,10 +38,7 @@ __all__ = ["__version__", *MODULE_OF]
 def __getattr__(name: str) -> Any:
     if name in FOLDERS_AT_THE_TOP:
         return importlib.import_module(f"offprior.{name}")
-    if name in MODULE_OF:
-        found = getattr(importlib.import_module(f"offprior.{MODULE_OF[name]}"), name)
-    else:
-        found = _part(name)
+    found = getattr(importlib.import_module(f"offprior.{MODULE_OF[name]}"), name) if name in MODULE_OF else _part(name)
     globals()[name] = found
     return found
 
@@ -53,7 +50,7 @@ def __dir__() -> list[str]:
 
 
 def _part(name: str) -> Any:
-    # Words in lower case are asked for by `from offprior import catalog` too, before the import system looks for modules.
+    # Words in lower case are asked for by `from offprior import catalog` too, before modules are looked for.
     if name[:1].isupper():
         catalog = importlib.import_module("offprior.catalog")
         for folder in PARTS_AT_THE_TOP:

@@ -64,7 +64,7 @@ class Run(RunFolder):
 def run(
     recipe: str | Path,
     *,
-    set: Iterable[str] = (),  # noqa: A002, it is the option's name
+    set: Iterable[str] = (),
     out: str | Path | None = None,
     seeds: int = 1,
     resume: bool = False,
@@ -93,7 +93,7 @@ def run(
 def pretrain_run(
     recipe: str | Path,
     *,
-    set: Iterable[str] = (),  # noqa: A002
+    set: Iterable[str] = (),
     out: str | Path | None = None,
     seeds: int = 1,
     resume: bool = False,
@@ -132,7 +132,7 @@ def report_run(folder: str | Path, *, progress: bool = True) -> Path:
 def begin(
     recipe: str | Path,
     *,
-    set: Iterable[str] = (),  # noqa: A002
+    set: Iterable[str] = (),
     out: str | Path | None = None,
     seeds: int = 1,
     resume: bool = False,
@@ -239,7 +239,11 @@ def _training_seconds(run_: Run) -> dict[str, float]:
 def _machine() -> dict[str, Any]:
     import jax
 
-    return {**runs.machine(), "devices": [device.device_kind for device in jax.devices()], "backend": jax.default_backend()}
+    return {
+        **runs.machine(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "backend": jax.default_backend(),
+    }
 
 
 def _probe_name(probe: Any) -> str:
@@ -253,4 +257,6 @@ def _check_room(folder: Path) -> None:
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < SMALLEST_FREE_BYTES:
-        raise OffpriorError(f"{folder}: {free / 1e6:.0f} MB are free on its disk, {SMALLEST_FREE_BYTES / 1e6:.0f} are needed")
+        raise OffpriorError(
+            f"{folder}: {free / 1e6:.0f} MB are free on its disk, {SMALLEST_FREE_BYTES / 1e6:.0f} are needed"
+        )

@@ -22,7 +22,13 @@ app.register_install_completion_command()
 Listing = Literal["families", "models", "predictors", "probes", "figures", "recipes", "runs"]
 RecipeName = Annotated[str, Parameter(help="A recipe's name (offprior list recipes), or a YAML file.")]
 Overrides = Annotated[
-    list[str], Parameter(name="--set", negative="", show_default=False, help="Change a setting: section.key=value, as in training.steps=500.")
+    list[str],
+    Parameter(
+        name="--set",
+        negative="",
+        show_default=False,
+        help="Change a setting: section.key=value, as in training.steps=500.",
+    ),
 ]
 Out = Annotated[Path | None, Parameter(help="The run's folder; runs/RECIPE when left out.")]
 Seeds = Annotated[int, Parameter(help="Training seeds; verdicts on fewer than five are provisional.")]

@@ -74,7 +74,9 @@ class Recipe(BaseModel):
     cost: Annotated[str, Field(description="time and machine")] = ""
     mixture: Annotated[Any, BeforeValidator(functools.partial(_section, "mixture"))]
     model: Annotated[Any, BeforeValidator(_model)]
-    training: Annotated[Any, BeforeValidator(functools.partial(_section, "training")), Field(validate_default=True)] = {}
+    training: Annotated[
+        Any, BeforeValidator(functools.partial(_section, "training")), Field(validate_default=True)
+    ] = {}
     evaluation: Annotated[
         Any, BeforeValidator(functools.partial(_section, "evaluation")), Field(validate_default=True)
     ] = {}

@@ -59,7 +59,7 @@ def parse(text: str, label: str, key: str = "") -> Any:
         SettingError: it is no YAML; the line is named.
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506, a safe loader that knows plain values only
+        return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark is not None else ""
@@ -192,7 +192,7 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _real)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what readers of YAML 1.1 and of 1.2 take for the same: words that look like numbers to either are quoted."""
+    """Writes what readers of YAML 1.1 and of 1.2 take for the same: what is a number to either is quoted."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
         first: yaml.SafeDumper.yaml_implicit_resolvers.get(first, []) + _Loader.yaml_implicit_resolvers.get(first, [])
