@@ -76,8 +76,11 @@ def moments(
     def add(sofar: Moments, rows: tuple[Array, Array]) -> tuple[Moments, None]:
         return _average(sofar, _marginal(gram, *rows, noise, fixed, with_second)), None
 
-    start = _marginal(gram, parts[0][0], parts[1][0], noise, fixed, with_second)
-    return start if blocks == 1 else jax.lax.scan(add, start, (parts[0][1:], parts[1][1:]))[0]
+    if blocks == 1:
+        return _marginal(gram, scales, weights, noise, fixed, with_second)
+    shape = gram.shape[1:]
+    nothing = (jnp.zeros((count, *shape), gram.dtype) for count in (columns, len(pairs(columns))))
+    return jax.lax.scan(add, Moments(jnp.full(shape, -jnp.inf, gram.dtype), *nothing), parts)[0]
 
 
 def solve(
@@ -169,9 +172,7 @@ def _written_out(
             inverse[i, j] = -inverse_diagonal[i] * sum(lower[i, k] * inverse[k, j] for k in range(j, i))
     half = [sum(inverse[i, k] * towards[k] for k in range(i + 1)) for i in range(rank)]
     centre = [sum(inverse[k, i] * half[k] for k in range(i, rank)) for i in range(rank)]
-    covariance = {
-        (i, j): sum(inverse[k, i] * inverse[k, j] for k in range(j, rank)) for i, j in pairs(rank)
-    }
+    covariance = {(i, j): sum(inverse[k, i] * inverse[k, j] for k in range(j, rank)) for i, j in pairs(rank)}
     return sum(one**2 for one in half), jnp.log(determinant), centre, covariance  # type: ignore[return-value]
 
 

@@ -12,20 +12,16 @@ from jaxtyping import Array, Float
 from offprior.components import Components
 from offprior.conjugate import ROWS_TIMES_NODES, pairs
 from offprior.errors import OffpriorError
-from offprior.laws import PANEL_NODES
+from offprior.laws import unit_nodes
 from offprior.posterior import passes
-from offprior.posterior.nodes import Leaves, Panels, Sums, places_of
+from offprior.posterior.nodes import Nodes, Sums
+from offprior.posterior.refinement import COARSEST, refined
 from offprior.precision import as_double, double
 
-COARSEST = 1.6
-"""A posterior of a larger coarseness is refined."""
-ROUNDS = 12
-"""Each makes the panels a quarter as wide."""
 ITEMS = 32
 """Posteriors that are refined together."""
 QUEUE = 16 * ITEMS
 """Posteriors that wait, so that those of alike depth can be refined together."""
-NEGLIGIBLE = 1e-10
 MEMORY = 16 << 20
 """Bytes; what fits a cache is twice as fast as what fits the memory."""
 
@@ -85,7 +81,7 @@ class _Prompts(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """Posteriors [i] that need a finer quadrature, with the first pass's nodes."""
+    """Posteriors [i] that need a finer quadrature, with the first pass's nodes; i is the first axis of all."""
 
     prompt: np.ndarray
     length: np.ndarray
@@ -118,27 +114,24 @@ def _of_group(
                 nodes = [np.asarray(log_mass)[prompt, length]]
                 nodes += [np.asarray(array)[:, prompt, length].swapaxes(0, 1) for array in (first, second)]
                 queue.append(_Waiting(start + prompt, length, *nodes))
-        if sum(len(each.prompt) for each in queue) >= QUEUE:
-            _refine_all(group, prompts, lengths, noise, variance, queue, sums, coarseness)
-            queue = []
-    _refine_all(group, prompts, lengths, noise, variance, queue, sums, coarseness)
+        if queue and (kept.stop == shape[0] or sum(len(each.prompt) for each in queue) >= QUEUE):
+            _empty(queue, group, prompts, lengths, noise, variance, sums, coarseness)
     return *sums, coarseness
 
 
-def _refine_all(
+def _empty(
+    queue: list[_Waiting],
     group: Components,
     prompts: _Prompts,
     lengths: tuple[int, ...],
     noise: Array,
     variance: bool,
-    queue: list[_Waiting],
     sums: Sums,
     coarseness: np.ndarray,
 ) -> None:
     """Refine what waits, and write it over the first pass's sums."""
-    if not queue:
-        return
     waiting = _Waiting(*(np.concatenate(parts) for parts in zip(*queue, strict=True)))
+    queue.clear()
     # The sharper a posterior, the more rounds it takes: alike ones go together.
     sharpness = waiting.log_mass.max(-1) - np.partition(waiting.log_mass, -3, axis=-1)[:, -3]
     order = np.argsort(sharpness)
@@ -146,46 +139,19 @@ def _refine_all(
     for start in range(0, len(order), size):
         rows = order[start : start + size]
         items = _Waiting(*(_filled(part[rows], size) for part in waiting))
-        of_items = _Prompts(*(array[items.prompt] for array in prompts))
-        mask = np.arange(prompts.x.shape[1])[None, :] < np.asarray(lengths)[items.length][:, None]
-        finer, finer_coarseness = _refined(group, of_items, mask.astype(float), items, noise, variance)
+        x, y, queries = (array[items.prompt] for array in prompts)
+        mask = np.arange(x.shape[1])[None, :] < np.asarray(lengths)[items.length][:, None]
+        coarse = Nodes(
+            np.broadcast_to(np.asarray(unit_nodes(group.node_count)[0])[None], items.log_mass.shape),
+            items.log_mass,
+            *(array.swapaxes(0, 1) for array in (items.first, items.second)),
+        )
+        nodes, finer_coarseness = refined(group, (x, y, mask.astype(float)), coarse, noise, variance)
+        finer = passes.summed(group, queries, nodes, variance)
         where = waiting.prompt[rows], waiting.length[rows]
         coarseness[where] = finer_coarseness[: len(rows)]
         for whole, part in zip(sums, finer, strict=True):
             whole[where] = np.asarray(part)[: len(rows)]
-
-
-def _refined(
-    group: Components, prompts: _Prompts, mask: np.ndarray, items: _Waiting, noise: Array, variance: bool
-) -> tuple[Sums, np.ndarray]:
-    count, wide = len(mask), group.node_count // PANEL_NODES
-    low = np.broadcast_to(np.arange(wide)[None, :] / wide, (count, wide))
-    first, second = (array.swapaxes(0, 1) for array in (items.first, items.second))
-    panels = Panels(*map(jnp.asarray, (low, np.full((count, wide), 1 / wide), items.log_mass, first, second)))
-    retired, leaves = jnp.full(count, -jnp.inf), []
-    for _ in range(ROUNDS):
-        done, panels, retired, coarse = passes.refine(
-            group, prompts.x, prompts.y, mask, panels, retired, noise, variance
-        )
-        leaves.append(done)
-        if float(coarse.max()) <= COARSEST:
-            break
-    leaves.append(Leaves(places_of(panels.low, panels.width), *panels[2:]))
-    joined = (np.concatenate([np.asarray(leaf) for leaf in parts], axis=-1) for parts in zip(*leaves, strict=True))
-    kept = _heaviest(Leaves(*joined))
-    return passes.summed(group, prompts.queries, kept, variance), np.asarray(coarse)
-
-
-def _heaviest(leaves: Leaves) -> Leaves:
-    """The nodes that hold all of the posterior but 10⁻¹⁰ of it: predictions need to be made for these alone."""
-    mass = np.exp(leaves.log_mass - leaves.log_mass.max(-1, keepdims=True))
-    order = np.argsort(-mass, axis=-1)
-    held = np.cumsum(np.take_along_axis(mass, order, axis=-1), axis=-1)
-    enough = int((held < held[:, -1:] * (1 - NEGLIGIBLE)).sum(-1).max()) + 1
-    order = order[:, : 1 << max(enough - 1, 63).bit_length()]
-    place, log_mass = (np.take_along_axis(leaf, order, axis=-1) for leaf in leaves[:2])
-    first, second = (np.take_along_axis(leaf, order[None], axis=-1) for leaf in leaves[2:])
-    return Leaves(place, log_mass, first, second)
 
 
 def _block(group: Components, prompts: _Prompts, lengths: int, memory: int) -> int:

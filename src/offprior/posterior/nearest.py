@@ -53,18 +53,21 @@ def _fit(group: Components, queries: Float[Array, "b m d"], truth: Float[Array, 
     misfit, values, node = _best_node(group, columns_of(group, queries), truth)
     if group.locate is None:
         return values
-    width = PANEL_NODES / group.node_count
-    low = (node // PANEL_NODES).astype(float) * width
-    for _ in range(HALVINGS):  # the panel of the best node and half a panel on either side, in panels of half the width
-        offsets = jnp.asarray([-0.5, 0.0, 0.5, 1.0]) * width
-        width = width / 2
-        lows = jnp.clip(low[:, None] + offsets[None, :], 0.0, 1.0 - width)
-        columns = columns_at(group, places_of(lows, jnp.full_like(lows, width)), queries)
+    offsets = jnp.asarray([-0.5, 0.0, 0.5, 1.0])
+
+    def halve(_: int, sofar: tuple[Array, ...]) -> tuple[Array, ...]:
+        """From the panel of the best node and half a panel on either side, to one of half the width."""
+        misfit, values, low, width = sofar
+        lows = jnp.clip(low[:, None] + (width * offsets)[None, :], 0.0, 1.0 - width / 2)
+        columns = columns_at(group, places_of(lows, jnp.full_like(lows, width / 2)), queries)
         finer, finer_values, node = _best_node(group, columns, truth)
         values = jnp.where((finer < misfit)[:, None], finer_values, values)
-        misfit = jnp.minimum(misfit, finer)
         low = jnp.take_along_axis(lows, (node // PANEL_NODES)[:, None], axis=1)[:, 0]
-    return values
+        return jnp.minimum(misfit, finer), values, low, width / 2
+
+    width = jnp.asarray(PANEL_NODES / group.node_count)
+    start = (misfit, values, (node // PANEL_NODES).astype(float) * width, width)
+    return jax.lax.fori_loop(0, HALVINGS, halve, start)[1]
 
 
 def _best_node(

@@ -16,18 +16,8 @@ PLACES = (AT + 1) / 2
 SHARES = WEIGHTS / 2
 
 
-class Panels(NamedTuple):
-    """The panels of a quadrature that posteriors [i] still cut, and the moments of their nodes."""
-
-    low: Float[Array, "i panels"]
-    width: Float[Array, "i panels"]
-    log_mass: Float[Array, "i nodes"]
-    first: Float[Array, "columns i nodes"]
-    second: Float[Array, "pairs i nodes"]
-
-
-class Leaves(NamedTuple):
-    """Nodes that are done with, and what they hold."""
+class Nodes(NamedTuple):
+    """Nodes of posteriors [i], and the moments of their coefficients."""
 
     place: Float[Any, "i nodes"]
     """In the unit interval."""

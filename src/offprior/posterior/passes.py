@@ -1,4 +1,4 @@
-"""The compiled programs of the engine: a first pass over whole prompts, and the refinement of single posteriors."""
+"""The compiled programs of the engine: a first pass over whole prompts, and a second over single posteriors."""
 
 import functools
 
@@ -9,11 +9,7 @@ from jaxtyping import Array, Float
 from offprior.components import Components
 from offprior.conjugate import gram_of, moments, products
 from offprior.laws import PANEL_NODES
-from offprior.posterior.nodes import SHARES, Leaves, Panels, Sums, columns_at, columns_of, places_of, with_y
-
-CUT = 4
-"""Panels that are cut in a round, into so many:"""
-CHILDREN = 4
+from offprior.posterior.nodes import SHARES, Nodes, Sums, columns_at, columns_of, places_of, with_y
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -40,49 +36,31 @@ def first_pass(
 
 
 @functools.partial(jax.jit, static_argnames=("variance",))
-def refine(
+def second_pass(
     group: Components,
     x: Float[Array, "i n d"],
     y: Float[Array, "i n"],
     mask: Float[Array, "i n"],
-    panels: Panels,
-    retired: Float[Array, " i"],
+    low: Float[Array, "i panels"],
+    width: Float[Array, "i panels"],
     noise: Float[Array, ""],
     variance: bool,
-) -> tuple[Leaves, Panels, Float[Array, " i"], Float[Array, " i"]]:
-    """One round: the panels that hold most are cut, the others retire.
-
-    `mask` is 1 on each posterior's context; `retired` the log-mass of all leaves so far. Returns the new leaves, the
-    new panels, the log-mass of all leaves and the coarseness of the new panels.
-    """
-    count, wide = panels.low.shape
-    of_panels = jax.nn.logsumexp(panels.log_mass.reshape(count, wide, -1), axis=-1)
-    _, chosen = jax.lax.top_k(of_panels, min(CUT, wide))
-    cut = jnp.zeros((count, wide), bool).at[jnp.arange(count)[:, None], chosen].set(True)
-    left = jnp.where(jnp.repeat(cut, PANEL_NODES, axis=1), -jnp.inf, panels.log_mass)
-    leaves = Leaves(places_of(panels.low, panels.width), left, panels.first, panels.second)
-    retired = jnp.logaddexp(retired, jax.nn.logsumexp(left, axis=-1))
-
-    low, width = (jnp.take_along_axis(array, chosen, axis=1) for array in (panels.low, panels.width))
-    width = jnp.repeat(width / CHILDREN, CHILDREN, axis=1)
-    low = jnp.repeat(low, CHILDREN, axis=1) + width * jnp.tile(jnp.arange(CHILDREN), chosen.shape[1])[None, :]
-    log_weights = (jnp.log(width)[:, :, None] + jnp.log(SHARES)[None, None, :]).reshape(count, -1)
-
-    gram = gram_of(with_y(columns_at(group, places_of(low, width), x), y), mask)
+) -> Nodes:
+    """The nodes of panels that each posterior has for itself; `mask` is 1 on its context."""
+    places = places_of(low, width)
+    log_weights = (jnp.log(width)[:, :, None] + jnp.log(SHARES)[None, None, :]).reshape(places.shape)
+    gram = gram_of(with_y(columns_at(group, places, x), y), mask)
     found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, variance)
-    log_mass = found.log_evidence + log_weights
-    total = jnp.logaddexp(retired, jax.nn.logsumexp(log_mass, axis=-1))
-    density = (log_mass.reshape(count, -1, PANEL_NODES) - jnp.log(SHARES)[None, None, :]).max((1, 2))
-    return leaves, Panels(low, width, log_mass, found.first, found.second), retired, jnp.exp(density - total)
+    return Nodes(places, found.log_evidence + log_weights, found.first, found.second)
 
 
 @functools.partial(jax.jit, static_argnames=("variance",))
-def summed(group: Components, queries: Float[Array, "i m d"], leaves: Leaves, variance: bool) -> Sums:
-    """What leaves sum to, at the queries."""
-    total = jax.nn.logsumexp(leaves.log_mass, axis=-1)
-    share = jnp.exp(leaves.log_mass - total[:, None])[:, None]
-    columns = columns_at(group, leaves.place, queries)
-    first, second = _at_queries(columns, share, leaves.first[:, :, None], leaves.second[:, :, None], variance)
+def summed(group: Components, queries: Float[Array, "i m d"], nodes: Nodes, variance: bool) -> Sums:
+    """What the nodes of single posteriors sum to, at the queries."""
+    total = jax.nn.logsumexp(nodes.log_mass, axis=-1)
+    share = jnp.exp(nodes.log_mass - total[:, None])[:, None]
+    columns = columns_at(group, nodes.place, queries)
+    first, second = _at_queries(columns, share, nodes.first[:, :, None], nodes.second[:, :, None], variance)
     return Sums(total, first[:, 0], second[:, 0])
 
 
