@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import matplotlib.colors
 import numpy as np
@@ -29,7 +30,7 @@ def labels(canvas):
     return [text.get_text() for text in canvas.legends[0].get_texts()]
 
 
-def line(axis, label):
+def line(axis, label) -> Any:
     return next(found for found in axis.lines if found.get_label() == label)
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 
-RC: dict[str, Any] = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -193,9 +193,10 @@ def prior_spans(data: ReportData, cells: pd.DataFrame) -> list[tuple[float, floa
 def _frequency_range(recipe: Mapping[str, Any]) -> list[tuple[float, float]]:
     for family in (recipe.get("mixture") or {}).get("families") or ():
         law = family.get("frequency") if isinstance(family, Mapping) else None
-        ends = (law.get("low"), law.get("high")) if isinstance(law, Mapping) else law
-        if isinstance(ends, Sequence) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends):
-            return [(float(ends[0]), float(ends[1]))]
+        ends = [law.get("low"), law.get("high")] if isinstance(law, Mapping) else law
+        known = [float(end) for end in ends if isinstance(end, int | float)] if isinstance(ends, list) else []
+        if len(known) == 2:
+            return [(known[0], known[1])]
     return []
 
 
