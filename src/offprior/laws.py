@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
@@ -195,7 +196,7 @@ def concrete(value: Any) -> float | None:
     """The number, or None where it is traced or stands for many."""
     if isinstance(value, int | float | np.number):
         return float(value)
-    if isinstance(value, np.ndarray | jax.Array) and value.ndim == 0 and not isinstance(value, jax.core.Tracer):
+    if isinstance(value, np.ndarray | jax.Array) and value.ndim == 0 and not isinstance(value, Tracer):
         return float(value)
     return None
 

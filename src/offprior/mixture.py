@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
@@ -158,7 +159,7 @@ def _normalised(weights: Any, count: int) -> Float[Array, " families"]:
         raise SettingError(Problem("families", "there are none; give at least one"))
     if weights is None:
         return jnp.full((count,), 1 / count)
-    if isinstance(weights, jax.core.Tracer):
+    if isinstance(weights, Tracer):
         return weights / weights.sum()
     given = np.asarray(weights, np.float64)
     if given.shape != (count,):

@@ -42,7 +42,8 @@ def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
 def _panel_families(mixture: Mixture) -> dict[str, Family]:
     found = dict(zip(mixture.family_names, mixture.families, strict=True))
     if len(mixture.families) > 1:
-        found["combination"] = Combination(mixture.families[0], mixture.families[1], 0.5)
+        first, second = mixture.families[:2]
+        found["combination"] = Combination(first=first, second=second)  # pyright: ignore[reportCallIssue]
     return found
 
 

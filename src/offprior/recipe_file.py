@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
+from yaml.composer import ComposerError
 
 from offprior.errors import Problem, SettingError, choose_from
 
@@ -106,7 +107,7 @@ def shown(value: Any, most: int = 60) -> str:
 
 def _put(raw: Any, key: str, value: Any, label: str) -> None:
     *steps, last = key.split(".")
-    here = raw
+    here: Any = raw
     for depth, step in enumerate(steps):
         place = _place(here, step, ".".join(steps[: depth + 1]), label)
         following = here[place] if isinstance(here, list) else here.get(place)
@@ -142,12 +143,12 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.composer.ComposerError(None, None, "anchors and aliases are not read", event.start_mark)
+            raise ComposerError(None, None, "anchors and aliases are not read", event.start_mark)
         if getattr(event, "tag", None):
-            raise yaml.composer.ComposerError(None, None, "tags are not read", event.start_mark)
+            raise ComposerError(None, None, "tags are not read", event.start_mark)
         self.depth += 1
         if self.depth > DEEPEST:
-            raise yaml.composer.ComposerError(None, None, "it is nested too deeply", event.start_mark)
+            raise ComposerError(None, None, "it is nested too deeply", event.start_mark)
         try:
             return super().compose_node(parent, index)
         finally:

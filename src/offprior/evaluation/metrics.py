@@ -92,7 +92,7 @@ def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
 
     `M1: FAMILY` columns are of the in-distribution prompts of that family alone. Unknown numbers are not-a-number.
     """
-    present = rows[CELL + ["predictor"]].drop_duplicates()
+    present = rows[[*CELL, "predictor"]].drop_duplicates()
     wanted = present[present["predictor"] == predictor][CELL]
     cells = {
         tuple(key): Cell(part, predictor)

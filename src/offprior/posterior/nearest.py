@@ -74,7 +74,7 @@ def _best_node(
     group: Components, columns: Float[Array, "columns b m nodes"], truth: Float[Array, "b m"]
 ) -> tuple[Float[Array, " b"], Float[Array, "b m"], Any]:
     """Misfit, values and number of the best node, its rows of scales included."""
-    solution = solve(gram_of(with_y(columns, truth)), group.scales, jnp.asarray(FIT_NOISE), group.fixed)
+    solution = solve(gram_of(with_y(columns, truth)), jnp.asarray(group.scales), jnp.asarray(FIT_NOISE), group.fixed)
     best = solution.misfit.reshape(len(truth), -1).argmin(-1)
     node, row = best // group.scales.shape[0], best % group.scales.shape[0]
     prompts = jnp.arange(len(truth))

@@ -27,7 +27,7 @@ def first_pass(
     edges = zip((0, *lengths), lengths, strict=False)
     segments = jnp.stack([gram_of(columns[:, :, a:b]) for a, b in edges], axis=2)
     gram = jnp.cumsum(segments, axis=2)  # [pairs, b, L, nodes]
-    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, variance)
+    found = moments(gram, jnp.asarray(group.scales), jnp.asarray(group.log_scale_weights), noise, group.fixed, variance)
     log_mass = found.log_evidence + group.log_weights[None, None, :]
     total = jax.nn.logsumexp(log_mass, axis=-1)
     share = jnp.exp(log_mass - total[..., None])
@@ -50,7 +50,7 @@ def second_pass(
     places = places_of(low, width)
     log_weights = (jnp.log(width)[:, :, None] + jnp.log(SHARES)[None, None, :]).reshape(places.shape)
     gram = gram_of(with_y(columns_at(group, places, x), y), mask)
-    found = moments(gram, group.scales, group.log_scale_weights, noise, group.fixed, variance)
+    found = moments(gram, jnp.asarray(group.scales), jnp.asarray(group.log_scale_weights), noise, group.fixed, variance)
     return Nodes(places, found.log_evidence + log_weights, found.first, found.second)
 
 

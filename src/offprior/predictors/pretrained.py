@@ -79,9 +79,11 @@ class Pretrained(Predictor):
         chunk = max(1, min(prompts, TOKENS_A_PASS // tokens))
         means, variances = [], []
         for start in range(0, prompts, chunk):
-            part = [_padded(a[start : start + chunk], chunk) for a in (x, y, queries)]
+            context, outputs, asked = (jnp.asarray(_padded(a[start : start + chunk], chunk)) for a in (x, y, queries))
             kept = min(chunk, prompts - start)
-            of_lengths = [_curve(self.network, *part, jnp.asarray(length, jnp.int32)) for length in lengths]
+            of_lengths = [
+                _curve(self.network, context, outputs, asked, jnp.asarray(length, jnp.int32)) for length in lengths
+            ]
             means.append(np.stack([np.asarray(moments.mean) for moments in of_lengths], axis=1)[:kept])
             variances.append(np.stack([np.asarray(moments.variance) for moments in of_lengths], axis=1)[:kept])
         noise = float(np.asarray(self.mixture.noise))

@@ -36,8 +36,11 @@ class Convex(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         first, second = self._families(mixture)
+        combination = Combination(  # pyright: ignore[reportCallIssue]
+            first=first, second=second, weight=strength, scaled=self.scaled
+        )
         return Mixture(
-            families=[Combination(first, second, weight=strength, scaled=self.scaled)],
+            families=[combination],
             inputs=mixture.inputs,
             noise=mixture.noise,
             noise_floor=mixture.noise_floor,
@@ -52,10 +55,11 @@ class Convex(Probe):
         return [*([] if self.scaled else ["unscaled"]), *super().departures()]
 
     def _families(self, mixture: Mixture) -> tuple[Family, Family]:
-        if len(mixture.families) < 2 and (self.first is None or self.second is None):
+        own = [self.first, self.second]
+        found = [known if given is None else given for given, known in zip(own, mixture.families, strict=False)]
+        if self.first is not None and self.second is not None:
+            return self.first, self.second
+        if len(found) < 2:
             message = "it combines two families, the mixture has one; give the probe first and second"
             raise SettingError([Problem("name", message)])
-        return (
-            mixture.families[0] if self.first is None else self.first,
-            mixture.families[1] if self.second is None else self.second,
-        )
+        return found[0], found[1]

@@ -38,7 +38,8 @@ class MixtureWeight(Probe):
         weights = np.asarray(mixture.weights, dtype=float)
         families = list(mixture.families)
         if self.sums:
-            families.append(Combination(families[0], families[1], weight=0.5, scaled=False))
+            first, second = families[:2]
+            families.append(Combination(first=first, second=second, scaled=False))  # pyright: ignore[reportCallIssue]
             weights = np.append(strength * weights, 1 - strength)
         else:
             others = weights[1:].sum()
