@@ -138,6 +138,14 @@ def test_recovered_parameters_of_the_truth_are_one():
     assert row["M9_amplitude"] == pytest.approx(1.0, abs=0.03)
 
 
+def test_bayes_of_the_mixture_is_the_reference_itself():
+    table = evaluate([Constant(), Bayes(MIXTURE)], PROBE, [5], **SETTINGS)
+    assert not table.to_pandas().duplicated(["probe", "strength", "length", "task", "predictor", "seed"]).any()
+    assert len(table.metrics()) == 4
+    with pytest.raises(OffpriorError, match="as a reference is"):
+        evaluate([Bayes(Mixture(MIXTURE.families, noise=0.2))], PROBE, [5], **SETTINGS)
+
+
 def test_who_knows_no_mixture_needs_one_given():
     with pytest.raises(OffpriorError, match="give mixture="):
         evaluate([Constant()], PROBE, [5])

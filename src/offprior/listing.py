@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -47,18 +48,29 @@ def print_description(name: str, console: Console | None = None) -> None:
 
 
 def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
-    """A table a probe: a row a coordinate, a column a context length."""
+    """A table a probe: a row a coordinate, a column a context length; with M5, the composition index, where it counts."""
     console = console or Console()
     for probe, rows in verdicts.groupby("probe", sort=False):
-        lengths = sorted(rows["length"].unique())
-        table = Table(title=f"{probe}: verdicts", title_justify="left", title_style="bold", pad_edge=False)
+        notes = ", ".join(note for note in rows["provisional"].unique() if note)
+        table = Table(title=str(probe), caption=notes or None, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
+        lengths = sorted(rows["length"].unique())
+        if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself
+            rows, lengths = rows.assign(length=0), [0]
         for length in lengths:
-            table.add_column(f"{length} pairs", overflow="fold")
+            table.add_column(f"{length} pairs" if length else "verdict", overflow="fold")
         for strength, cells in rows.groupby("strength"):
-            by_length = dict(zip(cells["length"], cells["verdict"], strict=True))
-            table.add_row(f"{strength:g}", *(escape(str(by_length.get(length, ""))) for length in lengths))
+            by_length = {cell["length"]: _verdict(cell) for cell in cells.to_dict("records")}
+            table.add_row(
+                f"{strength:g}" if rows["coordinate"].iloc[0] else "",
+                *(escape(by_length.get(length, "")) for length in lengths),
+            )
         console.print(table)
+
+
+def _verdict(cell: dict[str, Any]) -> str:
+    counts = cell["verdict"] not in ("inside the prior", "under-trained") and cell["M5"] == cell["M5"]
+    return f"{cell['verdict']}, M5 {cell['M5']:.2f}" if counts else str(cell["verdict"])
 
 
 def _rows(sort: str | None) -> list[tuple[str, str]]:

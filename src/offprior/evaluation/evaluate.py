@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from offprior.errors import OffpriorError
 from offprior.evaluation.implied import implied_columns, projection_columns
 from offprior.mixture import Mixture, Prompts, draw_prompts
-from offprior.predictors.bayes import References
+from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.predictor import Predictor
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
@@ -20,6 +21,8 @@ from offprior.table import Table
 UNTRAINED = -1
 """Training seed of predictors that are not trained."""
 FLOOR_FACTOR = 10
+FLOOR = "B at 10× floor"
+"""B with the noise floor of a noise-free mixture ten times as high."""
 
 
 class Quiet:
@@ -71,9 +74,8 @@ def evaluate(
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed.
     """
     probes = [probes] if isinstance(probes, Probe) else list(probes)
-    predictors = list(predictors)
     mixture = mixture if mixture is not None else _mixture_of(predictors)
-    _check_labels(predictors)
+    predictors = _beside_references(predictors, mixture)
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths)} | set(lengths)))
     own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths)))) for probe in probes}
     plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
@@ -135,7 +137,7 @@ def _rows_of(
     if float(np.asarray(mixture.noise)) < float(np.asarray(mixture.noise_floor)):
         wider = References(mixture, noise=FLOOR_FACTOR * float(np.asarray(mixture.noise_floor)))
         answer = wider.batch(x, y, queries, list(place.lengths))
-        frames.append(shared.frames("B at 10× floor", UNTRAINED, place.lengths, answer.bayes_mean))
+        frames.append(shared.frames(FLOOR, UNTRAINED, place.lengths, answer.bayes_mean))
     for predictor in predictors:
         possible = [length for length in place.lengths if predictor.longest is None or length <= predictor.longest]
         if possible:
@@ -197,13 +199,27 @@ def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
     raise OffpriorError("mixture: no predictor knows the one it was pretrained on; give mixture=")
 
 
-def _check_labels(predictors: Sequence[Predictor]) -> None:
-    marks = [(predictor.label, _seed_of(predictor)) for predictor in predictors]
+def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:
+    """Those that are not among the references already, as `Bayes(mixture)` is.
+
+    Raises:
+        OffpriorError: a label is taken, by a reference or by another predictor.
+    """
+    found = []
+    for predictor in predictors:
+        is_bayes = isinstance(predictor, Bayes) and not predictor.extra and predictor.noise == mixture.bayes_noise
+        if is_bayes and predictor.label == "B" and eqx.tree_equal(predictor.mixture, mixture):
+            continue
+        if predictor.label in ("B", "C", FLOOR) or predictor.label.startswith(("class: ", "best fit: ")):
+            raise OffpriorError(f"a predictor is called {predictor.label!r}, as a reference is; give it another label")
+        found.append(predictor)
+    marks = [(predictor.label, _seed_of(predictor)) for predictor in found]
     for mark in marks:
         if marks.count(mark) > 1:
             raise OffpriorError(
                 f"two predictors are called {mark[0]!r} with training seed {mark[1]}; give one another label"
             )
+    return found
 
 
 def _seed_of(predictor: Predictor) -> int:

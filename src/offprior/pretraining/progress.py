@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 PLAIN_EVERY_SECONDS = 10.0
 
 
+@runtime_checkable
 class ProgressReport(Protocol):
     """What long work tells about itself."""
 
