@@ -124,6 +124,15 @@ def probe_run(folder: str | Path, probes: Sequence[str] = (), *, progress: bool 
     return found
 
 
+def report_runs(folders: Sequence[str | Path]) -> Path:
+    """One report over several runs, from their stored tables; errors of all runs in the same figures."""
+    from offprior.report.report import write_report
+
+    written = write_report([Run(folder).folder for folder in folders])
+    Console().print(f"The report: {written}", highlight=False, soft_wrap=True)
+    return written
+
+
 def report_run(folder: str | Path, *, progress: bool = True) -> Path:
     """Write a run's report again, from its stored tables."""
     return _report(Run(folder), Console(quiet=not progress))

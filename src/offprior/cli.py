@@ -85,7 +85,7 @@ def probe(run: Path, /, *probes: str) -> None:
 
 @app.command
 def report(*runs: Path) -> None:
-    """Write the report of one or more runs again.
+    """Write the report of a run again, or one report over several runs.
 
     Parameters
     ----------
@@ -96,8 +96,10 @@ def report(*runs: Path) -> None:
 
     if not runs:
         raise OffpriorError("report: no run was given; offprior list runs")
-    for folder in runs:
-        api.report_run(folder)
+    if len(runs) == 1:
+        api.report_run(runs[0])
+    else:
+        api.report_runs(runs)
 
 
 @app.command(name="list")

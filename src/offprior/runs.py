@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from offprior import __version__
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 from offprior.parquet import read_parquet, write_parquet
 
@@ -24,7 +25,7 @@ TRAINING = "training.parquet"
 EVALUATION = "evaluation.parquet"
 PANELS = "panels.parquet"
 RUNS = Path("runs")
-PACKAGES = ("offprior", "jax", "jaxlib", "equinox", "optax", "numpyro")
+PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpyro")
 
 
 class RunFolder:
@@ -112,7 +113,7 @@ def all_runs(parent: Path = RUNS) -> list[Path]:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "offprior": __version__}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

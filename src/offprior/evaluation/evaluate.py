@@ -77,6 +77,7 @@ def evaluate(
     mixture = mixture if mixture is not None else _mixture_of(predictors)
     predictors = _beside_references(predictors, mixture)
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths)} | set(lengths)))
+    _check_probes(probes)
     own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths)))) for probe in probes}
     plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
     first = InDistribution()
@@ -197,6 +198,15 @@ def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
         if found is not None:
             return found
     raise OffpriorError("mixture: no predictor knows the one it was pretrained on; give mixture=")
+
+
+def _check_probes(probes: Sequence[Probe]) -> None:
+    labels = [probe.label for probe in probes]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise OffpriorError(
+                f"probes: two of them are the same in all that their label {label!r} says; leave one out"
+            )
 
 
 def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:

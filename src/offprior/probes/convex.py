@@ -52,7 +52,9 @@ class Convex(Probe):
         return strength in given and given[strength] is None
 
     def departures(self) -> list[str]:
-        return [*([] if self.scaled else ["unscaled"]), *super().departures()]
+        found = [] if self.scaled else ["unscaled"]
+        given = self.first is not None or self.second is not None
+        return [*found, *(["own families"] if given else []), *super().departures()]
 
     def _families(self, mixture: Mixture) -> tuple[Family, Family]:
         own = [self.first, self.second]
