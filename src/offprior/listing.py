@@ -48,7 +48,7 @@ def print_description(name: str, console: Console | None = None) -> None:
 
 
 def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
-    """A table a probe: a row a coordinate, a column a context length; with M5, the composition index, where it counts."""
+    """A table a probe: a row a coordinate, a column a context length; with M5 where the prior does not reach."""
     console = console or Console()
     for probe, rows in verdicts.groupby("probe", sort=False):
         notes = ", ".join(note for note in rows["provisional"].unique() if note)
