@@ -60,7 +60,7 @@ def _without(nodes: Nodes, panels: np.ndarray) -> Nodes:
 
 
 def _coarseness(
-    log_mass: Float[np.ndarray, "i nodes"], everything: Sequence[Float[np.ndarray, "i more"]]
+    log_mass: Float[np.ndarray, "i nodes"], everything: Sequence[Float[np.ndarray, "i _"]]
 ) -> Float[np.ndarray, " i"]:
     total = np.logaddexp.reduce(np.concatenate(everything, axis=1), axis=1)
     density = log_mass.reshape(len(log_mass), -1, PANEL_NODES) - np.log(SHARES)[None, None, :]
