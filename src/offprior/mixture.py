@@ -157,11 +157,9 @@ def _keys(key: PRNGKeyArray, name: str, count: int) -> Key[Array, " count"]:
 def _normalised(weights: Any, count: int) -> Float[Array, " families"]:
     if count == 0:
         raise SettingError(Problem("families", "there are none; give at least one"))
-    if weights is None:
-        return jnp.full((count,), 1 / count)
     if isinstance(weights, Tracer):
         return weights / weights.sum()
-    given = np.asarray(weights, np.float64)
+    given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
     if given.shape != (count,):
         raise SettingError(Problem("weights", f"{given.size} were given for {count} families; give one for each"))
     if not np.isfinite(given).all() or (given < 0).any():

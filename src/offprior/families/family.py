@@ -15,7 +15,10 @@ from offprior.components import Components, NoClosedForm
 class Family(eqx.Module):
     """A prior over functions of `dimension` inputs."""
 
-    dimension: eqx.AbstractVar[int]
+    @property
+    @abc.abstractmethod
+    def dimension(self) -> int:
+        """Numbers in an input."""
 
     @abc.abstractmethod
     def draw(self, key: PRNGKeyArray) -> Any:

@@ -61,7 +61,7 @@ def posterior(
     """
     x, y, queries = as_double(x), as_double(y), as_double(queries)
     lengths = tuple(int(length) for length in lengths)
-    _check(x, y, queries, lengths, noise)
+    check_prompts(x.shape, y.shape, queries.shape, lengths, noise)
     ordered = tuple(sorted(set(lengths)))
     back = [ordered.index(length) for length in lengths]
     prompts = _Prompts(x[:, : ordered[-1]], y[:, : ordered[-1]], queries)
@@ -171,12 +171,19 @@ def _filled(array: np.ndarray, size: int) -> np.ndarray:
     return array if missing == 0 else np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
 
 
-def _check(x: np.ndarray, y: np.ndarray, queries: np.ndarray, lengths: tuple[int, ...], noise: float) -> None:
-    if x.ndim != 3 or queries.ndim != 3 or y.shape != x.shape[:2] or len(queries) != len(x):
-        shapes = f"x {x.shape}, y {y.shape}, queries {queries.shape}"
-        raise ValueError(f"{shapes}; expected x [prompts, n, d], y [prompts, n], queries [prompts, m, d]")
-    if not lengths or min(lengths) < 0 or max(lengths) > x.shape[1]:
-        message = f"lengths {list(lengths)} were given, prompts have {x.shape[1]} pairs; they lie between 0 and that"
+def check_prompts(
+    x: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...], lengths: tuple[int, ...], noise: float
+) -> None:
+    """Do the shapes of prompts fit together, and the lengths and the noise with them?
+
+    Raises:
+        ValueError: the shapes do not, or a length lies outside them.
+        OffpriorError: the noise is not above 0.
+    """
+    if len(x) != 3 or len(queries) != 3 or y != x[:2] or queries[0] != x[0] or queries[2] != x[2]:
+        message = f"x {x}, y {y}, queries {queries} were given; expected [prompts, n, d], [prompts, n], [prompts, m, d]"
         raise ValueError(message)
+    if not lengths or min(lengths) < 0 or max(lengths) > x[1]:
+        raise ValueError(f"lengths {list(lengths)} were given, prompts have {x[1]} pairs; they lie between 0 and that")
     if not noise > 0:
         raise OffpriorError(f"noise: {noise:g} is too little for an exact posterior; give the mixture a noise floor")

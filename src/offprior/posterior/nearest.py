@@ -16,7 +16,7 @@ from offprior.precision import as_double, double
 
 FIT_NOISE = 1e-4
 """The noise at which is fitted: the prior of a coefficient then weighs 10⁻⁸."""
-HALVINGS = 8
+HALVINGS = 14
 BLOCK = 8
 """Prompts in a block, for each of the many rows of scales there may be."""
 ROWS = 4096
@@ -55,7 +55,7 @@ def _fit(group: Components, queries: Float[Array, "b m d"], truth: Float[Array, 
         return values
     offsets = jnp.asarray([-0.5, 0.0, 0.5, 1.0])
 
-    def halve(_: int, sofar: tuple[Array, ...]) -> tuple[Array, ...]:
+    def halve(_: Any, sofar: tuple[Array, ...]) -> tuple[Array, ...]:
         """From the panel of the best node and half a panel on either side, to one of half the width."""
         misfit, values, low, width = sofar
         lows = jnp.clip(low[:, None] + (width * offsets)[None, :], 0.0, 1.0 - width / 2)

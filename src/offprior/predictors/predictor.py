@@ -48,8 +48,17 @@ class Predictor(abc.ABC):
             ValueError: the shapes do not fit together.
         """
         x, y, queries = np.asarray(x), np.asarray(y), np.asarray(queries)
-        if x.ndim != 2 or queries.ndim != 2 or y.shape != x.shape[:1] or x.shape[1] != queries.shape[1]:
-            shapes = f"x {x.shape}, y {y.shape}, queries {queries.shape}"
-            raise ValueError(f"{shapes}; expected x [n, d], y [n], queries [m, d]; numbers are inputs of shape [n, 1]")
+        check_prompt(x.shape, y.shape, queries.shape)
         mean, variance = self.predict_batch(x[None], y[None], queries[None], [len(y)])
         return Prediction(mean[0, 0], variance[0, 0])
+
+
+def check_prompt(x: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...]) -> None:
+    """Do the shapes of a prompt fit together?
+
+    Raises:
+        ValueError: they do not.
+    """
+    if len(x) != 2 or len(queries) != 2 or y != x[:1] or x[1] != queries[1]:
+        message = f"x {x}, y {y}, queries {queries} were given; expected [n, d], [n], [m, d]; numbers are inputs [n, 1]"
+        raise ValueError(message)

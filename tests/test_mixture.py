@@ -1,0 +1,151 @@
+# Converters take what users write, a number for a law; pyright sees the stored types alone, and no lengths of stars.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from offprior.errors import SettingError
+from offprior.families.combination import Combination
+from offprior.families.grid import Grid
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Evenly
+from offprior.mixture import Mixture, draw_prompts, draw_sequences
+from offprior.randomness import fold, key_for
+
+KEY = jax.random.key(0)
+
+
+def test_family_is_drawn_per_sequence_not_per_batch():
+    for step in range(5):
+        assert set(np.asarray(draw_sequences(Mixture(), fold(KEY, step), 64, 3).family)) == {0, 1}
+
+
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.27, 0.73], [1.0, 0.0], [3.0, 9.0]])
+def test_realised_mixture_is_within_binomial_error_of_the_declared(weights):
+    mixture = Mixture(weights=weights)
+    share = weights[0] / sum(weights)
+    drawn = np.asarray(draw_sequences(mixture, KEY, 20_000, 2).family)
+    assert abs((drawn == 0).mean() - share) <= 4 * np.sqrt(share * (1 - share) / 20_000)
+
+
+def test_values_are_those_of_the_drawn_family():
+    """Lines through the origin are lines; what is labelled a sinusoid has the frequency it says."""
+    batch = draw_sequences(Mixture(noise=0.0), KEY, 200, 30)
+    x, values = np.asarray(batch.x[..., 0], np.float64), np.asarray(batch.values, np.float64)
+    line = np.asarray(batch.family) == 0
+    slopes = (x * values).sum(1) / (x**2).sum(1)
+    assert np.abs(values - slopes[:, None] * x)[line].max() < 1e-4
+    assert np.isnan(batch.frequency[line]).all()
+    for place in np.flatnonzero(~line)[:20]:
+        angle = float(batch.frequency[place]) * x[place]
+        columns = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        fitted = columns @ np.linalg.lstsq(columns, values[place], rcond=None)[0]
+        np.testing.assert_allclose(fitted, values[place], atol=1e-4)
+
+
+def test_mixture_weights_change_the_batch():
+    """Weights were ignored for two years elsewhere, because of a misspelt key."""
+    batches = [draw_sequences(Mixture(weights=weights), KEY, 64, 5) for weights in ([0.5, 0.5], [0.9, 0.1])]
+    assert not np.array_equal(batches[0].values, batches[1].values)
+
+
+def test_same_key_same_batch_and_another_key_another():
+    mixture = Mixture()
+    one, other, third = (draw_sequences(mixture, key_for(0, "training", step), 32, 5) for step in (3, 3, 4))
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert not np.array_equal(one.y, third.y)
+    eager = mixture.sequences(key_for(0, "training", 3), 32, 5)
+    np.testing.assert_allclose(eager.y, one.y, rtol=2e-5, atol=1e-5)
+
+
+def test_keys_are_addressed_by_name_and_number():
+    addresses = [(0,), (1,), (0, "a"), (0, "b"), (0, "a", 1), (0, "a", 2), (0, 1, "a")]
+    data = [jax.random.key_data(key_for(*address)).tolist() for address in addresses]
+    assert len({tuple(each) for each in data}) == len(data)
+    traced = jax.jit(lambda step: jax.random.key_data(key_for(0, "a", step)))(jnp.asarray(2, jnp.int32))
+    assert traced.tolist() == data[5]
+    # Stable for ever: a run of today can be repeated by the version of tomorrow.
+    assert jax.random.key_data(key_for(0, "training", 7)).tolist() == [537136015, 2861448763]
+
+
+def test_noise_is_what_was_asked_for():
+    batch = draw_sequences(Mixture(noise=0.3), KEY, 2000, 10)
+    assert np.std(np.asarray(batch.y - batch.values)) == pytest.approx(0.3, rel=0.02)
+    silent = draw_sequences(Mixture(noise=0.0), KEY, 2000, 10)
+    np.testing.assert_array_equal(silent.y, silent.values)
+
+
+def test_noise_floor_matters_only_without_noise():
+    assert Mixture(noise=0.0).bayes_noise == 1e-3
+    assert Mixture(noise=0.1).bayes_noise == 0.1
+    assert Mixture(noise=0.0, noise_floor=0.01).bayes_noise == 0.01
+
+
+def test_prompts_have_noisy_contexts_and_exact_truths():
+    prompts = draw_prompts(Mixture(), KEY, 50, 8, 6)
+    assert [a.shape for a in prompts[:4]] == [(50, 8, 1), (50, 8), (50, 6, 1), (50, 6)]
+    line = np.asarray(prompts.family) == 0
+    slope = np.asarray(prompts.truth / prompts.queries[..., 0])[line]
+    np.testing.assert_allclose(slope, np.tile(slope[:, :1], 6), rtol=1e-4)
+    residual = np.asarray(prompts.y)[line] - slope[:, :1] * np.asarray(prompts.x[..., 0])[line]
+    assert residual.std() == pytest.approx(0.1, rel=0.2)
+
+
+def test_evenly_spaced_prompts():
+    prompts = Mixture(inputs=Evenly(-1.0, 1.0)).prompts(KEY, 3, 5, 9)
+    np.testing.assert_allclose(np.sort(prompts.x[..., 0], axis=1), np.tile(np.linspace(-1, 1, 5), (3, 1)), atol=1e-6)
+    np.testing.assert_allclose(prompts.queries[0, :, 0], np.linspace(-1, 1, 9), atol=1e-6)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_precision_follows_the_process(wide):
+    with jax.enable_x64(wide):
+        batch = draw_sequences(Mixture(), KEY, 4, 3)
+    assert {str(batch.x.dtype), str(batch.y.dtype), str(batch.values.dtype)} == {"float64" if wide else "float32"}
+
+
+def test_weights_and_noise_are_leaves_of_one_program():
+    mixture = Mixture()
+
+    def share(weights: jax.Array) -> jax.Array:
+        return (Mixture(mixture.families, weights).sequences(KEY, 400, 2).family == 0).mean()
+
+    shares = jax.vmap(share)(jnp.asarray([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
+    assert shares[0] == 1 and shares[2] == 0 and abs(shares[1] - 0.2) < 0.1
+    draw_sequences(mixture, KEY, 4, 3)
+    programs = draw_sequences._cache_size()
+    draw_sequences(Mixture([Linear(scale=2.0), Sinusoid(frequency=(0.5, 1.5))], [0.1, 0.9], (-1, 1), 0.2), KEY, 4, 3)
+    assert draw_sequences._cache_size() == programs
+
+
+@pytest.mark.parametrize(
+    "weights, message",
+    [
+        ([0.5, -0.5], "at least 0"),
+        ([0.0, 0.0], "sum to 0"),
+        ([1.0], "1 were given for 2 families"),
+        ([0.5, float("nan")], "finite"),
+    ],
+)
+def test_bad_weights_are_named(weights, message):
+    with pytest.raises(SettingError, match=message) as caught:
+        Mixture(weights=weights)
+    assert caught.value.problems[0].key == "weights"
+
+
+def test_families_of_one_dimension_only():
+    with pytest.raises(SettingError, match=r"families\.1\.dimension"):
+        Mixture([Linear(dimension=2), Sinusoid()])
+    with pytest.raises(SettingError, match="at least one"):
+        Mixture([])
+    assert Mixture([Linear(dimension=3)]).sequences(KEY, 2, 4).x.shape == (2, 4, 3)
+
+
+def test_names_of_families_are_told_apart():
+    assert Mixture().family_names == ["linear", "sinusoid"]
+    wave = Grid(slope=(0.0,), amplitude=(0.2,))
+    assert Mixture([Grid(), wave, Combination()]).family_names == ["line-grid", "sinusoid-grid", "combination"]
+    assert Mixture([Linear(), Sinusoid(), Linear(scale=2.0)]).family_names == ["linear-1", "sinusoid", "linear-2"]
