@@ -7,12 +7,20 @@ Read, append and load need pandas only, never jax. `metrics`, `verdicts` and `pl
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from offprior.errors import OffpriorError
+from offprior.errors import OffpriorError, nearest
 from offprior.parquet import read_parquet, write_parquet
 
+IN_DISTRIBUTION = "in-distribution"
+"""The probe whose rows M1 is taken from."""
+REFERENCES = ("B", "C", "B at 10× floor", "class: ", "best fit: ")
+"""How the predictors begin that every evaluation holds."""
+CELL = ["probe", "strength", "length"]
+ROW = [*CELL, "task", "predictor", "seed"]
+"""What tells a row from every other."""
+PROMPT = ["truth_mean", "truth_square", "surprise"]
+"""What the same task has in common for every predictor."""
 COLUMNS = {
     "probe": "the probe's label",
     "coordinate": "the symbol of its coordinate",
@@ -64,9 +72,23 @@ class Table:
         return self._rows.copy()
 
     def append(self, other: "Table") -> "Table":
-        """Both tables' rows; where both hold a probe, those of `other`."""
-        kept = self._rows[~self._rows["probe"].isin(other._rows["probe"].unique())]
-        return Table(pd.concat([kept, other._rows], ignore_index=True))
+        """Both tables' rows; where both hold a row, that of `other`.
+
+        Another training seed, predictor or context length joins those that are there. What cannot be paired does not:
+        a cell whose prompts differ is that of `other` alone, and so is a probe with another path.
+        """
+        mine, theirs = self._rows, other._rows
+        paths = [rows.groupby("probe")["strength"].agg(frozenset) for rows in (mine, theirs)]
+        replaced = [probe for probe in paths[1].index if probe in paths[0] and paths[0][probe] != paths[1][probe]]
+        mine = mine[~mine["probe"].isin(replaced)]
+        prompts = [rows.drop_duplicates([*CELL, "task"]).set_index([*CELL, "task"])[PROMPT] for rows in (mine, theirs)]
+        cells = [pd.MultiIndex.from_frame(rows[CELL]) for rows in (mine, theirs)]
+        both = prompts[0].index.union(prompts[1].index)
+        both = both[both.droplevel("task").isin(cells[0].unique().intersection(cells[1].unique()))]
+        alike = prompts[0].reindex(both).eq(prompts[1].reindex(both)).all(axis=1)
+        different = both[~alike].droplevel("task").unique()
+        kept = mine[~cells[0].isin(different)]
+        return Table(pd.concat([kept, theirs], ignore_index=True).drop_duplicates(ROW, keep="last"))
 
     def save(self, path: str | Path) -> None:
         """Write a Parquet file, beside and renamed."""
@@ -88,14 +110,20 @@ class Table:
             raise OffpriorError(f"{path}: it is no readable table: {' '.join(str(error).split())}") from error
         return cls(rows)
 
-    def metrics(self, predictor: str = "model") -> pd.DataFrame:
-        """Metrics M1–M6, M8, M9, M12 and M13 with their intervals, a row a cell (`offprior.evaluation.metrics`)."""
+    def metrics(self, predictor: str | None = None) -> pd.DataFrame:
+        """Metrics M1–M6, M8, M9, M12 and M13 with their intervals, a row a cell (`offprior.evaluation.metrics`).
+
+        They are of `predictor`: unless given, of the one called "model", or else of the only one beside the references.
+
+        Raises:
+            OffpriorError: there is no such predictor, or none is given among several.
+        """
         from offprior.evaluation.metrics import metrics
 
-        return metrics(self._rows, predictor)
+        return metrics(self._rows, self._judged(predictor))
 
-    def verdicts(self, predictor: str = "model") -> pd.DataFrame:
-        """A verdict a cell (`offprior.evaluation.verdict`)."""
+    def verdicts(self, predictor: str | None = None) -> pd.DataFrame:
+        """A verdict a cell (`offprior.evaluation.verdict`), on the predictor that `metrics` would choose."""
         from offprior.evaluation.verdict import verdicts
 
         return verdicts(self.metrics(predictor))
@@ -108,7 +136,16 @@ class Table:
         data = ReportData.from_evaluation(self._rows)
         return ErrorByStrength(probe=probe).draw(data)
 
-
-def pooled_variance(truth_mean: np.ndarray, truth_square: np.ndarray) -> float:
-    """The truth's variance, pooled over tasks and queries, from each task's mean and mean square over the queries."""
-    return float(np.mean(truth_square) - np.mean(truth_mean) ** 2)
+    def _judged(self, predictor: str | None) -> str:
+        known = [str(name) for name in self._rows["predictor"].unique()]
+        own = [name for name in known if not name.startswith(REFERENCES[2:]) and name not in REFERENCES]
+        if predictor is None:
+            if "model" in own or len(own) == 1:
+                return "model" if "model" in own else own[0]
+            choices = ", ".join(repr(name) for name in own or known)
+            raise OffpriorError(f"predictor: the table has none called 'model'; choose one of {choices}")
+        if predictor not in known:
+            close = nearest(predictor, known)
+            hint = f"; did you mean {close!r}?" if close else f"; it has {', '.join(repr(name) for name in known)}"
+            raise OffpriorError(f"predictor: the table has none called {predictor!r}{hint}")
+        return predictor

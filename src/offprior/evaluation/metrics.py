@@ -4,212 +4,165 @@ All errors are normalised: NMSE is a ratio of means, squared error averaged over
 variance pooled over the same tasks and queries. Differences are paired: the same prompts for every predictor.
 Intervals are over training seeds, a t-interval of the per-seed values; with one seed they are over tasks only, a
 bootstrap, and the column `interval_over` says so. The bootstrap over tasks stands beside (`M4_tasks_low`,
-`M4_tasks_high`).
+`M4_tasks_high`); tasks are enough where `M4_tasks_add`, the share by which they would widen the interval over seeds, is
+below a tenth. M3 and M12 depend on no training seed: their intervals are over tasks, always.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
-from offprior.evaluation.intervals import percentiles, resamples, seed_interval
+from offprior.evaluation.cells import CELL, Cell, Estimate, cells
 from offprior.evaluation.verdict import M3_LEAST, provisional, verdict
+from offprior.table import IN_DISTRIBUTION
 
-CELL = ["probe", "coordinate", "strength", "length"]
-IN_DISTRIBUTION = "in-distribution"
 FLOOR = "B at 10× floor"
-
-
-class Ratio(NamedTuple):
-    """A mean over tasks divided by the pooled variance: its value a seed, and a bootstrap over tasks."""
-
-    values: Float[np.ndarray, " seeds"]
-    replicates: Float[np.ndarray, " resamples"]
-    """Of the mean over seeds."""
-
-    @property
-    def value(self) -> float:
-        """The mean over seeds."""
-        return float(np.mean(self.values))
-
-    def minus(self, other: "Ratio") -> "Ratio":
-        """A paired difference."""
-        return Ratio(self.values - other.values, self.replicates - other.replicates)
-
-    def over(self, other: "Ratio") -> "Ratio":
-        """A paired quotient."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return Ratio(self.values / other.values, self.replicates / other.replicates)
-
-    def interval(self) -> tuple[float, float]:
-        """Over seeds where there are several, over tasks where there is one."""
-        return seed_interval(self.values) if len(self.values) > 1 else percentiles(self.replicates)
-
-
-class Cell:
-    """The rows of one cell, as arrays [seeds, tasks]."""
-
-    def __init__(self, rows: pd.DataFrame, predictor: str):
-        self._predictors = {name: part for name, part in rows.groupby("predictor", sort=False)}
-        own = self._predictors[predictor]
-        self.seeds = np.sort(own["seed"].unique())
-        self.tasks = np.sort(own["task"].unique())
-        self.predictor = predictor
-        self.weights = resamples(len(self.tasks))
-        mean, square = self.column(predictor, "truth_mean")[0], self.column(predictor, "truth_square")[0]
-        self.variance = float(square.mean() - mean.mean() ** 2)
-        self._variances = self.weights @ square - (self.weights @ mean) ** 2
-        self.family = own[own["seed"] == self.seeds[0]].sort_values("task")["family"].to_numpy()
-        self.truth_mean, self.truth_square = mean, square
-
-    def has(self, predictor: str) -> bool:
-        """Was this predictor evaluated here?"""
-        return predictor in self._predictors
-
-    @property
-    def fits(self) -> list[str]:
-        """The best fits inside single classes."""
-        return [name for name in self._predictors if str(name).startswith("best fit: ")]
-
-    def column(self, predictor: str, name: str) -> Float[np.ndarray, "seeds tasks"]:
-        """A column of a predictor's rows."""
-        rows = self._predictors[predictor]
-        return rows.pivot(index="seed", columns="task", values=name).sort_index().to_numpy(dtype=float)
-
-    def ratio(self, predictor: str, name: str = "squared_error") -> Ratio:
-        """A mean over tasks, over the pooled variance; predictors that are not trained are the same for every seed."""
-        values = self.column(predictor, name)
-        if values.shape[0] != len(self.seeds):
-            values = np.broadcast_to(values[:1], (len(self.seeds), values.shape[1]))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each, boot = values.mean(1) / self.variance, (self.weights @ values.mean(0)) / self._variances
-        return Ratio(each, boot)
+FIT_LEAST = 1e-6
+"""Below this NMSE the best fit inside a class is the truth itself up to rounding: there is no M6."""
+TRUE_LEAST = 1e-8
+"""Below this share of the target's variance a true slope's or amplitude's square is rounding: there is no M9."""
+SMALLEST_SHARE = 1e-9
+"""Directions of the class means' Gram matrix below this share of the largest are left out: the classes agree there."""
 
 
 def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
     """One row a cell (probe, strength, context length) in which `predictor` was evaluated.
 
-    `M1: FAMILY` columns are of the in-distribution prompts of that family alone. Unknown numbers are not-a-number.
+    M1: FAMILY columns are of the in-distribution prompts of that family alone. Unknown numbers are not-a-number.
+
+    Raises:
+        OffpriorError: predictors or training seeds of a cell differ in their tasks.
     """
-    present = rows[[*CELL, "predictor"]].drop_duplicates()
-    wanted = present[present["predictor"] == predictor][CELL]
-    cells = {
-        tuple(key): Cell(part, predictor)
-        for key, part in rows.merge(wanted, on=CELL).groupby(CELL, sort=False, observed=True)
-    }
-    trained = {key[-1]: cell for key, cell in cells.items() if key[0] == IN_DISTRIBUTION}
-    found = [_row(key, cell, trained.get(key[-1])) for key, cell in cells.items()]
-    table = pd.DataFrame(found)
-    if table.empty:
-        return table
+    found = cells(rows, predictor)
+    if not found:
+        return pd.DataFrame()
+    trained = {key[-1]: cell for key, cell in found.items() if key[0] == IN_DISTRIBUTION}
+    table = pd.DataFrame([_row(key, cell, trained.get(key[-1])) for key, cell in found.items()])
     inside = rows.groupby(CELL, sort=False)["inside"].first().reset_index()
-    table = table.merge(inside, on=CELL, how="left")
-    return _with_context_slope(table, cells)
+    return _with_context_slope(table.merge(inside, on=CELL, how="left"), found)
 
 
 def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": len(cell.seeds), "tasks": len(cell.tasks)}
     row["interval_over"] = "training seeds" if len(cell.seeds) > 1 else "tasks"
     row["variance"] = cell.variance
-    row["M1"] = np.nan if trained is None else trained.ratio(trained.predictor, "bayes_gap").value
-    row |= _gap_by_family(trained)
-    model, bayes = cell.ratio(cell.predictor), cell.ratio("B")
-    row |= _with_interval("M2", model)
+    row |= _in_distribution_gap(trained)
+    model, bayes = cell.nmse(cell.predictor), cell.nmse("B")
+    row |= _named("M2", model)
     row["bayes_nmse"] = bayes.value
-    row["bayes_nmse_floor10"] = cell.ratio(FLOOR).value if cell.has(FLOOR) else np.nan
-    row["M12"] = float(cell.column(cell.predictor, "surprise")[0].mean())
+    row["bayes_nmse_floor10"] = cell.nmse(FLOOR).value if cell.has(FLOOR) else np.nan
     gain = bayes.minus(model)
-    row |= _with_interval("M4", gain)
-    row["M4_tasks_low"], row["M4_tasks_high"] = percentiles(gain.replicates)
-    if cell.has("C"):
-        combined = cell.ratio("C")
-        prior_gap = bayes.minus(combined)
-        # No training seed is in it: its interval is over tasks, always.
-        row |= {"combined_nmse": combined.value, "M3": prior_gap.value}
-        row["M3_low"], row["M3_high"] = percentiles(prior_gap.replicates)
-        if prior_gap.value > M3_LEAST:
-            row |= _with_interval("M5", gain.over(prior_gap))
-    else:
-        # Without combinations to know, C is B.
-        row |= {"combined_nmse": bayes.value, "M3": 0.0, "M3_low": 0.0, "M3_high": 0.0}
-    for name in ("M5", "M5_low", "M5_high"):
-        row.setdefault(name, np.nan)
-    fits = [cell.ratio(name).value for name in cell.fits]
-    row["M6"] = model.value / min(fits) if fits and min(fits) > 0 else np.nan
+    row |= _named("M4", gain)
+    row |= _beside(gain)
+    # A mixture that knows no combinations but its own has C = B.
+    combined = cell.nmse("C") if cell.has("C") else bayes
+    prior_gap = bayes.minus(combined)
+    row["combined_nmse"] = combined.value
+    row |= _named("M3", prior_gap, over_tasks=True)
+    row |= _named("M5", gain.over(prior_gap) if prior_gap.value > M3_LEAST else None)
+    row |= _named("M6", _nearest_class_ratio(cell, model))
     row |= _implied_weight(cell)
-    row |= _recovered(cell)
+    row |= _named("M9_slope", _recovered(cell, "slope")) | _named("M9_amplitude", _recovered(cell, "amplitude"))
+    row |= _named("M12", cell.mean(cell.column(cell.predictor, "surprise")[:1]), over_tasks=True)
     row["verdict"] = verdict(*(float(row[name]) for name in ("M1", "M3", "M4_low", "M4_high")))
     row["provisional"] = provisional(len(cell.seeds))
     return row
 
 
-def _with_interval(name: str, ratio: Ratio) -> dict[str, Any]:
-    low, high = ratio.interval()
-    return {name: ratio.value, f"{name}_low": low, f"{name}_high": high}
+def _named(name: str, estimate: Estimate | None, over_tasks: bool = False) -> dict[str, Any]:
+    """A metric's columns; not-a-number where there is no estimate."""
+    if estimate is None:
+        return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
+    low, high = estimate.over_tasks() if over_tasks else estimate.interval()
+    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _gap_by_family(trained: Cell | None) -> dict[str, Any]:
-    """M1 of each family's prompts alone, over the variance of the same prompts."""
+def _beside(gain: Estimate) -> dict[str, float]:
+    """The bootstrap over tasks beside M4's interval, and by what share it would widen one over seeds."""
+    low, high = gain.over_tasks()
+    over_seeds = np.subtract(*gain.interval()[::-1]) if len(gain.values) > 1 else np.nan
+    # Task and seed are drawn independently: widths add in squares.
+    add = np.hypot(1.0, (high - low) / over_seeds) - 1.0 if over_seeds > 0 else np.nan
+    return {"M4_tasks_low": low, "M4_tasks_high": high, "M4_tasks_add": float(add)}
+
+
+def _in_distribution_gap(trained: Cell | None) -> dict[str, Any]:
+    """M1, at the cell's own context length; and of each family's prompts alone, over the variance of the same."""
     if trained is None:
-        return {}
+        return _named("M1", None)
+    row = _named("M1", trained.nmse(trained.predictor, "bayes_gap"))
     gap = trained.column(trained.predictor, "bayes_gap").mean(0)
-    found: dict[str, Any] = {}
     for family in np.unique(trained.family):
         of = trained.family == family
         variance = trained.truth_square[of].mean() - trained.truth_mean[of].mean() ** 2
-        found[f"M1: {family}"] = float(gap[of].mean() / variance)
-    return found
+        row[f"M1: {family}"] = float(gap[of].mean() / variance) if variance > 0 else np.nan
+    return row
+
+
+def _nearest_class_ratio(cell: Cell, model: Estimate) -> Estimate | None:
+    """M6: over the least NMSE of the best fits inside single classes."""
+    fits = [cell.nmse(name) for name in cell.fits]
+    if not fits or min(fit.value for fit in fits) <= FIT_LEAST:
+        return None
+    least = [np.minimum.reduce(parts) for parts in zip(*fits, strict=True)]
+    return model.over(Estimate(*least))
 
 
 def _implied_weight(cell: Cell) -> dict[str, Any]:
-    """M8: least squares of p on the class posterior means, pooled over the cell's tasks, queries and seeds."""
-    rows = cell._predictors[cell.predictor]
-    classes = sum(1 for name in rows.columns if name.startswith("moment "))
-    found = {"M8": np.nan, "M8_residual": np.nan}
-    probability = cell.column(cell.predictor, "class_probability")[0].mean()
-    if classes >= 2:
-        gram = np.array(
-            [[rows[f"gram {min(i, j)} {max(i, j)}"].mean() for j in range(classes)] for i in range(classes)]
-        )
-        moment = np.array([rows[f"moment {i}"].mean() for i in range(classes)])
-        weights = np.linalg.pinv(gram, rcond=1e-9, hermitian=True) @ moment
-        square = rows["prediction_square"].mean()
-        found = {"M8": float(weights[0]), "M8_residual": float(1 - weights @ moment / square) if square > 0 else np.nan}
-    return {**found, "M8_class_probability": float(probability)}
+    """M8: least squares of p on the class posterior means, pooled over the cell's tasks and queries."""
+    classes = cell.classes
+    probability = cell.mean(cell.column(cell.predictor, "class_probability")[:1])
+    row = _named("M8_class_probability", probability, over_tasks=True)
+    if classes < 2:
+        return row | _named("M8", None) | _named("M8_residual", None)
+
+    def sums(name: str) -> np.ndarray:
+        """Its mean over tasks, [1 + resamples, seeds]: the cell's own first, then the bootstrap's."""
+        values = cell.column(cell.predictor, name)
+        return np.concatenate([values.mean(1)[None], cell.weights @ values.T])
+
+    # Of the classes alone, hence the same for every seed.
+    gram = np.stack(
+        [np.stack([sums(f"gram {min(i, j)} {max(i, j)}")[:, 0] for j in range(classes)], 1) for i in range(classes)], 1
+    )
+    moment = np.stack([sums(f"moment {i}") for i in range(classes)], axis=1)
+    weights = np.linalg.pinv(gram, rcond=SMALLEST_SHARE, hermitian=True) @ moment
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residual = 1 - (weights * moment).sum(1) / sums("prediction_square")
+    first = weights[:, 0]
+    return (
+        row
+        | _named("M8", Estimate(first[0], first[1:].mean(1)))
+        | _named("M8_residual", Estimate(residual[0], residual[1:].mean(1)))
+    )
 
 
-def _recovered(cell: Cell) -> dict[str, Any]:
-    """M9: slope and amplitude over the true ones, pooled (least squares through the origin over tasks)."""
-    found = {}
-    for name, column in (("M9_slope", "slope"), ("M9_amplitude", "amplitude")):
-        values, true = cell.column(cell.predictor, column), cell.column(cell.predictor, f"true_{column}")
-        total = np.square(true).mean()
-        # A projection of nothing is rounding: no true slope, no ratio.
-        found[name] = float((values * true).mean() / total) if total > 1e-8 * max(cell.variance, 1e-300) else np.nan
-    return found
+def _recovered(cell: Cell, name: str) -> Estimate | None:
+    """M9: a slope or an amplitude over the true one, least squares through the origin over tasks that have it."""
+    true = cell.column(cell.predictor, f"true_{name}")[:1]
+    values = cell.column(cell.predictor, name)
+    known = np.isfinite(true[0])
+    # Of a line no frequency is known, and of a pure sinusoid the projection's slope is rounding.
+    if not known.any() or np.square(true[0, known]).mean() <= TRUE_LEAST * cell.variance:
+        return None
+    true, values = np.where(known[None], true, 0.0), np.where(known[None], values, 0.0)
+    return cell.mean(values * true).over(cell.mean(np.square(true)))
 
 
-def _with_context_slope(table: pd.DataFrame, cells: dict[tuple, Cell]) -> pd.DataFrame:
+def _with_context_slope(table: pd.DataFrame, found: dict[tuple, Cell]) -> pd.DataFrame:
     """M13: the slope of NMSE(p, O) in log k, least squares over a path's context lengths; the same in all its cells."""
-    table = table.copy()
     table[["M13", "M13_low", "M13_high"]] = np.nan
-    for (probe, strength), part in table.groupby(["probe", "strength"], sort=False):
+    # Where the coordinate is the context length itself, the path is one, not one a coordinate.
+    along = (table["strength"] == table["length"]).groupby(table["probe"]).transform("all")
+    for _, part in table.groupby(["probe", table["strength"].where(~along, np.inf)], sort=False):
         used = part[(part["length"] > 0) & np.isfinite(part["M2"])]
-        if used["length"].nunique() < 2:
+        keys = list(used[CELL].itertuples(index=False, name=None))
+        if len(keys) < 2 or len({(*found[key].seeds, -1, *found[key].tasks) for key in keys}) > 1:
             continue
         at = np.log(used["length"].to_numpy(dtype=float))
         centred = (at - at.mean()) / np.square(at - at.mean()).sum()
-        coordinate = used["coordinate"].iloc[0]
-        ratios = [
-            cells[probe, coordinate, strength, length].ratio(cells[probe, coordinate, strength, length].predictor)
-            for length in used["length"]
-        ]
-        if len({len(ratio.values) for ratio in ratios}) > 1:
-            continue
-        slope = Ratio(
-            centred @ np.stack([ratio.values for ratio in ratios]),
-            centred @ np.stack([ratio.replicates for ratio in ratios]),
-        )
+        ratios = [found[key].nmse(found[key].predictor) for key in keys]
+        slope = Estimate(*(centred @ np.stack(parts) for parts in zip(*ratios, strict=True)))
         table.loc[part.index, ["M13", "M13_low", "M13_high"]] = [slope.value, *slope.interval()]
     return table

@@ -1,0 +1,67 @@
+"""Every family of the catalogue, those to come included."""
+
+import jax
+import numpy as np
+import pytest
+
+from offprior import catalog
+from offprior.components import NoClosedForm
+from offprior.families.family import Family
+from offprior.mixture import Mixture
+from offprior.predictors.bayes import Bayes
+from offprior.recipe_parts import part_from, plain
+
+NAMES = catalog.names("families")
+KEY = jax.random.key(7)
+
+
+def build(name) -> Family:
+    return catalog.find("families", name)()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_family(name):
+    """Built with no arguments, captioned in a sentence, the same after a recipe, jit or not, and repeatable."""
+    family = build(name)
+    assert isinstance(family, Family) and catalog.caption("families", name).endswith(".")
+    again = part_from("families", plain(family))
+    x = jax.random.normal(jax.random.fold_in(KEY, 1), (12, family.dimension))
+    values = family.evaluate(family.draw(KEY), x)
+    assert values.shape == (12,) and np.isfinite(values).all()
+    np.testing.assert_array_equal(values, family.evaluate(family.draw(KEY), x))
+    np.testing.assert_allclose(values, again.evaluate(again.draw(KEY), x), rtol=1e-5, atol=1e-6)
+    compiled = jax.jit(lambda key, x: family.evaluate(family.draw(key), x))(KEY, x)
+    np.testing.assert_allclose(values, compiled, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(values[3], family.value(family.draw(KEY), x[3]), rtol=1e-4, atol=1e-5)
+    assert not np.array_equal(values, family.evaluate(family.draw(jax.random.key(8)), x)), "tasks differ"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_family_is_drawn_for_each_sequence(name):
+    drawn = Mixture(families=[build(name)], noise=0.0).sequences(KEY, 6, 5)
+    assert len(np.unique(np.asarray(drawn.values), axis=0)) > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exact_evidence_is_the_chance_of_its_own_draws(name):
+    """Averaged over its own prompts a family's evidence is above that of the same prior with three times the noise.
+
+    That is Gibbs' inequality: no other density of y explains data better, on average, than the one it came from.
+    """
+    mixture = Mixture(families=[build(name)], noise=0.3)
+    try:
+        own, other = Bayes(mixture), Bayes(mixture, noise=0.9)
+    except NoClosedForm:
+        return
+    prompts = mixture.prompts(KEY, 40, 6, 5)
+    x, y = np.asarray(prompts.x, np.float64), np.asarray(prompts.y, np.float64)
+    gains = [own.log_evidence(x[i], y[i]) - other.log_evidence(x[i], y[i]) for i in range(len(x))]
+    assert np.mean(gains) > 0
+    answer = own.predict_batch(x, y, np.asarray(prompts.queries, np.float64), [0, 6])
+    errors = np.square(answer.mean - np.asarray(prompts.truth)[:, None]).mean((0, 2))
+    assert errors[1] < errors[0], "a context helps"
+    assert (answer.variance >= -1e-9).all()
+
+
+def test_catalogue_has_the_families():
+    assert {"linear", "sinusoid", "grid", "combination"} <= set(NAMES)
