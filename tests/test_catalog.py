@@ -1,6 +1,5 @@
 """Parts are found by their files; other packages' by their entry points, which may be broken and may not shadow."""
 
-import importlib.metadata
 import subprocess
 import sys
 import warnings
@@ -11,30 +10,28 @@ from offprior import catalog
 from offprior.errors import OffpriorError, SettingError
 
 
-class Entry:
-    """An entry point as another package would declare it."""
-
-    def __init__(self, name, load):
-        self.name, self.value, self.load = name, f"elsewhere.{name}:Part", load
-
-
-class Outside:
-    """A family of another package."""
+PACKAGE = """
+class Chirp:
+    'A family of another package.'
+"""
 
 
 @pytest.fixture
-def outside(monkeypatch):
-    """Declares entry points of families."""
+def outside(tmp_path, monkeypatch):
+    """Puts another package on the path, whose metadata declare entry points of families."""
 
-    def declare(*entries):
-        found = lambda group: list(entries) if group == "offprior.families" else []  # noqa: E731
-        monkeypatch.setattr(importlib.metadata, "entry_points", found)
+    def declare(name, value):
+        (tmp_path / "elsewhere.py").write_text(PACKAGE)
+        (tmp_path / "torn.py").write_text("import a_module_that_nobody_has")
+        metadata = tmp_path / "elsewhere-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[offprior.families]\n{name} = {value}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        for module in ("elsewhere", "torn"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
 
     return declare
-
-
-def broken():
-    raise ImportError("a module is missing")
 
 
 @pytest.mark.parametrize("folder", catalog.PART_FOLDERS)
@@ -82,22 +79,22 @@ def test_an_unknown_folder_gets_the_nearest():
 
 
 def test_a_plugin_is_listed_and_found(outside):
-    outside(Entry("chirp", lambda: Outside))
+    outside("chirp", "elsewhere:Chirp")
     assert "chirp" in catalog.names("families") and "linear" in catalog.names("families")
-    assert catalog.find("families", "chirp") is Outside
+    assert catalog.find("families", "chirp").__module__ == "elsewhere"
     assert catalog.caption("families", "chirp") == "A family of another package."
 
 
 def test_a_plugin_may_not_shadow(outside):
-    outside(Entry("linear", lambda: Outside))
-    with pytest.warns(UserWarning, match="elsewhere.linear:Part is left out, its name 'linear' is taken"):
+    outside("linear", "elsewhere:Chirp")
+    with pytest.warns(UserWarning, match="elsewhere:Chirp is left out, its name 'linear' is taken"):
         assert catalog.names("families").count("linear") == 1
-    assert catalog.find("families", "linear") is not Outside
+        assert catalog.find("families", "linear").__module__ == "offprior.families.linear"
 
 
 def test_a_broken_plugin_warns_and_the_rest_works(outside):
-    outside(Entry("chirp", broken))
-    with pytest.warns(UserWarning, match="a module is missing"), pytest.raises(SettingError, match="does not import"):
+    outside("chirp", "torn:Chirp")
+    with pytest.warns(UserWarning, match="a_module_that_nobody_has"), pytest.raises(SettingError, match="does not import"):
         catalog.find("families", "chirp")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -229,5 +229,5 @@ def _whole(raw: Any) -> int:
 
 def _shortest(array: np.ndarray) -> Any:
     if array.ndim:
-        return [_shortest(item) for item in array]
+        return [_shortest(np.asarray(item)) for item in array]
     return float(str(array))
