@@ -20,7 +20,8 @@ def write_arrays(path: Path, tree: Any, about: dict[str, Any]) -> None:
 
     The file appears whole or not at all: it is written beside `path`, flushed to the disk, and renamed.
     """
-    arrays = {name: np.ascontiguousarray(jax.device_get(leaf)) for name, leaf in _named(tree)}
+    # Not `ascontiguousarray`, which gives a scalar an axis.
+    arrays = {name: np.asarray(jax.device_get(leaf), order="C") for name, leaf in _named(tree)}
     data = save(arrays, metadata={"offprior": json.dumps(about, sort_keys=True)})
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
