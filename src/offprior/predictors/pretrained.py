@@ -1,5 +1,6 @@
 """A pretrained network as a predictor like any other."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +18,10 @@ from offprior.models.transformer import Transformer
 from offprior.networks.heads import Moments
 from offprior.predictors.predictor import BatchPrediction, Predictor
 
-TOKENS_A_PASS = 1 << 15
-"""Tokens of one forward pass: larger batches of prompts are cut, so that attention's memory stays bounded."""
+TOKENS_A_PASS = {"cpu": 1 << 12}
+"""Tokens of one forward pass: larger batches are cut. What fits a processor's caches is three times as fast."""
+TOKENS_ELSEWHERE = 1 << 17
+"""So that attention's memory stays bounded."""
 
 
 class Pretrained(Predictor):
@@ -76,7 +79,8 @@ class Pretrained(Predictor):
         # Pairs beyond the longest wanted context would only cost time.
         x, y = x[:, : max(lengths)], y[:, : max(lengths)]
         prompts, tokens = x.shape[0], 2 * x.shape[1] + queries.shape[1]
-        chunk = max(1, min(prompts, TOKENS_A_PASS // tokens))
+        most = max(1, TOKENS_A_PASS.get(jax.default_backend(), TOKENS_ELSEWHERE) // tokens)
+        chunk = math.ceil(prompts / math.ceil(prompts / most))
         means, variances = [], []
         for start in range(0, prompts, chunk):
             context, outputs, asked = (jnp.asarray(_padded(a[start : start + chunk], chunk)) for a in (x, y, queries))
