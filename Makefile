@@ -19,7 +19,6 @@ help:
 
 demo: $(VENV)/.run
 	$(BIN)/offprior run $(RECIPE) --out runs/$(RECIPE)
-	@echo "The report: runs/$(RECIPE)/report/index.html"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)

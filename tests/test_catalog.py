@@ -9,7 +9,6 @@ import pytest
 from offprior import catalog
 from offprior.errors import OffpriorError, SettingError
 
-
 PACKAGE = """
 class Chirp:
     'A family of another package.'
@@ -94,7 +93,10 @@ def test_a_plugin_may_not_shadow(outside):
 
 def test_a_broken_plugin_warns_and_the_rest_works(outside):
     outside("chirp", "torn:Chirp")
-    with pytest.warns(UserWarning, match="a_module_that_nobody_has"), pytest.raises(SettingError, match="does not import"):
+    with (
+        pytest.warns(UserWarning, match="a_module_that_nobody_has"),
+        pytest.raises(SettingError, match="does not import"),
+    ):
         catalog.find("families", "chirp")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -93,7 +93,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError):
+    with pytest.raises(OffpriorError, match=r"manifest\.json: it cannot be written: No space left on device"):
         run.update(finished="now")
     assert json.loads((run.folder / "manifest.json").read_text())["finished"] is None
     assert sorted(path.name for path in run.folder.iterdir()) == ["manifest.json", "recipe.yaml"]

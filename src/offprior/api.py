@@ -178,7 +178,7 @@ def begin(
 
 def _pretrain(run_: Run, progress: bool) -> list[Any]:
     from offprior.pretraining.loop import pretrain
-    from offprior.pretraining.progress import progress_report
+    from offprior.progress import progress_report
 
     recipe, console = run_.recipe, Console(stderr=True)
     models = [
@@ -201,7 +201,7 @@ def _pretrain(run_: Run, progress: bool) -> list[Any]:
 def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, keep: bool = False) -> None:
     from offprior.evaluation.evaluate import evaluate
     from offprior.panels import panels
-    from offprior.pretraining.progress import progress_report
+    from offprior.progress import progress_report
     from offprior.table import Table
 
     recipe = run_.recipe

@@ -51,8 +51,12 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
     """A table a probe: a row a coordinate, a column a context length; with M5 where the prior does not reach."""
     console = console or Console()
     for probe, rows in verdicts.groupby("probe", sort=False):
-        notes = ", ".join(note for note in rows["provisional"].unique() if note)
-        table = Table(title=str(probe), caption=notes or None, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        notes = [note for note in rows["provisional"].unique() if note]
+        if any(_counts(cell) for cell in rows.to_dict("records")):
+            notes.append("beside a verdict: M5, the composition index")
+        table = Table(
+            title=str(probe), caption="; ".join(notes) or None, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        )
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
         if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself
@@ -68,9 +72,13 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         console.print(table)
 
 
-def _verdict(cell: dict[str, Any]) -> str:
-    counts = cell["verdict"] not in ("inside the prior", "under-trained") and cell["M5"] == cell["M5"]
-    return f"{cell['verdict']}, M5 {cell['M5']:.2f}" if counts else str(cell["verdict"])
+def _verdict(cell: dict[Any, Any]) -> str:
+    return f"{cell['verdict']} {cell['M5']:.2f}" if _counts(cell) else str(cell["verdict"])
+
+
+def _counts(cell: dict[Any, Any]) -> bool:
+    """Is there an M5 to show beside the verdict?"""
+    return cell["verdict"] not in ("inside the prior", "under-trained") and cell["M5"] == cell["M5"]
 
 
 def _rows(sort: str | None) -> list[tuple[str, str]]:

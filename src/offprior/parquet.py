@@ -1,20 +1,16 @@
-"""Tables in Parquet files, written beside and renamed."""
+"""Tables in Parquet files."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
 
+from offprior.files import beside
+
 
 def write_parquet(path: Path, rows: pd.DataFrame) -> None:
     """Write `rows`; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        rows.to_parquet(beside, engine="pyarrow", compression="zstd", index=False)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with beside(path) as partial:
+        rows.to_parquet(partial, engine="pyarrow", compression="zstd", index=False)
 
 
 def read_parquet(path: Path) -> pd.DataFrame:

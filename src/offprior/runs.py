@@ -17,6 +17,7 @@ import pandas as pd
 
 from offprior import __version__
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+from offprior.files import beside
 from offprior.parquet import read_parquet, write_parquet
 
 MANIFEST = "manifest.json"
@@ -134,14 +135,9 @@ def now() -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file beside, and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write a text file; it appears whole or not at all."""
+    with beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def test_a_predictor_sees_its_context_only(name, prompts):
 def test_nobody_beats_bayes_on_its_own_prior(name, prompts):
     """Squared errors, paired over prompts: B's mean is not above anybody's by more than three standard errors."""
     x, y, queries, truth = prompts
-    means = [each.predict_batch(x, y, queries, LENGTHS).mean for each in (Bayes(MIXTURE), catalog.find("predictors", name)())]
+    both = Bayes(MIXTURE), catalog.find("predictors", name)()
+    means = [each.predict_batch(x, y, queries, LENGTHS).mean for each in both]
     errors = [np.square(mean - truth[:, None]).mean(2) for mean in means]
     excess = errors[0] - errors[1]
     assert (excess.mean(0) <= 3 * excess.std(0) / len(x) ** 0.5 + 1e-12).all()

@@ -90,7 +90,9 @@ class Cell:
 
     def every_seed(self, values: Float[np.ndarray, "any tasks"]) -> Float[np.ndarray, "seeds tasks"]:
         """A row a training seed of the judged predictor; predictors that are not trained repeat theirs."""
-        return values if len(values) == len(self.seeds) else np.broadcast_to(values[:1], (len(self.seeds), len(values.T)))
+        if len(values) == len(self.seeds):
+            return values
+        return np.broadcast_to(values[:1], (len(self.seeds), values.shape[1]))
 
 
 def cells(rows: pd.DataFrame, predictor: str) -> dict[tuple, Cell]:

@@ -15,6 +15,7 @@ from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.predictor import Predictor
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
+from offprior.progress import ProgressReport, Silence
 from offprior.randomness import key_for
 from offprior.table import Table
 
@@ -23,19 +24,6 @@ UNTRAINED = -1
 FLOOR_FACTOR = 10
 FLOOR = "B at 10× floor"
 """B with the noise floor of a noise-free mixture ten times as high."""
-
-
-class Quiet:
-    """Reports no progress."""
-
-    def start(self, label: str, total: int, done: int = 0) -> None:
-        """Nothing to show."""
-
-    def advance(self, done: int, message: str = "") -> None:
-        """Nothing to show."""
-
-    def finish(self) -> None:
-        """Nothing to show."""
 
 
 class Place(NamedTuple):
@@ -58,7 +46,7 @@ def evaluate(
     tasks: int = 256,
     queries: int = 64,
     seed: int = 0,
-    progress: Any = None,
+    progress: ProgressReport | None = None,
 ) -> Table:
     """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
 
@@ -82,7 +70,7 @@ def evaluate(
     plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
     first = InDistribution()
     own_lengths[id(first)] = wanted
-    progress = progress if progress is not None else Quiet()
+    progress = progress if progress is not None else Silence()
     total = sum(1 if probe.along_context else len(probe.strengths(mixture)) for probe in [first, *plain])
     progress.start("probing", total)
     rows: list[pd.DataFrame] = []

@@ -1,7 +1,6 @@
 """Arrays of a pytree in a safetensors file, written beside and renamed; nothing in it can be executed."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from offprior.errors import OffpriorError
+from offprior.files import beside
 
 
 def write_arrays(path: Path, tree: Any, about: dict[str, Any]) -> None:
     """Write the arrays of `tree`, each under its path in the tree, with `about` (JSON) in the file's header.
 
-    The file appears whole or not at all: it is written beside `path`, flushed to the disk, and renamed.
+    The file appears whole or not at all.
     """
     # Not `ascontiguousarray`, which gives a scalar an axis.
     arrays = {name: np.asarray(jax.device_get(leaf), order="C") for name, leaf in _named(tree)}
     data = save(arrays, metadata={"offprior": json.dumps(about, sort_keys=True)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with beside(path) as partial:
+        partial.write_bytes(data)
 
 
 def read_about(path: Path) -> dict[str, Any]:

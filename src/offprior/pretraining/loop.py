@@ -20,8 +20,8 @@ from offprior.pretraining.checkpoint import State
 from offprior.pretraining.history import History
 from offprior.pretraining.interruption import Interrupted, listening
 from offprior.pretraining.optimiser import direction
-from offprior.pretraining.progress import ProgressReport, Silence
 from offprior.pretraining.training import Training
+from offprior.progress import ProgressReport, Silence
 from offprior.randomness import fold, key_for
 
 TARGETS = 100_000

@@ -1,9 +1,7 @@
 """The report of a run, from its stored tables: one self-contained HTML page, figures and tables beside it. No jax."""
 
 import dataclasses
-import os
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from offprior.errors import OffpriorError
 from offprior.evaluation.verdict import INSIDE, M1_GATE, M3_LEAST, MARGIN
 from offprior.figures.figure import Figure, ReportData
 from offprior.figures.verdict_map import LOOKS, verdict_of
+from offprior.files import beside
 from offprior.parquet import write_parquet
 from offprior.report import images, words
 from offprior.runs import RECIPE, RunFolder
@@ -67,16 +66,10 @@ def read_run(folder: Path) -> ReportData:
 
 def write_page(data: ReportData, folder: Path, recipe: str = "") -> Path:
     """Write the page, its figures and its tables; the folder appears whole, in the place of an older one."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        figures, absent = _figures(data, beside / "figures")
-        tables = _tables(data, beside / "tables")
-        (beside / PAGE).write_text(_page(data, figures, absent, tables, recipe), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with beside(folder) as partial:
+        figures, absent = _figures(data, partial / "figures")
+        tables = _tables(data, partial / "tables")
+        (partial / PAGE).write_text(_page(data, figures, absent, tables, recipe), encoding="utf-8")
     return folder / PAGE
 
 

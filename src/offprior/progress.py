@@ -89,9 +89,9 @@ class Lines:
         self._shown = now
         rate = (done - self._from) / max(now - self._begun, 1e-9)
         left = (self._total - done) / rate if rate > 0 else float("nan")
-        self._console.print(
-            f"{self._label}: {done}/{self._total}, {rate:.1f}/s, {left:.0f} s left, {message}", highlight=False
-        )
+        speed = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate > 0 else "nothing yet"
+        line = f"{self._label}: {done}/{self._total}, {speed}, {left:.0f} s left, {message}"
+        self._console.print(line, highlight=False, soft_wrap=True)
 
     def finish(self) -> None:
         """Nothing to close."""
