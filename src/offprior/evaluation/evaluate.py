@@ -205,8 +205,7 @@ def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> lis
     """
     found = []
     for predictor in predictors:
-        is_bayes = isinstance(predictor, Bayes) and not predictor.extra and predictor.noise == mixture.bayes_noise
-        if is_bayes and predictor.label == "B" and eqx.tree_equal(predictor.mixture, mixture):
+        if isinstance(predictor, Bayes) and _is_reference(predictor, mixture):
             continue
         if predictor.label in ("B", "C", FLOOR) or predictor.label.startswith(("class: ", "best fit: ")):
             raise OffpriorError(f"a predictor is called {predictor.label!r}, as a reference is; give it another label")
@@ -218,6 +217,11 @@ def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> lis
                 f"two predictors are called {mark[0]!r} with training seed {mark[1]}; give one another label"
             )
     return found
+
+
+def _is_reference(predictor: Bayes, mixture: Mixture) -> bool:
+    plain = predictor.label == "B" and not predictor.extra and predictor.noise == mixture.bayes_noise
+    return plain and bool(eqx.tree_equal(predictor.mixture, mixture))
 
 
 def _seed_of(predictor: Predictor) -> int:

@@ -81,7 +81,8 @@ def _named(name: str, estimate: Estimate | None, over_tasks: bool = False) -> di
 def _beside(gain: Estimate) -> dict[str, float]:
     """The bootstrap over tasks beside M4's interval, and by what share it would widen one over seeds."""
     low, high = gain.over_tasks()
-    over_seeds = np.subtract(*gain.interval()[::-1]) if len(gain.values) > 1 else np.nan
+    seeds_low, seeds_high = gain.interval()
+    over_seeds = seeds_high - seeds_low if len(gain.values) > 1 else np.nan
     # Task and seed are drawn independently: widths add in squares.
     add = np.hypot(1.0, (high - low) / over_seeds) - 1.0 if over_seeds > 0 else np.nan
     return {"M4_tasks_low": low, "M4_tasks_high": high, "M4_tasks_add": float(add)}
