@@ -18,7 +18,9 @@ class Problem:
     file: str | None = None
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+        text = ": ".join(part for part in (self.file, self.key, self.message) if part)
+        # Whatever was given as a key, it stays one line.
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
     def inside(self, path: str, file: str | None = None) -> "Problem":
         """The same mistake, its key put under the dotted `path` of a whole."""

@@ -69,7 +69,7 @@ def law_from(raw: Any) -> Any:
     laws = importlib.import_module("offprior.laws")
     if isinstance(raw, Mapping):
         name = raw.get("name")
-        if name not in laws.LAWS:
+        if not isinstance(name, str) or name not in laws.LAWS:
             reason = "it is missing" if name is None else f"{shown(name)} is no law"
             raise SettingError(Problem("name", f"{reason}; {choose_from(name, laws.LAWS)}"))
         return settings_from(laws.LAWS[name], {key: value for key, value in raw.items() if key != "name"})
