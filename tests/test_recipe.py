@@ -106,32 +106,41 @@ def test_the_fingerprint_is_of_the_experiment_and_not_of_its_texts():
     assert from_mapping(small(training__learning_rate=0.1)).fingerprint() != base
 
 
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        ({"mixture": ...}, "recipe: mixture: it is missing"),
-        ({"titel": "x"}, "recipe: titel: there is no such key; did you mean title?"),
-        ({"training__stepps": 3}, "recipe: training.stepps: there is no such key; did you mean steps?"),
-        ({"training__steps": "many"}, "recipe: training.steps: 'many' is not a whole number"),
-        ({"training__steps": 2.5}, "recipe: training.steps: 2.5 is not a whole number"),
-        ({"training__steps": True}, "recipe: training.steps: True is not a whole number"),
-        ({"training__warmup": 2}, "recipe: training.warmup: 2.0 is out of bounds; it has to be at least 0 and at most 1"),
-        ({"mixture__weights": [-1, 2]}, "recipe: mixture.weights: [-1.0, 2.0] are not all finite and at least 0"),
-        ({"mixture__weights": [0, 0]}, "recipe: mixture.weights: they sum to 0; at least one has to be above 0"),
-        ({"mixture__families__0__name": "lineer"}, "recipe: mixture.families.0.name: 'lineer' is not among the families; did you mean linear?"),
-        ({"mixture__families__0__name": ...}, "recipe: mixture.families.0.name: it is missing; choose from combination, grid, linear, sinusoid"),
-        ({"mixture__noise": float("nan")}, "recipe: mixture.noise: nan is not a finite number of single precision"),
-        ({"mixture__noise": 1e300}, "recipe: mixture.noise: 1e+300 is not a finite number of single precision"),
-        ({"model__heads": 3}, "recipe: model.heads: width 16 is not divisible by 3 heads; choose 1, 2, 4, 8, 16"),
-        ({"model__preset": "muller"}, "recipe: model.preset: 'muller' is no preset; did you mean mueller?"),
-        ({"model__tokens": "pared"}, "recipe: model.tokens: 'pared' is no choice; did you mean paired?"),
-        ({"probes__0__stop": 1.2}, "recipe: probes.0.stop: 1.2 is out of bounds; it has to be at least 0 and at most 1"),
-        ({"probes": ["convex", "convecks"]}, "recipe: probes.1.name: 'convecks' is not among the probes; did you mean convex?"),
-        ({"evaluation__lengths": [2, 50]}, "recipe: evaluation.lengths.1: 50 is beyond the 8 pairs the model can take, training.points is 8"),
-    ],
-)  # fmt: skip
+MISTAKES = [
+    ({"mixture": ...}, "mixture: it is missing"),
+    ({"titel": "x"}, "titel: there is no such key; did you mean title?"),
+    ({"training__stepps": 3}, "training.stepps: there is no such key; did you mean steps?"),
+    ({"training__steps": "many"}, "training.steps: 'many' is not a whole number"),
+    ({"training__steps": 2.5}, "training.steps: 2.5 is not a whole number"),
+    ({"training__steps": True}, "training.steps: True is not a whole number"),
+    ({"training__warmup": 2}, "training.warmup: 2.0 is out of bounds; it has to be at least 0 and at most 1"),
+    ({"mixture__weights": [-1, 2]}, "mixture.weights: [-1.0, 2.0] are not all finite and at least 0"),
+    ({"mixture__weights": [0, 0]}, "mixture.weights: they sum to 0; at least one has to be above 0"),
+    ({"mixture__noise": float("nan")}, "mixture.noise: nan is not a finite number of single precision"),
+    ({"mixture__noise": 1e300}, "mixture.noise: 1e+300 is not a finite number of single precision"),
+    ({"model__heads": 3}, "model.heads: width 16 is not divisible by 3 heads; choose 1, 2, 4, 8, 16"),
+    ({"model__preset": "muller"}, "model.preset: 'muller' is no preset; did you mean mueller?"),
+    ({"model__tokens": "pared"}, "model.tokens: 'pared' is no choice; did you mean paired?"),
+    ({"probes__0__stop": 1.2}, "probes.0.stop: 1.2 is out of bounds; it has to be at least 0 and at most 1"),
+    ({"probes": ["convex", "convecks"]}, "probes.1.name: 'convecks' is not among the probes; did you mean convex?"),
+    (
+        {"mixture__families__0__name": "lineer"},
+        "mixture.families.0.name: 'lineer' is not among the families; did you mean linear?",
+    ),
+    (
+        {"mixture__families__0__name": ...},
+        "mixture.families.0.name: it is missing; choose from combination, grid, linear, sinusoid",
+    ),
+    (
+        {"evaluation__lengths": [2, 50]},
+        "evaluation.lengths.1: 50 is beyond the 8 pairs the model can take, training.points is 8",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "line"), MISTAKES)
 def test_a_mistake_is_one_line_with_its_key(changes, line):
-    assert problems(small(**changes)) == [line]
+    assert problems(small(**changes)) == [f"recipe: {line}"]
 
 
 def test_reversed_ranges_are_shown_the_right_way_round():

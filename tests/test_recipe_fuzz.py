@@ -20,9 +20,13 @@ SCALARS = (
     | st.text(max_size=8)
     | st.sampled_from(["linear", "convex", "uniform", "mueller", "transformer", "grid", "combination", "0", "-1"])
 )
+WORDS = st.text(max_size=8)
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=8
-)  # fmt: skip
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=8,
+)
+YAML_LIKE = st.text(st.sampled_from("{}[]:,&*!|>-?# \n\t\"'ab01.e%@`"), max_size=40).map(str.encode)
 
 
 def places(value, path=()):
@@ -102,10 +106,13 @@ def test_any_file(tmp_path, content):
     assert all(line.startswith(f"{path}: ") for line in str(caught.value).splitlines())
 
 
+def assigned(place_and_text):
+    place, text = place_and_text
+    return f"{'.'.join(map(str, place))}={text}"
+
+
 @settings(max_examples=200)
-@given(st.text(max_size=20) | st.tuples(st.sampled_from(PLACES), st.text(max_size=12)).map(
-    lambda pair: f"{'.'.join(map(str, pair[0]))}={pair[1]}"
-))  # fmt: skip
+@given(st.text(max_size=20) | st.tuples(st.sampled_from(PLACES), st.text(max_size=12)).map(assigned))
 def test_any_override(override):
     try:
         read("mueller-2024", [override])
