@@ -55,7 +55,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         if any(_counts(cell) for cell in rows.to_dict("records")):
             notes.append("beside a verdict: M5, the composition index")
         table = Table(
-            title=str(probe), caption="; ".join(notes) or None, title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+            title=str(probe), caption="; ".join(notes) or None, title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False
         )
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
