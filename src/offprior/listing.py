@@ -54,9 +54,9 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         notes = [note for note in rows["provisional"].unique() if note]
         if any(_counts(cell) for cell in rows.to_dict("records")):
             notes.append("beside a verdict: M5, the composition index")
-        table = Table(
-            title=str(probe), caption="; ".join(notes) or None, title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), show_edge=False
-        )
+        # Four verdicts in a row fit a window of eighty characters.
+        style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 2, 0, 0), "show_edge": False, "title_style": "bold"}
+        table = Table(title=str(probe), caption="; ".join(notes) or None, **style)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
         if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself

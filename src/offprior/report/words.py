@@ -58,14 +58,14 @@ def gate(data: ReportData) -> list[dict[str, Any]]:
     for name, column in [("all families", "M1"), *((family, f"M1: {family}") for family in data.families)]:
         if column in rows:
             values = {int(row["length"]): float(row[column]) for row in rows.to_dict("records")}
-            found.append({"family": name, "values": values, **_passing(values)})
+            found.append({"family": name, "values": values, **_passing(values, data.training_length)})
     return found
 
 
-def _passing(values: Mapping[int, float]) -> dict[str, Any]:
+def _passing(values: Mapping[int, float], trained_to: int | None) -> dict[str, Any]:
     good = [length for length, value in values.items() if value <= M1_GATE]
     bad = [length for length, value in values.items() if value > M1_GATE]
-    longest = max(values)
+    longest = max([length for length in values if trained_to is None or length <= trained_to], default=max(values))
     at_longest = f"M1 = {number(values[longest])} at {longest} pairs"
     if not good and not bad:
         words = "not measured"
@@ -75,7 +75,7 @@ def _passing(values: Mapping[int, float]) -> dict[str, Any]:
         words = f"under-trained at every context length ({at_longest})"
     else:
         words = f"trained enough at {enumeration(good)} pairs, under-trained at {enumeration(bad)} ({at_longest})"
-    return {"words": words, "passed": bool(good) and not bad, "good": good, "bad": bad}
+    return {"words": words, "passed": bool(good) and not bad, "failed": bool(bad) and not good}
 
 
 def headline(data: ReportData) -> dict[Any, Any] | None:
