@@ -55,7 +55,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         if any(_counts(cell) for cell in rows.to_dict("records")):
             notes.append("beside a verdict: M5, the composition index")
         # Four verdicts in a row fit a window of eighty characters.
-        style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 2, 0, 0), "show_edge": False, "title_style": "bold"}
+        style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
         table = Table(title=str(probe), caption="; ".join(notes) or None, **style)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
