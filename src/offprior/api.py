@@ -178,7 +178,7 @@ def begin(
 
 def _pretrain(run_: Run, progress: bool) -> list[Any]:
     from offprior.pretraining.loop import pretrain
-    from offprior.progress import progress_report
+    from offprior.progress import Silence, progress_report
 
     recipe, console = run_.recipe, Console(stderr=True)
     models = [
@@ -189,7 +189,7 @@ def _pretrain(run_: Run, progress: bool) -> list[Any]:
             seed=seed,
             folder=run_.folder,
             resume=True,  # of what `begin` has let through; a new folder has nothing to resume
-            progress=progress_report() if progress else None,
+            progress=progress_report() if progress else Silence(),
             warn=functools.partial(console.print, highlight=False),
         )
         for seed in run_.seeds
@@ -201,7 +201,7 @@ def _pretrain(run_: Run, progress: bool) -> list[Any]:
 def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, keep: bool = False) -> None:
     from offprior.evaluation.evaluate import evaluate
     from offprior.panels import panels
-    from offprior.progress import progress_report
+    from offprior.progress import Silence, progress_report
     from offprior.table import Table
 
     recipe = run_.recipe
@@ -214,7 +214,7 @@ def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, 
         tasks=settings.tasks,
         queries=settings.queries,
         seed=settings.seed,
-        progress=progress_report() if progress else None,
+        progress=progress_report() if progress else Silence(),
     )
     path = run_.folder / EVALUATION
     if keep and path.exists():

@@ -15,7 +15,7 @@ from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.predictor import Predictor
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
-from offprior.progress import ProgressReport, Silence
+from offprior.progress import ProgressReport, progress_report
 from offprior.randomness import key_for
 from offprior.table import Table
 
@@ -56,7 +56,7 @@ def evaluate(
     Context lengths that a predictor cannot take are left out for that predictor alone.
 
     `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors
-    with one label, each with its `seed`.
+    with one label, each with its `seed`. Progress is shown on standard error, unless `progress` is another report.
 
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed.
@@ -70,7 +70,7 @@ def evaluate(
     plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
     first = InDistribution()
     own_lengths[id(first)] = wanted
-    progress = progress if progress is not None else Silence()
+    progress = progress if progress is not None else progress_report()
     total = sum(1 if probe.along_context else len(probe.strengths(mixture)) for probe in [first, *plain])
     progress.start("probing", total)
     rows: list[pd.DataFrame] = []

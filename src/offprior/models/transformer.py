@@ -180,7 +180,9 @@ class TransformerNetwork(Network):
             first = layout.y[..., None] * jnp.eye(1, layout.x.shape[-1], dtype=layout.x.dtype)[None]
             embedded = self.read_in(layout.x + first)
         else:
-            embedded = self.read_in(layout.x) + layout.has_y[..., None] * self.y_in(layout.y[..., None])
+            embedded = self.read_in(layout.x) + layout.has_y[..., None].astype(layout.x.dtype) * self.y_in(
+                layout.y[..., None]
+            )
         if self.positions is None:
             return embedded
         return embedded + self.positions[layout.position]

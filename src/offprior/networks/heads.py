@@ -101,7 +101,7 @@ class BucketHead(Head):
         quantiles = jnp.quantile(targets, jnp.linspace(0, 1, buckets + 1))
         # Where the prior has an atom, neighbouring quantiles coincide; a bucket needs a width.
         spread = jnp.maximum(targets.std(), 1e-6) * 1e-4
-        borders = quantiles + spread * jnp.arange(buckets + 1) / buckets
+        borders = quantiles + spread * jnp.linspace(0, 1, buckets + 1)
         tails = jnp.stack([_mean_excess(borders[1] - targets), _mean_excess(targets - borders[-2])]) / HALF_NORMAL_MEAN
         head = Affine.initialise(first, width, hidden), Affine.initialise(second, hidden, buckets)
         return cls(*head, borders, jnp.maximum(tails, spread))
@@ -139,7 +139,7 @@ class BucketHead(Head):
 
 def _mean_excess(beyond: Float[Array, " samples"]) -> Float[Array, ""]:
     """The mean of those that are positive."""
-    return jnp.where(beyond > 0, beyond, 0).sum() / jnp.maximum((beyond > 0).sum(), 1)
+    return jnp.where(beyond > 0, beyond, 0).sum() / jnp.maximum((beyond > 0).sum(), 1).astype(beyond.dtype)
 
 
 def _half_normal_log_density(distance: Float[Array, "*rows"], scale: Float[Array, ""]) -> Float[Array, "*rows"]:

@@ -21,7 +21,7 @@ from offprior.pretraining.history import History
 from offprior.pretraining.interruption import Interrupted, listening
 from offprior.pretraining.optimiser import direction
 from offprior.pretraining.training import Training
-from offprior.progress import ProgressReport, Silence
+from offprior.progress import ProgressReport, progress_report
 from offprior.randomness import fold, key_for
 
 TARGETS = 100_000
@@ -53,14 +53,15 @@ def pretrain(
 
     `settings` are those of `Training` (``steps=2000``), when `training` is not given. With a `folder`, checkpoints and
     `training.parquet` are kept there, and `resume` goes on from the last of them, bit for bit on the same machine,
-    thread count and XLA. Every batch is a pure function of (seed, step).
+    thread count and XLA. Every batch is a pure function of (seed, step). Progress is shown on standard error, unless
+    `progress` is another report (`offprior.progress.Silence()`).
 
     Raises:
         OffpriorError: the loss is no longer finite; the folder's checkpoint is of other settings.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folder.
     """
     training = training if training is not None else Training(**settings)
-    progress = progress if progress is not None else Silence()
+    progress = progress if progress is not None else progress_report()
     folder = None if folder is None else Path(folder)
     mark = checkpoint.fingerprint(model, mixture, training)
     history = History(folder, seed, mixture.family_names)
@@ -159,12 +160,14 @@ def train_step(state: State, mixture: Mixture, training: Training, root: PRNGKey
     def objective(arrays: Network, static: Network) -> tuple[Float[Array, ""], Float[Array, " b"]]:
         network: Network = eqx.combine(arrays, static)
         losses, wanted = network.training_loss(batch.x, batch.y, split)
-        of_prompt = jnp.where(wanted, losses, 0).sum(1) / jnp.maximum(wanted.sum(1), 1)
-        return jnp.where(wanted, losses, 0).sum() / jnp.maximum(wanted.sum(), 1), of_prompt
+        counts = wanted.astype(losses.dtype)
+        of_prompts = jnp.where(wanted, losses, 0).sum(1)
+        return of_prompts.sum() / jnp.maximum(counts.sum(), 1), of_prompts / jnp.maximum(counts.sum(1), 1)
 
     arrays, static = eqx.partition(state.network, eqx.is_array)
     (loss, of_prompt), gradient = jax.value_and_grad(objective, has_aux=True)(arrays, static)
-    towards, optimiser = direction(training, state.network).update(gradient, state.optimiser, arrays)
+    with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
+        towards, optimiser = direction(training, state.network).update(gradient, state.optimiser, arrays)
     rate = training.learning_rate_at(state.step)
     arrays = jax.tree.map(lambda weight, change: weight - (rate * change).astype(weight.dtype), arrays, towards)
     member = jax.nn.one_hot(batch.family, len(mixture.families), dtype=jnp.float32)
