@@ -180,9 +180,8 @@ class TransformerNetwork(Network):
             first = layout.y[..., None] * jnp.eye(1, layout.x.shape[-1], dtype=layout.x.dtype)[None]
             embedded = self.read_in(layout.x + first)
         else:
-            embedded = self.read_in(layout.x) + layout.has_y[..., None].astype(layout.x.dtype) * self.y_in(
-                layout.y[..., None]
-            )
+            has_y = layout.has_y[..., None].astype(layout.x.dtype)
+            embedded = self.read_in(layout.x) + has_y * self.y_in(layout.y[..., None])
         if self.positions is None:
             return embedded
         return embedded + self.positions[layout.position]
