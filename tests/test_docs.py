@@ -11,6 +11,7 @@ import pytest
 import offprior
 from offprior import catalog, recipe_file
 from offprior.cli import app
+from offprior.laws import LAWS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -53,6 +54,11 @@ def test_every_part_is_documented_in_its_section(folder):
 def test_every_recipe_is_documented():
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", page("recipes.md"), re.MULTILINE))
     assert documented == set(recipe_file.built_in())
+
+
+def test_every_law_is_documented_and_no_other():
+    said = page("recipes.md").partition("- **Laws**")[2].partition("\n- **")[0]
+    assert set(re.findall(r"`([a-z-]+)`", said)) == set(LAWS)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

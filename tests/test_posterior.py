@@ -149,7 +149,8 @@ def test_sinusoids_agree_with_nuts_within_its_error():
 
     mcmc = numpyro.infer.MCMC(numpyro.infer.NUTS(model), num_warmup=500, num_samples=2000, num_chains=2,
                               chain_method="vectorized", progress_bar=False)  # fmt: skip
-    mcmc.run(jax.random.key(1))
+    with jax.numpy_dtype_promotion("standard"):  # NumPyro mixes whole numbers in
+        mcmc.run(jax.random.key(1))
     drawn = {name: np.asarray(value, np.float64) for name, value in mcmc.get_samples(group_by_chain=True).items()}
     angle = drawn["omega"][..., None] * queries[:, 0]
     values = drawn["weights"][..., :1] * np.sin(angle) + drawn["weights"][..., 1:] * np.cos(angle)

@@ -32,8 +32,6 @@ MODULE_OF = {
 PARTS_AT_THE_TOP = ("families", "models", "predictors")
 FOLDERS_AT_THE_TOP = ("families", "models", "predictors", "probes", "figures")
 
-__all__ = ["__version__", *MODULE_OF]
-
 
 def __getattr__(name: str) -> Any:
     if name in FOLDERS_AT_THE_TOP:
