@@ -227,5 +227,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(recipe, tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in said and "interrupted; at step" in said and "go on with --resume" in said
     assert (tmp_path / "runs" / "long" / "seed-0" / "state.safetensors").is_file()
+    probed = offprior("probe", "runs/long", folder=tmp_path)
+    assert probed.returncode == 2 and "of 100000 steps; go on with offprior run --resume" in probed.stderr
     again = offprior("run", "long.yaml", folder=tmp_path)
     assert again.returncode == 2 and "the run in it is unfinished; go on with --resume" in again.stderr

@@ -21,7 +21,6 @@ from offprior.laws import Normal
 from offprior.mixture import Mixture, draw_prompts
 from offprior.posterior import best_fit, posterior
 from offprior.posterior.batches import check_prompts
-from offprior.posterior.refinement import COARSEST
 from offprior.precision import sine_and_cosine
 
 KEY = jax.random.key(0)
@@ -188,6 +187,20 @@ def test_without_context_it_is_the_prior():
     np.testing.assert_allclose(found.variance[0, 0], [[1.0, 16.0], [1.0, 1.0]], rtol=1e-12)
 
 
+@pytest.mark.parametrize("noise", [1e-3, 0.01])
+@pytest.mark.parametrize("points", [2, 3, 4])
+def test_posteriors_of_many_narrow_modes_agree_with_brute_force(noise, points):
+    """Few points, little noise: any frequency at which the residual vanishes is a mode, a thousandth of the range."""
+    prompts = draw_prompts(Mixture([Sinusoid()], inputs=(-5.0, 5.0), noise=noise), KEY, 8, points, 6)
+    x, y, queries = (np.asarray(array, np.float64) for array in prompts[:3])
+    found = posterior([Sinusoid().components()], x, y, queries, [points], noise)
+    assert found.quadrature_error.max() < 1e-6
+    for place in range(len(x)):
+        expected = waves(1.0, 3.0, x[place, :, 0], y[place], queries[place, :, 0], noise, count=round(60 / noise))
+        mine = (array[place, 0, 0] for array in (found.log_evidence, found.mean, found.variance))
+        agree(mine, expected, 1e-6, 2e-6)
+
+
 def test_narrow_posteriors_are_refined():
     """At the noise floor the posterior of a frequency is a ten-thousandth of its range."""
     x, y, queries, truth = prompt_of(Sinusoid(), 40, 1e-3)
@@ -195,7 +208,7 @@ def test_narrow_posteriors_are_refined():
     agree(coarse, fine, 1e-6, 1e-8)
     assert np.abs(coarse[1] - truth).max() < 5e-3
     found = posterior([Sinusoid().components()], x[None], y[None], queries[None], [40], 1e-3)
-    assert 0 < found.coarseness[0, 0, 0] <= COARSEST
+    assert 0 < found.quadrature_error[0, 0, 0] < 1e-6
     # Around the peak, where brute force can see it.
     peak = waves(1.0, 3.0, x[:, 0], y, queries[:, 0], 1e-3, count=1)
     omega = _peak(x[:, 0], y)

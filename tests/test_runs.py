@@ -60,7 +60,7 @@ def test_a_misspelt_run_gets_the_nearest(run):
         runs.RunFolder(run.folder.parent / "mnie")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "{}", "\xff"])
 def test_a_damaged_manifest_is_one_line(run, text):
     (run.folder / "manifest.json").write_text(text, encoding="latin-1")
     with pytest.raises(OffpriorError) as caught:

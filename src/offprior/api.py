@@ -79,6 +79,7 @@ def run(
         KeyboardInterrupt: Ctrl-C; what was trained so far can be resumed.
     """
     console = Console(stderr=True, quiet=not progress)
+    _check_judgeable(read(recipe, set))
     begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
     if begun.finished:
         console.print(f"{begun.folder}: this run is finished; its report is written again", highlight=False)
@@ -110,10 +111,14 @@ def probe_run(folder: str | Path, probes: Sequence[str] = (), *, progress: bool 
     """Probe a pretrained run, with the recipe's probes or with those named, and report.
 
     Rows of probes that are evaluated anew replace the old ones; others stay.
+
+    Raises:
+        OffpriorError: there is no run, or its pretraining has not come to its end.
     """
     from offprior.recipe_parts import part_from
 
     found = Run(folder)
+    _check_pretrained(found)
     # A probe of the recipe comes with the recipe's settings, any other with its defaults.
     own = {name: [probe for probe in found.recipe.probes if _probe_name(probe) == name] for name in probes}
     chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
@@ -221,6 +226,30 @@ def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, 
         table = Table.load(path).append(table)
     table.save(path)
     run_.write(PANELS, panels(models[0], recipe))
+
+
+def _check_pretrained(run_: Run) -> None:
+    from offprior.pretraining.checkpoint import steps_done
+
+    steps = run_.recipe.training.steps
+    for seed in run_.seeds:
+        done = steps_done(run_.folder, seed)
+        if done < steps:
+            message = f"seed {seed} has been trained {done} of {steps} steps; go on with offprior run --resume"
+            raise SettingError(Problem("", message, str(run_.folder)))
+
+
+def _check_judgeable(recipe: Recipe) -> None:
+    """A mixture without an exact posterior is told before the training, not after it."""
+    problems = []
+    for place, family in enumerate(recipe.mixture.families):
+        try:
+            family.components(8)
+        except OffpriorError as error:
+            remedy = "offprior pretrain only trains; offprior run also needs the Bayes predictor"
+            problems.append(Problem(f"mixture.families.{place}", f"{error}; {remedy}", recipe.name))
+    if problems:
+        raise SettingError(problems)
 
 
 def _report(run_: Run, console: Console) -> Path:

@@ -54,6 +54,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         notes = [note for note in rows["provisional"].unique() if note]
         if any(_counts(cell) for cell in rows.to_dict("records")):
             notes.append("beside a verdict: M5, the composition index")
+            notes.extend(_families_that_fail(rows))
         # Four verdicts in a row fit a window of eighty characters.
         style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
         table = Table(title=str(probe), caption="; ".join(notes) or None, **style)
@@ -70,6 +71,19 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
                 *(escape(by_length.get(length, "")) for length in lengths),
             )
         console.print(table)
+
+
+def _families_that_fail(rows: Any) -> list[str]:
+    """What the M1 of all families hides: at which lengths one of them, by itself, misses its gate."""
+    judged = rows[rows["verdict"].map(lambda verdict: verdict not in ("inside the prior", "under-trained"))]
+    found: dict[str, list[int]] = {}
+    for length, families in zip(judged["length"], judged["families_that_fail"], strict=True):
+        for family in families.split(", ") if families else []:
+            found.setdefault(family, []).append(int(length))
+    return [
+        f"{family} alone misses the gate of M1 at {', '.join(map(str, sorted(set(lengths))))} pairs"
+        for family, lengths in found.items()
+    ]
 
 
 def _verdict(cell: dict[Any, Any]) -> str:

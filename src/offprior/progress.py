@@ -5,7 +5,17 @@ import time
 from typing import Protocol, runtime_checkable
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -37,6 +47,13 @@ class Silence:
         """Nothing to show."""
 
 
+class _Rate(ProgressColumn):
+    """Steps a second, or seconds a step."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_speed(task.finished_speed or task.speed or 0.0))
+
+
 class Bar:
     """A bar that is redrawn in place."""
 
@@ -45,6 +62,7 @@ class Bar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            _Rate(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -89,12 +107,17 @@ class Lines:
         self._shown = now
         rate = (done - self._from) / max(now - self._begun, 1e-9)
         left = (self._total - done) / rate if rate > 0 else float("nan")
-        speed = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate > 0 else "nothing yet"
-        line = f"{self._label}: {done}/{self._total}, {speed}, {left:.0f} s left, {message}"
+        line = f"{self._label}: {done}/{self._total}, {_speed(rate)}, {left:.0f} s left, {message}"
         self._console.print(line, highlight=False, soft_wrap=True)
 
     def finish(self) -> None:
         """Nothing to close."""
+
+
+def _speed(rate: float) -> str:
+    if rate <= 0:
+        return "-"
+    return f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
 
 
 def progress_report() -> ProgressReport:

@@ -145,8 +145,8 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OffpriorError(f"{path}: it cannot be read: {error}") from error
-    if not isinstance(manifest, dict):
-        raise OffpriorError(f"{path}: it cannot be read: a mapping was expected")
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("seeds"), list):
+        raise OffpriorError(f"{path}: it cannot be read: a mapping with a list of seeds was expected")
     return manifest
 
 

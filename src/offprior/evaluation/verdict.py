@@ -7,6 +7,8 @@ above 0 yet inside +δ reads `follows Bayes (slightly better)`. Where M3 ≤ .02
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -50,9 +52,20 @@ def provisional(seeds: int) -> str:
     return f"{seeds} seed{'' if seeds == 1 else 's'}: provisional"
 
 
+def families_that_fail(cell: Mapping[Any, Any]) -> list[str]:
+    """The families whose own M1 is above the gate, which the M1 of all may hide: the families' variances differ."""
+    names = [name for name in cell if str(name).startswith("M1: ")]
+    return [str(name).removeprefix("M1: ") for name in names if cell[name] > M1_GATE]
+
+
 def verdicts(metrics: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell outside the plain in-distribution test: where it lies, its verdict, and the numbers that gave it."""
+    """A row a cell outside the plain in-distribution test: where it lies, its verdict, and the numbers that gave it.
+
+    `families_that_fail` names the families that by themselves miss the gate of M1 at the cell's context length.
+    """
     cells = metrics[metrics["probe"] != "in-distribution"]
+    failing = [", ".join(families_that_fail(cell)) for cell in cells.to_dict("records")]
+    cells = cells.assign(families_that_fail=failing)
     columns = ["probe", "coordinate", "strength", "length", "verdict", "provisional", "M1", "M2", "M3", "M4", "M4_low",
-               "M4_high", "M5", "M5_low", "M5_high", "seeds", "interval_over"]  # fmt: skip
+               "M4_high", "M5", "M5_low", "M5_high", "seeds", "interval_over", "families_that_fail"]  # fmt: skip
     return cells[columns].reset_index(drop=True)

@@ -9,6 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from offprior.evaluation.verdict import BEATS, FOLLOWS, INSIDE, SLIGHTLY, UNDECIDED, UNDER_TRAINED, WORSE
 from offprior.figures.figure import AXES, BLUE, Figure, ReportData, along_context
+from offprior.table import IN_DISTRIBUTION
 
 # verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
 LOOKS = {
@@ -32,7 +33,9 @@ class VerdictMap(Figure):
     place: ClassVar[int] = 15
 
     def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
-        shown = {probe: cells for probe in data.probes if (cells := data.cells(probe))["strength"].nunique() > 1}
+        shown = {
+            probe: cells for probe in data.probes if (cells := data.cells(probe))["probe"].iloc[0] != IN_DISTRIBUTION
+        }
         if not shown or "verdict" not in data.metrics:
             return None
         heights = [1 if along_context(cells) else cells["length"].nunique() for cells in shown.values()]

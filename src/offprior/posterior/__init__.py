@@ -5,11 +5,10 @@ matrices of all nodes' columns are summed over the context, cumulatively over th
 of `conjugate.py` gives evidence and moments; a log-sum-exp over nodes and rows gives the group's posterior.
 
 The quadrature adapts, one posterior at a time. It begins with the panels of `Components.nodes`, eight Gauss-Legendre
-nodes each. Where a panel is wide for the posterior, those that hold most of it are cut in four, and again, until their
-`coarseness` (a panel's width times the posterior's highest density) is at most 1.6. For a bell curve that is a width of
-four standard deviations, at which eight nodes leave a relative error of 10⁻⁷ in the evidence, and of 3·10⁻⁷ standard
-deviations in the mean. What cannot be refined (products of several quadratures) is reported by `Posterior.coarseness`;
-`Bayes.quadrature_gap` checks any of it against twice the nodes.
+nodes each, and cuts those whose Legendre series has not decayed, until the estimated error of the evidence is 10⁻⁸ a
+panel. Where the noise is so small that the first grid may not see a mode, it begins at a higher noise and follows the
+modes down (`refinement.py`). Products of several quadratures are not refined: `Posterior.quadrature_error` is unknown
+there, and `Bayes.quadrature_gap` checks them against twice the nodes.
 """
 
 from offprior.posterior.batches import Posterior, posterior

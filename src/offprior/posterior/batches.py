@@ -12,10 +12,9 @@ from jaxtyping import Array, Float
 from offprior.components import Components
 from offprior.conjugate import ROWS_TIMES_NODES, pairs
 from offprior.errors import OffpriorError
-from offprior.laws import unit_nodes
 from offprior.posterior import passes
-from offprior.posterior.nodes import Nodes, Sums
-from offprior.posterior.refinement import COARSEST, refined
+from offprior.posterior.nodes import Sums
+from offprior.posterior.refinement import TOLERANCE, noise_levels, refined
 from offprior.precision import as_double, double
 
 ITEMS = 32
@@ -35,8 +34,9 @@ class Posterior:
     mean: Float[np.ndarray, "B L G m"]
     variance: Float[np.ndarray, "B L G m"]
     """Of the noise-free value; not-a-number where it was not asked for."""
-    coarseness: Float[np.ndarray, "B L G"]
-    """A quadrature panel's width times the posterior's highest density; 0 where nothing is integrated numerically."""
+    quadrature_error: Float[np.ndarray, "B L G"]
+    """The estimated relative error of the evidence: 0 where nothing is integrated numerically, not-a-number where a
+    product of several quadratures is (`Bayes.quadrature_gap`)."""
 
 
 def posterior(
@@ -68,10 +68,10 @@ def posterior(
     with double():
         sigma = jnp.asarray(noise, float)
         answers = [_of_group(group, prompts, ordered, sigma, variance, memory_bytes) for group in groups]
-    log_evidence, mean, second, coarseness = (np.stack(parts, axis=2)[:, back] for parts in zip(*answers, strict=True))
+    log_evidence, mean, second, error = (np.stack(parts, axis=2)[:, back] for parts in zip(*answers, strict=True))
     log_evidence = log_evidence - np.asarray(lengths)[None, :, None] * np.log(2 * np.pi * float(noise) ** 2) / 2
     spread = np.maximum(second - mean**2, 0.0) if variance else np.full_like(mean, np.nan)
-    return Posterior(log_evidence, mean, spread, coarseness)
+    return Posterior(log_evidence, mean, spread, error)
 
 
 class _Prompts(NamedTuple):
@@ -81,42 +81,41 @@ class _Prompts(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    """Posteriors [i] that need a finer quadrature, with the first pass's nodes; i is the first axis of all."""
+    """Posteriors [i] that need a finer quadrature."""
 
     prompt: np.ndarray
     length: np.ndarray
-    log_mass: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    sharpness: np.ndarray
+    """By how much the heaviest node outweighs the third: the sharper a posterior, the more often its panels are cut."""
 
 
 def _of_group(
     group: Components, prompts: _Prompts, lengths: tuple[int, ...], noise: Array, variance: bool, memory_bytes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Log-evidence [B, L], first and second moments [B, L, m] and coarseness [B, L]."""
+    """Log-evidence [B, L], first and second moments [B, L, m] and quadrature errors [B, L]."""
     group = jax.tree.map(jnp.asarray, group)
     shape = (len(prompts.x), len(lengths))
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
-    coarseness = np.zeros(shape)
+    errors = np.zeros(shape)
+    levels = noise_levels(group, prompts.x, float(noise))
     block = _block(group, prompts, len(lengths), memory_bytes)
     queue: list[_Waiting] = []
     for start in range(0, shape[0], block):
         kept = slice(start, min(start + block, shape[0]))
         rows = kept.stop - start
         taken = [_filled(array[kept], block) for array in prompts]
-        found, coarse, log_mass, first, second = passes.first_pass(group, *taken, lengths, noise, variance)
-        coarseness[kept] = coarse[:rows]
+        found, error, log_mass = passes.first_pass(group, *taken, lengths, noise, variance)
+        errors[kept] = error[:rows]
         for whole, part in zip(sums, found, strict=True):
             whole[kept] = part[:rows]
         if group.locate is not None:
-            prompt, length = np.nonzero(coarseness[kept] > COARSEST)
-            if len(prompt):
-                nodes = [np.asarray(log_mass)[prompt, length]]
-                nodes += [np.asarray(array)[:, prompt, length].swapaxes(0, 1) for array in (first, second)]
-                queue.append(_Waiting(start + prompt, length, *nodes))
+            # A grid that does not see all cannot know its error.
+            prompt, length = np.nonzero((errors[kept] > TOLERANCE) | (len(levels) > 1))
+            highest = np.partition(np.asarray(log_mass)[prompt, length], -3, axis=-1)[:, -3:]
+            queue.append(_Waiting(start + prompt, length, highest.max(-1) - highest.min(-1)))
         if queue and (kept.stop == shape[0] or sum(len(each.prompt) for each in queue) >= QUEUE):
-            _empty(queue, group, prompts, lengths, noise, variance, sums, coarseness)
-    return *sums, coarseness
+            _empty(queue, group, prompts, lengths, levels, variance, sums, errors)
+    return *sums, errors
 
 
 def _empty(
@@ -124,32 +123,26 @@ def _empty(
     group: Components,
     prompts: _Prompts,
     lengths: tuple[int, ...],
-    noise: Array,
+    levels: list[float],
     variance: bool,
     sums: Sums,
-    coarseness: np.ndarray,
+    errors: np.ndarray,
 ) -> None:
     """Refine what waits, and write it over the first pass's sums."""
     waiting = _Waiting(*(np.concatenate(parts) for parts in zip(*queue, strict=True)))
     queue.clear()
-    # The sharper a posterior, the more rounds it takes: alike ones go together.
-    sharpness = waiting.log_mass.max(-1) - np.partition(waiting.log_mass, -3, axis=-1)[:, -3]
-    order = np.argsort(sharpness)
+    # Alike ones go together, the lengths first where the grid does not see their sharpness.
+    order = np.lexsort((waiting.sharpness, waiting.length if len(levels) > 1 else waiting.sharpness))
     size = min(ITEMS, 1 << max(len(order) - 1, 0).bit_length())
     for start in range(0, len(order), size):
         rows = order[start : start + size]
         items = _Waiting(*(_filled(part[rows], size) for part in waiting))
         x, y, queries = (array[items.prompt] for array in prompts)
         mask = np.arange(x.shape[1])[None, :] < np.asarray(lengths)[items.length][:, None]
-        coarse = Nodes(
-            np.broadcast_to(np.asarray(unit_nodes(group.node_count)[0])[None], items.log_mass.shape),
-            items.log_mass,
-            *(array.swapaxes(0, 1) for array in (items.first, items.second)),
-        )
-        nodes, finer_coarseness = refined(group, (x, y, mask.astype(float)), coarse, noise, variance)
+        nodes, error = refined(group, (x, y, mask.astype(float)), levels, variance)
         finer = passes.summed(group, queries, nodes, variance)
         where = waiting.prompt[rows], waiting.length[rows]
-        coarseness[where] = finer_coarseness[: len(rows)]
+        errors[where] = error[: len(rows)]
         for whole, part in zip(sums, finer, strict=True):
             whole[where] = np.asarray(part)[: len(rows)]
 

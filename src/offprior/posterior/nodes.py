@@ -16,6 +16,11 @@ PLACES = (AT + 1) / 2
 SHARES = WEIGHTS / 2
 
 
+DEGREES = np.asarray([PANEL_NODES - 2, PANEL_NODES - 1])
+LAST = (DEGREES + 0.5)[:, None] * WEIGHTS * np.polynomial.legendre.legvander(AT, PANEL_NODES - 1).T[DEGREES]
+"""From a panel's values to the last two coefficients of its Legendre series."""
+
+
 class Nodes(NamedTuple):
     """Nodes of posteriors [i], and the moments of their coefficients."""
 
@@ -32,6 +37,18 @@ class Sums(NamedTuple):
     log_evidence: Float[Any, "*i"]
     first: Float[Any, "*i m"]
     second: Float[Any, "*i m"]
+
+
+def panel_errors(log_mass: Float[Array, "*i nodes"]) -> Float[Array, "*i panels"]:
+    """The estimated error of each panel's integral, from its nodes' share of the mass.
+
+    Gauss-Legendre quadrature with n nodes is exact up to degree 2n − 1: where the coefficients of the Legendre series
+    have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly.
+    """
+    mass = jnp.exp(jnp.asarray(log_mass)).reshape(*log_mass.shape[:-1], -1, PANEL_NODES)
+    values = mass / jnp.broadcast_to(SHARES, mass.shape)
+    last = jnp.abs(values @ LAST.T).sum(-1)
+    return last**2 / jnp.maximum(values.max(-1), 1e-300)
 
 
 def places_of(low: Float[Array, "i panels"], width: Float[Array, "i panels"]) -> Float[Array, "i nodes"]:

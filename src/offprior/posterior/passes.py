@@ -8,8 +8,7 @@ from jaxtyping import Array, Float
 
 from offprior.components import Components
 from offprior.conjugate import gram_of, moments, products
-from offprior.laws import PANEL_NODES
-from offprior.posterior.nodes import SHARES, Nodes, Sums, columns_at, columns_of, places_of, with_y
+from offprior.posterior.nodes import SHARES, Nodes, Sums, columns_at, columns_of, panel_errors, places_of, with_y
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -21,8 +20,8 @@ def first_pass(
     lengths: tuple[int, ...],
     noise: Float[Array, ""],
     variance: bool,
-) -> tuple[Sums, Array, Array, Array, Array]:
-    """Sums [b, L(, m)], coarseness [b, L]; the nodes' log-mass, first and second moments [(columns, )b, L, nodes]."""
+) -> tuple[Sums, Array, Array]:
+    """Sums [b, L(, m)], errors [b, L]; the nodes' log-mass [b, L, nodes]."""
     columns = with_y(columns_of(group, x), y)
     edges = zip((0, *lengths), lengths, strict=False)
     segments = jnp.stack([gram_of(columns[:, :, a:b]) for a, b in edges], axis=2)
@@ -32,7 +31,7 @@ def first_pass(
     total = jax.nn.logsumexp(log_mass, axis=-1)
     share = jnp.exp(log_mass - total[..., None])
     sums = _at_queries(columns_of(group, queries), share, found.first, found.second, variance)
-    return Sums(total, *sums), _coarseness(group, share), log_mass, found.first, found.second
+    return Sums(total, *sums), _error(group, log_mass - total[..., None]), log_mass
 
 
 @functools.partial(jax.jit, static_argnames=("variance",))
@@ -64,13 +63,12 @@ def summed(group: Components, queries: Float[Array, "i m d"], nodes: Nodes, vari
     return Sums(total, first[:, 0], second[:, 0])
 
 
-def _coarseness(group: Components, share: Float[Array, "b L nodes"]) -> Float[Array, "b L"]:
+def _error(group: Components, log_share: Float[Array, "b L nodes"]) -> Float[Array, "b L"]:
     if not group.integrated:
-        return jnp.zeros(share.shape[:2])
-    if group.locate is None:  # a product of quadratures: as if the heaviest node were of one in the middle of its panel
-        return share.max(-1) / SHARES.max()
-    in_panels = share.reshape(*share.shape[:2], -1, PANEL_NODES)
-    return (in_panels / SHARES[None, None, None, :]).max((2, 3))
+        return jnp.zeros(log_share.shape[:2])
+    if group.locate is None:  # a product of quadratures tells nothing of its error: `Bayes.quadrature_gap` does
+        return jnp.full(log_share.shape[:2], jnp.nan)
+    return panel_errors(log_share).max(-1)
 
 
 def _at_queries(

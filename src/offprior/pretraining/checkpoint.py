@@ -67,6 +67,15 @@ def load(folder: Path, seed: int, like: State, fingerprint: str) -> tuple[State,
     return state, None
 
 
+def steps_done(folder: Path, seed: int) -> int:
+    """How many steps the weights of a seed have been trained.
+
+    Raises:
+        OffpriorError: the checkpoint is missing or torn.
+    """
+    return int(read_about(seed_folder(folder, seed) / MODEL)["step"])
+
+
 def machine() -> dict[str, str]:
     """What bit-for-bit resumption depends on."""
     return {

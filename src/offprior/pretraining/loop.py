@@ -86,7 +86,7 @@ def pretrain(
                 state, report = advance(state, mixture, training, root)
                 step = min(step + training.steps_per_dispatch, training.steps)
                 report = jax.device_get(report)
-                _check_finite(report, step, training)
+                _check_finite(report, step, training, kept=saved > 0 and folder is not None)
                 history.add(step, report, state.drawn, training, time.monotonic() - begun)
                 progress.advance(step, history.latest())
                 due = step == training.steps or step - saved >= training.checkpoint_every or interruption.asked
@@ -186,13 +186,14 @@ def _stopped_at(step: int, training: Training, folder: Path | None) -> str:
     return f"at step {step} of {training.steps}{where}"
 
 
-def _check_finite(report: StepReport, step: int, training: Training) -> None:
+def _check_finite(report: StepReport, step: int, training: Training, kept: bool) -> None:
     broken = np.flatnonzero(~np.isfinite(report.loss) | ~np.isfinite(report.gradient_norm))
     if broken.size == 0:
         return
     first = (step - 1) // training.steps_per_dispatch * training.steps_per_dispatch + int(broken[0]) + 1
     rate = float(np.asarray(training.learning_rate))
+    keeping = "the last good checkpoint is kept; " if kept else ""
     raise OffpriorError(
-        f"training.learning_rate: the loss is no longer finite at step {first}; the last good checkpoint is kept; "
+        f"training.learning_rate: the loss is no longer finite at step {first}; {keeping}"
         f"try a rate below {rate:g}, say {rate / 3:.2g}, or a smaller training.clip"
     )

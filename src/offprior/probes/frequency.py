@@ -29,7 +29,8 @@ class Frequency(Probe):
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
-        low, high = self.pretraining_range(mixture)
+        if self.start is None or self.stop is None:
+            low, high = self.pretraining_range(mixture)
         start = low / 2 if self.start is None else float(self.start)
         stop = 2 * high if self.stop is None else float(self.stop)
         if stop < start:
@@ -47,20 +48,23 @@ class Frequency(Probe):
         )
 
     def inside(self, strength: float, mixture: Mixture) -> bool:
-        low, high = self.pretraining_range(mixture)
-        return low <= strength <= high
+        known = self._ends(mixture)
+        # A law without ends has every frequency, some of them hardly ever.
+        return bool(known) and min(known) <= strength <= max(known)
 
     def pretraining_range(self, mixture: Mixture) -> tuple[float, float]:
         """The frequencies of the mixture's sinusoids."""
+        known = self._ends(mixture)
+        if not known:
+            raise SettingError(
+                [Problem("start", "the law of the mixture's frequency has no ends; give start and stop")]
+            )
+        return min(known), max(known)
+
+    def _ends(self, mixture: Mixture) -> list[float]:
         law = self._sinusoid(mixture).frequency
         ends = [concrete(getattr(law, name)) for name in ("low", "high", "value") if hasattr(law, name)]
-        known = [end for end in ends if end is not None]
-        if not known:
-            message = (
-                f"the law of the mixture's frequency has no ends; give the probe start and stop ({type(law).__name__})"
-            )
-            raise SettingError([Problem("name", message)])
-        return min(known), max(known)
+        return [end for end in ends if end is not None]
 
     def _sinusoid(self, mixture: Mixture) -> Sinusoid:
         for family in mixture.families:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from offprior import catalog, recipe_file
 from offprior.errors import OffpriorError
-from offprior.evaluation.verdict import INSIDE, M1_GATE, M3_LEAST, MARGIN
+from offprior.evaluation.verdict import INSIDE, M1_GATE, M3_LEAST, MARGIN, UNDER_TRAINED, families_that_fail
 from offprior.figures.figure import Figure, ReportData
 from offprior.figures.verdict_map import LOOKS, verdict_of
 from offprior.files import beside
@@ -156,11 +156,12 @@ def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
 def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     verdict = verdict_of(cell["verdict"])
     note = str(cell.get("provisional") or "")
+    failing = [f"{name} alone misses M1" for name in families_that_fail(cell)] if verdict != UNDER_TRAINED else []
     row = {
         "strength": f"{cell['strength']:.3g}",
         "length": f"{cell['length']:g}",
         "verdict": verdict,
-        "note": note if verdict != INSIDE else "",
+        "note": "; ".join([note, *failing] if note else failing) if verdict != INSIDE else "",
         "kind": slug(verdict),
         "B": words.number(cell["bayes_nmse"]),
         "C": words.number(cell["combined_nmse"]),
@@ -170,4 +171,6 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
         is_shown = verdict != INSIDE or name in ("M1", "M2")
         row[name] = words.number(cell.get(name)) if is_shown else ""
         row[f"{name} interval"] = words.bounds(cell, name) if is_shown else ""
+    if cell["seeds"] > 1 and verdict != INSIDE:
+        row["M4 tasks"] = f"tasks {words.bounds(cell, 'M4_tasks')}"
     return row

@@ -124,6 +124,10 @@ def _as_verb(verdict: str) -> str:
     return {"worse than Bayes": "is worse than Bayes", "undecided": "is undecided against Bayes"}.get(verdict, verdict)
 
 
+TASKS_ADD = 0.1
+"""Tasks are enough where they add less than this share of the width of an interval over seeds."""
+
+
 def intervals_are_over(data: ReportData) -> str:
     """What the 95% intervals are over."""
     seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
@@ -133,7 +137,12 @@ def intervals_are_over(data: ReportData) -> str:
             "another training; every verdict is provisional."
         )
     few = f"; below {SEEDS_WANTED} seeds every verdict is provisional" if seeds < SEEDS_WANTED else ""
-    return f"The 95% intervals are over {seeds} training seeds (t-interval of the per-seed values){few}."
+    widest = data.metrics["M4_tasks_add"].max()
+    enough = "enough of them" if widest < TASKS_ADD else "too few of them: give evaluation.tasks more"
+    return (
+        f"The 95% intervals are over {seeds} training seeds (t-interval of the per-seed values){few}. Beside that of "
+        f"M4 stands the bootstrap over tasks, which would widen it by {number(100 * widest)}% at most; {enough}."
+    )
 
 
 def shares(data: ReportData) -> list[dict[str, Any]]:
