@@ -56,6 +56,10 @@ def test_examples_answer(package):
         package,
         "-c",
         """
+import json
+import pathlib
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -72,6 +76,12 @@ assert bayes.family_posterior(x, 0.4 * x[:, 0] ** 3)[1] > 0.99
 
 with pytest.raises(NoClosedForm, match="quadratic"):
     op.Bayes(op.Mixture(families=[op.Quadratic()]))
+
+mapping = {"title": "x", "name": "x", "mixture": {"families": ["quadratic"]}, "model": "transformer"}
+path = pathlib.Path(tempfile.mkdtemp()) / "quadratic.yaml"
+path.write_text(json.dumps(mapping))
+with pytest.raises(op.SettingError, match="mixture.families.0: .*quadratic.* offprior pretrain only trains"):
+    op.run(path, out=path.parent / "run")
 
 near = op.Neighbours(count=1).predict(x, x[:, 0], x[:3])
 np.testing.assert_array_equal(near.mean, x[:3, 0])

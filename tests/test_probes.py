@@ -9,7 +9,7 @@ import pytest
 from offprior.errors import SettingError
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Evenly
+from offprior.laws import Evenly, Normal
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import References
 from offprior.probes.context_length import ContextLength
@@ -106,3 +106,11 @@ def test_own_inputs_and_noise_replace_the_mixtures():
     np.testing.assert_allclose(np.sort(np.asarray(prompts.x)[0, :, 0]), np.linspace(-1, 1, 5), atol=1e-6)
     again = probe.distribution(0.5, MIXTURE)
     np.testing.assert_array_equal(prompts.y, again.sequences(KEY, 2, 5).values)
+
+
+def test_frequencies_of_a_law_without_ends_are_given():
+    mixture = Mixture(families=[Sinusoid(frequency=Normal(2.0, 0.3))])
+    with pytest.raises(SettingError, match="start: .* has no ends; give start and stop"):
+        Frequency().strengths(mixture)
+    assert Frequency(start=1.0, stop=3.0, count=3).strengths(mixture) == (1.0, 2.0, 3.0)
+    assert not Frequency(start=1.0, stop=3.0).inside(2.0, mixture)

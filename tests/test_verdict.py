@@ -1,12 +1,13 @@
 """The verdict rule, to the letter."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from offprior.evaluation import verdict as rule
-from offprior.evaluation.verdict import provisional, verdict
+from offprior.evaluation.verdict import families_that_fail, provisional, verdict
 
 NUMBERS = st.floats(-2, 2)
 
@@ -61,3 +62,8 @@ def test_few_seeds_are_provisional():
     assert provisional(1) == "1 seed: provisional"
     assert provisional(4) == "4 seeds: provisional"
     assert provisional(5) == ""
+
+
+def test_a_family_that_fails_by_itself_is_named():
+    cells = pd.DataFrame([{"M1": 0.004, "M1: linear": 0.001, "M1: sinusoid": 0.08}, {"M1": 0.004, "M1: linear": 0.001}])
+    assert [families_that_fail(cell) for cell in cells.to_dict("records")] == [["sinusoid"], []]
