@@ -45,7 +45,7 @@ def panel_errors(log_mass: Float[Array, "*i nodes"]) -> Float[Array, "*i panels"
     Gauss-Legendre quadrature with n nodes is exact up to degree 2n − 1: where the coefficients of the Legendre series
     have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly.
     """
-    mass = jnp.exp(jnp.asarray(log_mass)).reshape(*log_mass.shape[:-1], -1, PANEL_NODES)
+    mass = jnp.exp(log_mass).reshape(*log_mass.shape[:-1], -1, PANEL_NODES)
     values = mass / jnp.broadcast_to(SHARES, mass.shape)
     last = jnp.abs(values @ LAST.T).sum(-1)
     return last**2 / jnp.maximum(values.max(-1), 1e-300)

@@ -88,7 +88,7 @@ def _evaluated(
     found = passes.second_pass(group, *prompts, *panels, jnp.asarray(noise, float), variance)
     nodes = Nodes(*(np.asarray(array) for array in found))
     total = np.logaddexp.reduce(nodes.log_mass, axis=1)
-    errors = np.asarray(panel_errors(nodes.log_mass - total[:, None]))
+    errors = np.asarray(panel_errors(jnp.asarray(nodes.log_mass - total[:, None])))
     return nodes, errors, total
 
 
