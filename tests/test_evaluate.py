@@ -149,3 +149,9 @@ def test_bayes_of_the_mixture_is_the_reference_itself():
 def test_who_knows_no_mixture_needs_one_given():
     with pytest.raises(OffpriorError, match="give mixture="):
         evaluate([Constant()], PROBE, [5])
+
+
+def test_a_reference_that_is_not_refined_says_so():
+    mixture = Mixture(families=[Linear(), Sinusoid(amplitude=1.0)])
+    with pytest.warns(UserWarning, match="a family integrates over two laws or more"):
+        evaluate([], [], [5], mixture=mixture, tasks=2, queries=4)

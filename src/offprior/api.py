@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -211,16 +212,23 @@ def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, 
 
     recipe = run_.recipe
     settings = recipe.evaluation
-    table = evaluate(
-        models,
-        probes,
-        settings.lengths,
-        mixture=recipe.mixture,
-        tasks=settings.tasks,
-        queries=settings.queries,
-        seed=settings.seed,
-        progress=progress_report() if progress else Silence(),
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        table = evaluate(
+            models,
+            probes,
+            settings.lengths,
+            mixture=recipe.mixture,
+            tasks=settings.tasks,
+            queries=settings.queries,
+            seed=settings.seed,
+            progress=progress_report() if progress else Silence(),
+        )
+    # Not for the console alone: what is approximate is labelled where it is shown.
+    approximate = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+    run_.update(approximate=approximate)
+    for line in approximate:
+        Console(stderr=True, quiet=not progress).print(f"warning: {line}", highlight=False, soft_wrap=True)
     path = run_.folder / EVALUATION
     if keep and path.exists():
         table = Table.load(path).append(table)

@@ -1,5 +1,6 @@
 """Predictors against probes: the same prompts for every predictor, beside B, C and the single classes."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,10 @@ from offprior.progress import ProgressReport, progress_report
 from offprior.randomness import key_for
 from offprior.table import Table
 
+NOT_REFINED = (
+    "a family integrates over two laws or more, on a grid that is not refined: B and C are approximate where noise is "
+    "little or contexts are long (Bayes.quadrature_gap tells by how much)"
+)
 UNTRAINED = -1
 """Training seed of predictors that are not trained."""
 FLOOR_FACTOR = 10
@@ -81,6 +86,8 @@ def evaluate(
             beyond = [] if probe.along_context else [s for s in strengths if not probe.inside(s, mixture)]
             known = [probe.path(strength, mixture) for strength in strengths] if beyond else []
             references = References(mixture, known)
+            if not references.is_refined:
+                warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=2)
             for places in _places(probe, mixture, own_lengths[id(probe)], tasks, queries, seed):
                 for place in places:
                     rows += _rows_of(place, predictors, references, mixture, has_combined=bool(known))

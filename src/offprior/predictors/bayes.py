@@ -149,6 +149,11 @@ class References:
             log_evidence,
         )
 
+    @property
+    def is_refined(self) -> bool:
+        """Is every quadrature refined where a posterior is narrow? Products of several are not."""
+        return not any(group.integrated and group.locate is None for group in self.groups)
+
     def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
         """The nearest function of each of the mixture's families to the truth at the queries."""
         return best_fit(self.groups[: len(self.mixture.families)], queries, truth)
