@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 import offprior
+from offprior.devices import one_device_a_core
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
-from offprior.pretraining.loop import advance, initial_state
+from offprior.pretraining.gradient import sharing
+from offprior.pretraining.step import advance, initial_state, setting
 from offprior.pretraining.training import Training
-from offprior.randomness import key_for
 
 BATCH, POINTS = 64, 40
 SIZES = {
@@ -64,15 +65,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--optimiser", default="adam", choices=["adam", "adamw", "muon"])
     options = parser.parse_args()
+    one_device_a_core()
     mixture = Mixture(families=[Linear(), Sinusoid()])
     training = Training(
         steps=10**9, batch=BATCH, points=POINTS, optimiser=options.optimiser, steps_per_dispatch=options.steps
     )
-    root = key_for(0, "training")
-    states, first = {}, {}
+    settings = setting(mixture, training, 0)
+    until = jnp.asarray(training.steps, jnp.int32)
+    states, fixed, first = {}, {}, {}
     for name, model in SIZES.items():
         begun = time.perf_counter()
-        states[name], _ = advance(initial_state(model, mixture, training, 0), mixture, training, root)
+        state = initial_state(model, settings)
+        shared = sharing(training.batch, state.network.tokens())
+        state, replicated = shared.replicated((state, settings))
+        fixed[name] = (replicated, until, shared, False)
+        states[name], _ = advance(fixed[name], state)
         jax.block_until_ready(states[name].step)
         first[name] = time.perf_counter() - begun
     rates: dict[str, list[float]] = {name: [] for name in SIZES}
@@ -82,7 +89,7 @@ def main() -> None:
         for name, model in SIZES.items():
             peak = 2 * 2048**3 / peak_seconds()
             begun = time.perf_counter()
-            states[name], _ = advance(states[name], mixture, training, root)
+            states[name], _ = advance(fixed[name], states[name])
             jax.block_until_ready(states[name].step)
             seconds = (time.perf_counter() - begun) / options.steps
             peaks.append(peak)

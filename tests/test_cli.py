@@ -96,9 +96,9 @@ def test_a_run_ends_with_verdicts_and_a_report(finished):
 
 def test_a_finished_run_is_not_trained_again(finished):
     folder, _ = finished
-    before = (folder / "seed-0" / "state.safetensors").stat().st_mtime_ns
+    before = (folder / "seed-0" / "state-000000020.safetensors").stat().st_mtime_ns
     assert offprior("run", "small.yaml", folder=folder.parents[1]).returncode == 0
-    assert (folder / "seed-0" / "state.safetensors").stat().st_mtime_ns == before
+    assert (folder / "seed-0" / "state-000000020.safetensors").stat().st_mtime_ns == before
 
 
 def test_more_seeds_join_the_first(finished, tmp_path):
@@ -207,7 +207,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(recipe, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
-    assert last == "runs/small/seed-0/state.safetensors: it cannot be written: File too large"
+    assert last == "runs/small/seed-0/state-000000020.safetensors: it cannot be written: File too large"
     assert not list(tmp_path.rglob("*.safetensors")) and not list(tmp_path.rglob("*.partial"))
 
 
@@ -226,7 +226,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(recipe, tmp_path):
         said = process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in said and "interrupted; at step" in said and "go on with --resume" in said
-    assert (tmp_path / "runs" / "long" / "seed-0" / "state.safetensors").is_file()
+    assert list((tmp_path / "runs" / "long" / "seed-0").glob("state-*.safetensors"))
     probed = offprior("probe", "runs/long", folder=tmp_path)
     assert probed.returncode == 2 and "of 100000 steps; go on with offprior run --resume" in probed.stderr
     again = offprior("run", "long.yaml", folder=tmp_path)

@@ -25,6 +25,7 @@ ROWS = (
 GROUND = {
     "__init__",
     "catalog",
+    "devices",
     "errors",
     "files",
     "laws",

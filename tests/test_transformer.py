@@ -96,7 +96,7 @@ def test_no_leak_from_the_future_in_the_training_pass(prompts, tokens, positions
     x, y, _ = prompts
 
     def losses(x, y):
-        return network.training_loss(x, y, jax.random.key(0))[0]
+        return network.training_loss(x, y, jax.random.split(jax.random.key(0), x.shape[0]))[0]
 
     for i in range(POINTS):
         of_x, of_y = jax.grad(lambda x, y, i=i: losses(x, y)[:, i].sum(), argnums=(0, 1))(x, y)
@@ -112,7 +112,7 @@ def test_no_leak_from_the_future_in_the_training_pass(prompts, tokens, positions
 def test_training_pass_of_a_causal_model_is_the_curve_at_every_length(prompts, tokens, positions):
     network = build(tokens=tokens, attention="causal", positions=positions)
     x, y, _ = prompts
-    losses, wanted = network.training_loss(x, y, jax.random.key(0))
+    losses, wanted = network.training_loss(x, y, jax.random.split(jax.random.key(0), x.shape[0]))
     assert bool(wanted.all())
     for length in range(POINTS):
         mean = network.curve(x, y, x[:, length : length + 1], jnp.int32(length)).mean[:, 0]
@@ -126,7 +126,7 @@ def test_training_pass_of_a_context_model_sees_no_query_target(prompts, tokens):
     points = network.sequence_length()
     keys = jax.random.split(jax.random.key(8), 2)
     x, y = jax.random.normal(keys[0], (BATCH, points, DIMENSION)), jax.random.normal(keys[1], (BATCH, points))
-    losses, wanted = network.training_loss(x, y, jax.random.key(5))
+    losses, wanted = network.training_loss(x, y, jax.random.split(jax.random.key(5), x.shape[0]))
     assert bool(wanted[:, POINTS:].all()), "beyond the longest context everything is a query"
     for row in range(BATCH):
         length = int((~wanted[row]).sum())

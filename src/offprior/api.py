@@ -11,6 +11,7 @@ from rich.console import Console
 
 from offprior import listing, runs
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.files import locked
 from offprior.recipe import Recipe, read
 from offprior.runs import EVALUATION, PANELS, RECIPE, RUNS, RunFolder
 
@@ -28,8 +29,9 @@ class Run(RunFolder):
 
     @property
     def seeds(self) -> list[int]:
-        """The training seeds that were asked for."""
-        return list(self.manifest["seeds"])
+        """The training seeds that were asked for, without those that diverged."""
+        diverged = self.manifest.get("diverged", {})
+        return [seed for seed in self.manifest["seeds"] if str(seed) not in diverged]
 
     def models(self) -> list[Any]:
         """The pretrained models, one a seed, as predictors.
@@ -82,13 +84,14 @@ def run(
     console = Console(stderr=True, quiet=not progress)
     _check_judgeable(read(recipe, set))
     begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
-    if begun.finished:
-        console.print(f"{begun.folder}: this run is finished; its report is written again", highlight=False)
-    else:
-        models = _pretrain(begun, progress)
-        _probe(begun, models, begun.recipe.probes, progress)
-        begun.update(finished=runs.now())
-    _report(begun, Console(quiet=not progress))
+    with locked(begun.folder):
+        if begun.finished:
+            console.print(f"{begun.folder}: this run is finished; its report is written again", highlight=False)
+        else:
+            models = _pretrain(begun, progress)
+            _probe(begun, models, begun.recipe.probes, progress)
+            begun.update(finished=runs.now())
+        _report(begun, Console(quiet=not progress))
     return begun
 
 
@@ -103,7 +106,8 @@ def pretrain_run(
 ) -> Run:
     """The first half of `run`: a folder with pretrained models, for `probe_run` to go on with."""
     begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
-    _pretrain(begun, progress)
+    with locked(begun.folder):
+        _pretrain(begun, progress)
     Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", highlight=False)
     return begun
 
@@ -123,10 +127,11 @@ def probe_run(folder: str | Path, probes: Sequence[str] = (), *, progress: bool 
     # A probe of the recipe comes with the recipe's settings, any other with its defaults.
     own = {name: [probe for probe in found.recipe.probes if _probe_name(probe) == name] for name in probes}
     chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
-    _probe(found, found.models(), chosen or found.recipe.probes, progress, keep=bool(probes))
-    if not probes or found.finished:
-        found.update(finished=runs.now())
-    _report(found, Console(quiet=not progress))
+    with locked(found.folder):
+        _probe(found, found.models(), chosen or found.recipe.probes, progress, keep=bool(probes))
+        if not probes or found.finished:
+            found.update(finished=runs.now())
+        _report(found, Console(quiet=not progress))
     return found
 
 
@@ -162,6 +167,9 @@ def begin(
     wanted = read(recipe, set)
     folder = Path(out) if out is not None else RUNS / wanted.name
     is_new = not (folder / runs.MANIFEST).exists()
+    if not is_new:
+        with locked(folder):
+            pass  # somebody else's run is not touched
     _check_room(folder)
     about = {
         "recipe": wanted.name,
@@ -173,9 +181,10 @@ def begin(
     }
     runs.create(folder, wanted.to_yaml(), wanted.fingerprint(), about)
     found = Run(folder)
-    more = seeds > len(found.seeds)
+    asked = len(found.manifest["seeds"])
+    more = seeds > asked
     if not is_new and not resume and (more or not found.finished):
-        state = f"it holds {len(found.seeds)} of {seeds} seeds" if more else "the run in it is unfinished"
+        state = f"it holds {asked} of {seeds} seeds" if more else "the run in it is unfinished"
         raise SettingError(Problem("", f"{state}; go on with --resume, or choose another --out", str(folder)))
     if more:
         found.update(seeds=list(range(seeds)), finished=None)
@@ -183,25 +192,29 @@ def begin(
 
 
 def _pretrain(run_: Run, progress: bool) -> list[Any]:
-    from offprior.pretraining.loop import pretrain
+    from offprior.pretraining.loop import pretrain_population
+    from offprior.pretraining.population import Member
     from offprior.progress import Silence, progress_report
 
     recipe, console = run_.recipe, Console(stderr=True)
-    models = [
-        pretrain(
-            recipe.model,
-            recipe.mixture,
-            recipe.training,
-            seed=seed,
-            folder=run_.folder,
-            resume=True,  # of what `begin` has let through; a new folder has nothing to resume
-            progress=progress_report() if progress else Silence(),
-            warn=functools.partial(console.print, highlight=False),
-        )
-        for seed in run_.seeds
-    ]
-    run_.update(realised=_realised(run_), training_seconds=_training_seconds(run_))
-    return models
+    asked = list(run_.manifest["seeds"])
+    found = pretrain_population(
+        recipe.model,
+        [Member(recipe.mixture, recipe.training, seed, run_.folder) for seed in asked],
+        resume=True,  # of what `begin` has let through; a new folder has nothing to resume
+        progress=progress_report() if progress else Silence(),
+        warn=functools.partial(console.print, highlight=False, soft_wrap=True),
+    )
+    if len(found.diverged) == len(asked):
+        raise OffpriorError(found.diverged[0])
+    for place, message in found.diverged.items():
+        console.print(f"seed {asked[place]} is left out: {message}", highlight=False, soft_wrap=True)
+    run_.update(
+        diverged={str(asked[place]): message for place, message in found.diverged.items()},
+        realised=_realised(run_),
+        training_seconds=_training_seconds(run_),
+    )
+    return [model for model in found.models if model is not None]
 
 
 def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, keep: bool = False) -> None:

@@ -6,7 +6,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from offprior.errors import OffpriorError
+
+LOCK = ".lock"
+"""In a folder that a process works in."""
 
 
 @contextlib.contextmanager
@@ -31,6 +36,31 @@ def beside(path: Path) -> Iterator[Path]:
         raise OffpriorError(f"{path}: it cannot be written: {error.strerror or error}") from error
     finally:
         _remove(partial)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in `folder`; what a killed one had half written is removed.
+
+    Raises:
+        OffpriorError: another process is at work in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, is_singleton=True)  # so that one process may ask twice
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise OffpriorError(
+            f"{folder}: another process is at work in it; wait for it, or choose another --out"
+        ) from None
+    except OSError as error:
+        raise OffpriorError(f"{folder}: it cannot be written: {error.strerror or error}") from error
+    try:
+        for partial in [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")] if lock.lock_counter == 1 else []:
+            _remove(partial)
+        yield
+    finally:
+        lock.release()
 
 
 def _flush(path: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from offprior import recipe_file
+from offprior.devices import one_device_a_core
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe_parts import part_from, plain, settings_from
 
@@ -118,6 +119,7 @@ def from_mapping(raw: dict[str, Any], label: str = "recipe") -> Recipe:
     Raises:
         SettingError: every mistake in it.
     """
+    one_device_a_core()  # parts hold arrays, and before the first it has to be
     try:
         recipe = Recipe.model_validate(raw)
     except pydantic.ValidationError as error:

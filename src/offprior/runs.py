@@ -7,7 +7,6 @@
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from offprior import __version__
+from offprior.devices import cores
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
-from offprior.files import beside
+from offprior.files import LOCK, beside
 from offprior.parquet import read_parquet, write_parquet
 
 MANIFEST = "manifest.json"
@@ -95,7 +95,7 @@ def create(folder: Path, recipe_yaml: str, fingerprint: str, about: dict[str, An
         return found
     if folder.exists() and not folder.is_dir():
         raise SettingError(Problem("", "it is a file, a folder was expected; choose another --out", str(folder)))
-    if folder.is_dir() and any(file.name != RECIPE and not file.name.endswith(".partial") for file in folder.iterdir()):
+    if folder.is_dir() and any(not _is_left_over(file) for file in folder.iterdir()):
         raise SettingError(Problem("", "it holds other files and no run; choose another --out", str(folder)))
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RECIPE, recipe_yaml)
@@ -125,8 +125,7 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """The platform, its processor and how many of its cores are ours."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"platform": platform.platform(), "processor": _processor(), "cores": cores}
+    return {"platform": platform.platform(), "processor": _processor(), "cores": cores()}
 
 
 def now() -> str:
@@ -138,6 +137,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file; it appears whole or not at all."""
     with beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _is_left_over(file: Path) -> bool:
+    """By a run that was killed before it had a manifest."""
+    return file.name in (RECIPE, LOCK) or file.name.endswith(".partial")
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

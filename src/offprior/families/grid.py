@@ -40,8 +40,8 @@ class Grid(Family):
     frequency: tuple[float, ...] = parameter((1.0,), "axis of ω, in radians per unit of x", static=True)
     phase: tuple[float, ...] = parameter((0.0,), "axis of φ, in radians", static=True)
     offset: tuple[float, ...] = parameter((-1.0, 1.0, 101.0), "axis of c", static=True)
-    functions: tuple[tuple[float, ...], ...] = parameter(
-        (), "a list of (s, A, ω, φ, c), in place of the axes", static=True
+    functions: tuple[tuple[float, ...], ...] | Float[Array, "functions 5"] = parameter(
+        (), "a list of (s, A, ω, φ, c), in place of the axes"
     )
     dimension: int = parameter(1, "numbers in an input; a grid is of functions of one", minimum=1, maximum=1)
 
@@ -57,7 +57,7 @@ class Grid(Family):
     @property
     def label(self) -> str:
         """line-grid or sinusoid-grid, where it has only those."""
-        if self.functions or (any(self.values("slope")) and any(self.values("amplitude"))):
+        if len(self.functions) or (any(self.values("slope")) and any(self.values("amplitude"))):
             return "grid"
         return "sinusoid-grid" if any(self.values("amplitude")) else "line-grid"
 
@@ -67,7 +67,7 @@ class Grid(Family):
         return np.linspace(given[0], given[1], int(given[2])) if len(given) == 3 else np.asarray(given, np.float64)
 
     def draw(self, key: PRNGKeyArray) -> Curve:
-        if self.functions:
+        if len(self.functions):
             row = jax.random.randint(key, (), 0, len(self.functions))
             return Curve(*jnp.asarray(self.functions, float)[row])
         drawn = []
@@ -88,7 +88,7 @@ class Grid(Family):
 
         A list has a node for each function.
         """
-        if self.functions:
+        if len(self.functions):
             table = Curve(*np.asarray(self.functions, np.float64).T)
             return _known(CurveColumns(), table, np.ones((1, 1)), (False,))
         kinds = [kind for kind in ("slope", "amplitude", "offset") if any(self.values(kind)) or kind == "offset"]

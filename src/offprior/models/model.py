@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.networks.heads import Moments
 
@@ -16,9 +16,9 @@ class Network(eqx.Module):
 
     @abc.abstractmethod
     def training_loss(
-        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], key: PRNGKeyArray
+        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"]
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
-        """Loss of each prediction, and which of them count."""
+        """Loss of each prediction, and which of them count; a prompt's own are a pure function of it and of its key."""
 
     @abc.abstractmethod
     def curve(
@@ -36,6 +36,10 @@ class Network(eqx.Module):
     @abc.abstractmethod
     def sequence_length(self) -> int:
         """Pairs in a training prompt."""
+
+    def tokens(self) -> int:
+        """Tokens that a training prompt takes; what sets the memory it needs."""
+        return 2 * self.sequence_length()
 
     def frozen(self) -> Any:
         """A pytree like the network's, True at the leaves that training leaves alone."""

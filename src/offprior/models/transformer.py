@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
 from offprior.models.model import Model, Network
@@ -131,14 +131,14 @@ class TransformerNetwork(Network):
     head: Head
 
     def training_loss(
-        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], key: PRNGKeyArray
+        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"]
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
         tokens = self.settings.tokens
         if self.settings.attention == "causal":
             layout = jax.vmap(lambda x, y: layouts.causal_training_layout(tokens, x, y))(x, y)
         else:
             # The context's length is drawn anew for every prompt, from none to `points`.
-            length = jax.random.randint(key, (x.shape[0],), 0, self.points + 1)
+            length = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.points + 1))(keys)
             layout = jax.vmap(lambda x, y, n: layouts.context_training_layout(tokens, x, y, n))(x, y, length)
         return self.head.loss(self._outputs(layout), y), layout.wanted
 
@@ -159,6 +159,12 @@ class TransformerNetwork(Network):
         extra = 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
         return self.points + extra
 
+    def tokens(self) -> int:
+        pairs, settings = self.sequence_length(), self.settings
+        # A causal paired prompt has its queries beside its context.
+        both = settings.tokens == "alternating" or settings.attention == "causal"
+        return 2 * pairs if both else pairs
+
     def frozen(self) -> Any:
         nothing = super().frozen()
         if isinstance(self.head, BucketHead):
@@ -167,12 +173,12 @@ class TransformerNetwork(Network):
 
     def _outputs(self, layout: layouts.Layout) -> Float[Array, "b r o"]:
         features = self._embed(layout)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             features = block(features, layout.visible)
+        features = self.blocks[-1](features, layout.visible, layout.read)
         if self.final_norm is not None:
             features = self.final_norm(features)
-        # Every prompt of a batch reads at the same tokens.
-        return self.head(features[:, layout.read[0]])
+        return self.head(features)
 
     def _embed(self, layout: layouts.Layout) -> Float[Array, "b t w"]:
         if self.y_in is None:

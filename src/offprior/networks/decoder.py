@@ -1,6 +1,6 @@
 """A decoder of attention and feed-forward blocks, as pure functions of its weights.
 
-Shapes in names: B prompts, T tokens, W width, H heads, D = W / H.
+Shapes in names: B prompts, T tokens, Q tokens that are read, W width.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from offprior.networks.attention import attend
+from offprior.networks.products import product
 
 Norm = Literal["pre", "post"]
 Activation = Literal["gelu", "relu", "squared-relu"]
@@ -35,7 +38,11 @@ class Affine(eqx.Module):
         return cls(gain * inputs**-0.5 * jax.random.normal(key, shape), jnp.zeros(bias))
 
     def __call__(self, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows outputs"]:
-        return x @ self.weight + jnp.broadcast_to(self.bias, (*x.shape[:-1], self.bias.shape[-1]))
+        return product(x, self.weight) + jnp.broadcast_to(self.bias, (*x.shape[:-1], self.bias.shape[-1]))
+
+    def __getitem__(self, place: int) -> "Affine":
+        """One of a stack."""
+        return Affine(self.weight[place], self.bias[place])
 
 
 class Normalisation(eqx.Module):
@@ -90,21 +97,27 @@ class Block(eqx.Module):
             activation=activation,
         )
 
-    def __call__(self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"]) -> Float[Array, "b t w"]:
+    def __call__(
+        self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"], rows: slice = slice(None)
+    ) -> Float[Array, "b q w"]:
+        """The features of `rows`; of the last block only some are read."""
         if self.norm == "pre":
-            x_BxTxW = x_BxTxW + self._attend(self.attention_norm(x_BxTxW), visible)
-            return x_BxTxW + self._feed_forward(self.feedforward_norm(x_BxTxW))
-        x_BxTxW = self.attention_norm(x_BxTxW + self._attend(x_BxTxW, visible))
-        return self.feedforward_norm(x_BxTxW + self._feed_forward(x_BxTxW))
+            read_BxQxW = x_BxTxW[:, rows] + self._attend(self.attention_norm(x_BxTxW), visible, rows)
+            return read_BxQxW + self._feed_forward(self.feedforward_norm(read_BxQxW))
+        read_BxQxW = self.attention_norm(x_BxTxW[:, rows] + self._attend(x_BxTxW, visible, rows))
+        return self.feedforward_norm(read_BxQxW + self._feed_forward(read_BxQxW))
 
-    def _attend(self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"]) -> Float[Array, "b t w"]:
-        b, t, w = x_BxTxW.shape
-        weight, bias = self.projections.weight, self.projections.bias
-        # One product with the three matrices side by side is faster than three.
-        joined = Affine(weight.transpose(1, 0, 2).reshape(w, 3 * w), bias.reshape(3 * w))
-        query, key, value = jnp.split(joined(x_BxTxW).reshape(b, t, 3 * self.heads, w // self.heads), 3, axis=2)
-        mixed = jax.nn.dot_product_attention(query, key, value, mask=visible[:, None, :, :])
-        return self.output(mixed.reshape(b, t, w))
+    def _attend(
+        self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"], rows: slice
+    ) -> Float[Array, "b q w"]:
+        queries, keys, values = (
+            project(x).reshape(*x.shape[:2], self.heads, -1)
+            for project, x in zip(
+                (self.projections[place] for place in range(3)), (x_BxTxW[:, rows], x_BxTxW, x_BxTxW), strict=True
+            )
+        )
+        mixed = attend(queries, keys, values, visible[:, rows])
+        return self.output(mixed.reshape(*mixed.shape[:2], -1))
 
-    def _feed_forward(self, x_BxTxW: Float[Array, "b t w"]) -> Float[Array, "b t w"]:
-        return self.down(ACTIVATIONS[self.activation](self.up(x_BxTxW)))
+    def _feed_forward(self, x_BxQxW: Float[Array, "b q w"]) -> Float[Array, "b q w"]:
+        return self.down(ACTIVATIONS[self.activation](self.up(x_BxQxW)))

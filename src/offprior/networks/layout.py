@@ -10,8 +10,9 @@ Two layouts, each with two visibilities (`attention`):
 the context and itself, never another query, and stands at the position after the context.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
@@ -19,7 +20,7 @@ Tokens = Literal["alternating", "paired"]
 Attention = Literal["causal", "context"]
 
 
-class Layout(NamedTuple):
+class Layout(eqx.Module):
     """The tokens of one prompt before embedding."""
 
     x: Float[Array, "t d"]
@@ -32,10 +33,17 @@ class Layout(NamedTuple):
     """Index into the learned positions."""
     visible: Bool[Array, "t t"]
     """May the token of the row see the token of the column?"""
-    read: Int[Array, " r"]
-    """The tokens at which predictions are read."""
     wanted: Bool[Array, " r"]
-    """Which of these are predictions (the others stand inside the context, and do not count)."""
+    """Which of the tokens that are read are predictions (the others stand inside the context, and do not count)."""
+    first: int = eqx.field(static=True)
+    """The first token at which a prediction is read."""
+    stride: int = eqx.field(static=True)
+    """From one token that is read to the next."""
+
+    @property
+    def read(self) -> slice:
+        """The tokens at which predictions are read."""
+        return slice(self.first, None, self.stride)
 
 
 def tokens_a_pair(tokens: Tokens) -> int:
@@ -73,15 +81,15 @@ def curve_layout(
         ]
     )
     per_pair = tokens_a_pair(tokens)
-    last = n * per_pair
     return Layout(
         x=jnp.concatenate([pair_x, queries]),
         y=jnp.concatenate([pair_y, jnp.zeros(m, y.dtype)]),
         has_y=jnp.concatenate([pair_has_y, jnp.zeros(m, dtype=bool)]),
         position=jnp.concatenate([order, jnp.full(m, per_pair * length)]),
         visible=visible,
-        read=last + jnp.arange(m),
         wanted=jnp.ones(m, dtype=bool),
+        first=n * per_pair,
+        stride=1,
     )
 
 
@@ -97,7 +105,7 @@ def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Arra
     causal = order[None, :] <= order[:, None]
     index = jnp.arange(n)
     if tokens == "alternating":
-        return Layout(pair_x, pair_y, pair_has_y, order, causal, 2 * index, jnp.ones(n, dtype=bool))
+        return Layout(pair_x, pair_y, pair_has_y, order, causal, jnp.ones(n, dtype=bool), first=0, stride=2)
     before = index[None, :] < index[:, None]
     nothing = jnp.zeros((n, n), dtype=bool)
     return Layout(
@@ -106,8 +114,9 @@ def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Arra
         has_y=jnp.concatenate([pair_has_y, jnp.zeros(n, dtype=bool)]),
         position=jnp.concatenate([order, index]),
         visible=jnp.block([[causal, nothing], [before, jnp.eye(n, dtype=bool)]]),
-        read=n + index,
         wanted=jnp.ones(n, dtype=bool),
+        first=n,
+        stride=1,
     )
 
 
@@ -119,10 +128,9 @@ def context_training_layout(
     pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
     context = pair_of < length
     if tokens == "paired":
-        has_y = pair_has_y & context
-        read, pair_y = jnp.arange(n), jnp.where(context, pair_y, 0)
+        has_y, pair_y = pair_has_y & context, jnp.where(context, pair_y, 0)
     else:
-        has_y, read = pair_has_y, 2 * jnp.arange(n)
+        has_y = pair_has_y
     itself = jnp.eye(context.shape[0], dtype=bool)
     order = jnp.arange(context.shape[0])
     per_pair = tokens_a_pair(tokens)
@@ -132,8 +140,9 @@ def context_training_layout(
         has_y=has_y,
         position=jnp.where(context, order, per_pair * length),
         visible=context[None, :] | itself,
-        read=read,
         wanted=jnp.arange(n) >= length,
+        first=0,
+        stride=per_pair,
     )
 
 

@@ -1,6 +1,7 @@
 """Arrays of a pytree in a safetensors file, written beside and renamed; nothing in it can be executed."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,22 @@ from safetensors.numpy import save
 from offprior.errors import OffpriorError
 from offprior.files import beside
 
+FORMAT = 2
+"""Of the files; raised when an older program could not read them."""
+
+
+class UnreadableError(OffpriorError):
+    """A file that is missing, torn, changed or of another format; not one that merely holds another model."""
+
 
 def write_arrays(path: Path, tree: Any, about: dict[str, Any]) -> None:
     """Write the arrays of `tree`, each under its path in the tree, with `about` (JSON) in the file's header.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. Its header holds a checksum of the arrays, which reading them goes by.
     """
     # Not `ascontiguousarray`, which gives a scalar an axis.
     arrays = {name: np.asarray(jax.device_get(leaf), order="C") for name, leaf in _named(tree)}
+    about = {**about, "format": FORMAT, "checksum": _checksum(arrays)}
     data = save(arrays, metadata={"offprior": json.dumps(about, sort_keys=True)})
     with beside(path) as partial:
         partial.write_bytes(data)
@@ -48,7 +57,7 @@ def read_arrays(path: Path, like: Any) -> tuple[Any, dict[str, Any]]:
     with _opened(path) as file:
         about = _about(path, file)
         stored = set(file.keys())
-        leaves = []
+        leaves, arrays = [], {}
         for name, leaf in _named(like):
             if name not in stored:
                 raise OffpriorError(f"{path}: it holds no {name}: a checkpoint of another model")
@@ -57,27 +66,41 @@ def read_arrays(path: Path, like: Any) -> tuple[Any, dict[str, Any]]:
                 have, want = f"{array.dtype}{list(array.shape)}", f"{leaf.dtype}{list(leaf.shape)}"
                 raise OffpriorError(f"{path}: {name} is {have}, the model wants {want}: a checkpoint of another model")
             stored.remove(name)
+            arrays[name] = array
             leaves.append(jnp.asarray(array))
         if stored:
             raise OffpriorError(f"{path}: it holds {min(stored)}, which the model lacks: a checkpoint of another model")
+        if _checksum(arrays) != about["checksum"]:
+            raise UnreadableError(f"{path}: it is not a readable checkpoint, not the numbers that were written")
     arrays, static = eqx.partition(like, _is_array)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), static), about
 
 
 def _opened(path: Path) -> Any:
     if not path.is_file():
-        raise OffpriorError(f"{path}: there is no such checkpoint")
+        raise UnreadableError(f"{path}: there is no such checkpoint")
     try:
         return safe_open(path, framework="numpy")
     except (SafetensorError, OSError) as problem:
-        raise OffpriorError(f"{path}: it is not a readable checkpoint, torn or cut short ({problem})") from None
+        raise UnreadableError(f"{path}: it is not a readable checkpoint, torn or cut short ({problem})") from None
 
 
 def _about(path: Path, file: Any) -> dict[str, Any]:
     try:
-        return json.loads((file.metadata() or {})["offprior"])
+        about = json.loads((file.metadata() or {})["offprior"])
     except (KeyError, ValueError):
-        raise OffpriorError(f"{path}: a safetensors file, but not written by offprior") from None
+        raise UnreadableError(f"{path}: a safetensors file, but not written by offprior") from None
+    if about.get("format") != FORMAT:
+        given = about.get("format", "an older one")
+        raise UnreadableError(f"{path}: its format is {given}, this version of offprior reads {FORMAT}")
+    return about
+
+
+def _checksum(arrays: dict[str, np.ndarray]) -> int:
+    found = 0
+    for name in sorted(arrays):
+        found = zlib.crc32(arrays[name].tobytes(), found)
+    return found
 
 
 def _is_array(leaf: Any) -> bool:

@@ -1,39 +1,33 @@
 """The checkpoints of one training seed: what resumes it, and what answers with it.
 
-``state.safetensors`` alone resumes a run: weights, optimiser and step in one file, so that no two files can disagree.
-``model.safetensors`` holds the weights for whoever only wants to predict.
+``state-<step>.safetensors`` alone resumes a run: weights, optimiser and step in one file, so that no two files can
+disagree; the last two are kept, so that a torn one loses little. ``model.safetensors`` holds the weights for whoever
+only wants to predict, ``weights-<step>.safetensors`` those of a trajectory.
 """
 
 import hashlib
 import json
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-from jaxtyping import Array, Int
 
+from offprior import devices
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
-from offprior.models.model import Model, Network
-from offprior.networks.weights import read_about, read_arrays, write_arrays
+from offprior.models.model import Model
+from offprior.networks.weights import UnreadableError, read_about, read_arrays, write_arrays
 from offprior.predictors.pretrained import Pretrained
+from offprior.pretraining.step import State
 from offprior.pretraining.training import Training
 from offprior.recipe_parts import plain
 
-STATE = "state.safetensors"
 MODEL = "model.safetensors"
-
-
-class State(NamedTuple):
-    """Everything that training changes."""
-
-    network: Network
-    optimiser: Any
-    step: Int[Array, ""]
-    drawn: Int[Array, " families"]
-    """Training prompts drawn of each family so far."""
+KEPT = 2
+"""States of a seed that are kept."""
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
@@ -41,30 +35,69 @@ def seed_folder(folder: Path, seed: int) -> Path:
     return folder / f"seed-{seed}"
 
 
+def state_files(folder: Path, seed: int) -> list[Path]:
+    """The states of a seed that can be resumed, the newest first."""
+    return sorted(seed_folder(folder, seed).glob("state-*.safetensors"), reverse=True)
+
+
+def state_file(folder: Path, seed: int, step: int) -> Path:
+    """The state of a seed after `step` steps."""
+    return seed_folder(folder, seed) / f"state-{step:09}.safetensors"
+
+
+def weights_file(folder: Path, seed: int, step: int) -> Path:
+    """The weights of a seed after `step` steps, of a run that keeps a trajectory."""
+    return seed_folder(folder, seed) / f"weights-{step:09}.safetensors"
+
+
 def save(folder: Path, seed: int, state: State, fingerprint: str) -> None:
-    """Write the checkpoints of a seed; each file appears whole or not at all."""
-    about = {"seed": seed, "step": int(state.step), "fingerprint": fingerprint, "machine": machine()}
-    here = seed_folder(folder, seed)
-    write_arrays(here / STATE, state, about)
-    write_arrays(here / MODEL, state.network, about)
-
-
-def load(folder: Path, seed: int, like: State, fingerprint: str) -> tuple[State, str | None]:
-    """The last checkpoint of a seed, and a line to show where bit-for-bit equality no longer holds.
+    """Write the checkpoint of a seed, each file whole or not at all, and drop those that are no longer needed.
 
     Raises:
-        OffpriorError: it was made under other settings, or cannot be read.
+        OffpriorError: it cannot be written; the last good checkpoint is left as it was.
     """
-    path = seed_folder(folder, seed) / STATE
-    about = read_about(path)
-    if about["fingerprint"] != fingerprint:
-        raise OffpriorError(f"{path}: it was trained under other settings; choose another --out, or leave out --resume")
-    state, about = read_arrays(path, like)
-    here, there = machine(), about["machine"]
-    changed = [f"{name} {there.get(name)} -> {here[name]}" for name in here if here[name] != there.get(name)]
-    if changed:
-        return state, f"{path}: resumed, but not bit for bit: {', '.join(changed)}"
-    return state, None
+    about = _about(seed, state, fingerprint)
+    write_arrays(state_file(folder, seed, about["step"]), state, about)
+    write_arrays(seed_folder(folder, seed) / MODEL, state.network, about)
+    for old in state_files(folder, seed)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def save_weights(folder: Path, seed: int, state: State, fingerprint: str) -> None:
+    """Write the weights alone, as a point of a trajectory that is kept."""
+    about = _about(seed, state, fingerprint)
+    write_arrays(weights_file(folder, seed, about["step"]), state.network, about)
+
+
+def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[[str], None]) -> State | None:
+    """The last good checkpoint of a seed, or None where there is none yet.
+
+    What is worth knowing goes to `warn`: a checkpoint that had to be passed over, a machine that is not the same.
+
+    Raises:
+        OffpriorError: it was made under other settings; there are checkpoints, and none can be read.
+    """
+    passed_over: list[str] = []
+    for path in state_files(folder, seed):
+        try:
+            about = read_about(path)
+            if about["fingerprint"] != fingerprint:
+                remedy = "choose another --out, or leave out --resume"
+                raise OffpriorError(f"{path}: it was trained under other settings{_difference(path, like)}; {remedy}")
+            state, about = read_arrays(path, like)
+        except UnreadableError as error:
+            passed_over.append(str(error))
+            continue
+        if passed_over:
+            warn(f"{'; '.join(passed_over)}; the checkpoint of step {about['step']} is used")
+        here, there = machine(), about["machine"]
+        changed = [f"{name} {there.get(name)} -> {here[name]}" for name in here if here[name] != there.get(name)]
+        if changed:
+            warn(f"{path}: resumed, but not bit for bit: {', '.join(changed)}")
+        return state
+    if passed_over:
+        raise OffpriorError(f"{'; '.join(passed_over)}; no good checkpoint is left: remove {seed_folder(folder, seed)}")
+    return None
 
 
 def steps_done(folder: Path, seed: int) -> int:
@@ -81,8 +114,10 @@ def machine() -> dict[str, str]:
     return {
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
+        "devices": str(len(jax.devices())),
+        "processes": str(jax.process_count()),
         "processor": platform.machine(),
-        "threads": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "threads": str(devices.cores()),
         "flags": os.environ.get("XLA_FLAGS", ""),
     }
 
@@ -103,3 +138,18 @@ def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, tra
     network, _ = read_arrays(seed_folder(folder, seed) / MODEL, like)
     limit = model.longest(training.points)
     return Pretrained(network, mixture, trained_to=training.points, limit=limit, seed=seed)
+
+
+def _about(seed: int, state: State, fingerprint: str) -> dict[str, Any]:
+    return {"seed": seed, "step": int(state.step), "fingerprint": fingerprint, "machine": machine()}
+
+
+def _difference(path: Path, like: State) -> str:
+    """The first parameter that differs, where one does in shape."""
+    try:
+        read_arrays(path, like)
+    except UnreadableError:
+        return ""
+    except OffpriorError as error:
+        return f" ({str(error).removeprefix(f'{path}: ')})"
+    return ""

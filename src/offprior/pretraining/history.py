@@ -31,10 +31,10 @@ class History:
             rows = rows[(rows["seed"] == self._seed) & (rows["step"] <= step)]
             self._rows = rows.dropna(axis="columns", how="all").to_dict("records")
 
-    def add(self, step: int, report: Any, drawn: Any, training: Any, seconds: float) -> None:
+    def add(self, step: int, report: Any, training: Any, seconds: float) -> None:
         """A row for the dispatch that ended at `step`; losses are means over its steps."""
         steps = step - (self._rows[-1]["step"] if self._rows else 0)
-        drawn = np.asarray(drawn, dtype=float)
+        drawn = np.asarray(report.drawn[-1], dtype=float)
         weights = np.isfinite(report.family_loss[:steps])
         losses = np.where(weights, report.family_loss[:steps], 0).sum(0) / np.maximum(weights.sum(0), 1)
         row: dict[str, Any] = {
@@ -50,6 +50,11 @@ class History:
             row[f"share: {name}"] = float(share)
         self._rows.append(row)
 
+    @property
+    def loss(self) -> float:
+        """The last row's."""
+        return self._rows[-1]["loss"]
+
     def latest(self) -> str:
         """The last row in a few words."""
         row = self._rows[-1]
@@ -58,7 +63,7 @@ class History:
 
     def table(self) -> pd.DataFrame:
         """All rows of this seed."""
-        return pd.DataFrame(self._rows)
+        return pd.DataFrame(list(self._rows))  # another thread may write it while rows are added
 
     def write(self) -> None:
         """Put this seed's rows into the run's file."""

@@ -1,7 +1,8 @@
-"""The pretraining loop: fresh prompts drawn on the device, many steps a dispatch, nothing synchronised inside."""
+"""The pretraining loop: one dispatch computes while the one before is looked at; checkpoints are written beside it."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,32 +10,31 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.errors import OffpriorError
+from offprior.files import locked
 from offprior.mixture import Mixture
-from offprior.models.model import Model, Network
+from offprior.models.model import Model
 from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining import checkpoint
-from offprior.pretraining.checkpoint import State
+from offprior.pretraining import checkpoint, population
+from offprior.pretraining.gradient import Sharing, sharing
 from offprior.pretraining.history import History
-from offprior.pretraining.interruption import Interrupted, listening
-from offprior.pretraining.optimiser import direction
+from offprior.pretraining.interruption import Interrupted, Interruption, listening
+from offprior.pretraining.population import Member
+from offprior.pretraining.program import members_that_fit, out_of_memory, program
+from offprior.pretraining.step import Setting, State, StepReport, initial_state, setting
 from offprior.pretraining.training import Training
-from offprior.progress import ProgressReport, progress_report
-from offprior.randomness import fold, key_for
-
-TARGETS = 100_000
-"""Values of y drawn to fit a head to the prior."""
+from offprior.pretraining.writer import Writer
+from offprior.progress import ProgressReport, Silence, progress_report
 
 
-class StepReport(NamedTuple):
-    """What one step tells; in a dispatch, with the steps as leading axis."""
+class Population(NamedTuple):
+    """What became of the members."""
 
-    loss: Float[Array, "*steps"]
-    family_loss: Float[Array, "*steps families"]
-    """Mean loss of each family's prompts; not-a-number where a batch held none."""
-    gradient_norm: Float[Array, "*steps"]
+    models: list[Pretrained | None]
+    """None for a member that diverged."""
+    diverged: dict[int, str]
+    """By a member's place, what happened."""
 
 
 def pretrain(
@@ -57,128 +57,265 @@ def pretrain(
     `progress` is another report (`offprior.progress.Silence()`).
 
     Raises:
-        OffpriorError: the loss is no longer finite; the folder's checkpoint is of other settings.
+        OffpriorError: the loss is no longer finite; a batch does not fit into the memory; the folder's checkpoint is of
+            other settings, or another process is at work in it; the last checkpoint could not be written.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folder.
     """
     training = training if training is not None else Training(**settings)
-    progress = progress if progress is not None else progress_report()
-    folder = None if folder is None else Path(folder)
-    mark = checkpoint.fingerprint(model, mixture, training)
-    history = History(folder, seed, mixture.family_names)
+    member = Member(mixture, training, seed, None if folder is None else Path(folder))
+    found = pretrain_population(model, [member], resume=resume, progress=progress, warn=warn)
+    if found.models[0] is None:
+        raise OffpriorError(found.diverged[0])
+    return found.models[0]
 
-    root = key_for(seed, "training")
-    if resume and folder is not None and (checkpoint.seed_folder(folder, seed) / checkpoint.STATE).exists():
-        like = eqx.filter_eval_shape(initial_state, model, mixture, training, seed)
-        state, remark = checkpoint.load(folder, seed, like, mark)
-        if remark:
-            warn(remark)
-        history.keep_until(int(state.step))
-    else:
-        state = eqx.filter_jit(initial_state)(model, mixture, training, seed)
 
-    step = int(state.step)
-    saved = step
-    progress.start(f"pretraining, seed {seed}", training.steps, step)
-    begun = time.monotonic() - history.seconds
+def pretrain_population(
+    model: Model,
+    members: Sequence[Member],
+    *,
+    resume: bool = False,
+    progress: ProgressReport | None = None,
+    warn: Callable[[str], None] = print,
+    at_once: int = 0,
+) -> Population:
+    """Pretrain many models: those that differ in numbers only, `at_once` of them in one program, the rest in a queue.
+
+    `at_once` 0 takes as many as fit into an accelerator's memory, and one on a processor, whose cores a single model
+    keeps busy. A member trained alone is its own single run bit for bit; beside others it is the same to rounding,
+    which training magnifies. A member whose loss is no longer finite is stopped, and the others go on.
+
+    Raises:
+        OffpriorError: as `pretrain`, but for members that diverge.
+        Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folders.
+    """
+    progress = (progress if progress is not None else progress_report()) if jax.process_index() == 0 else Silence()
+    courses = [_Course(model, member) for member in members]
+    folders = {member.folder for member in members if member.folder is not None and jax.process_index() == 0}
+    with contextlib.ExitStack() as stack:
+        for folder in sorted(folders):
+            stack.enter_context(locked(folder))
+        interruption = stack.enter_context(listening())
+        queue: dict[Any, list[_Course]] = {}
+        for course in courses:
+            queue.setdefault(population.structure(course.settings), []).append(course)
+        for alike in queue.values():
+            while alike:
+                count = at_once or _most_at_once(alike)
+                group, alike = alike[:count], alike[count:]
+                _train(group, resume, progress, warn, interruption)
+    return Population(
+        [course.pretrained() if not course.diverged else None for course in courses],
+        {place: course.diverged for place, course in enumerate(courses) if course.diverged},
+    )
+
+
+class _Course:
+    """One member on its way."""
+
+    def __init__(self, model: Model, member: Member):
+        self.model, self.member = model, member
+        self.mark = checkpoint.fingerprint(model, member.mixture, member.training)
+        self.settings = setting(member.mixture, member.training, member.seed)
+        self.history = History(member.folder, member.seed, member.mixture.family_names)
+        self.diverged = ""
+        self.kept = 0
+        """The step of the last checkpoint."""
+        self.network: Any = None
+
+    def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
+        _, _, seed, folder = self.member
+        if resume and folder is not None:
+            like = eqx.filter_eval_shape(initial_state, self.model, self.settings)
+            state = checkpoint.load(folder, seed, like, self.mark, warn)
+            if state is not None:
+                self.kept = int(state.step)
+                self.history.keep_until(self.kept)
+                return state
+        return initial_state(self.model, self.settings)
+
+    def write(self, state: State, weights_alone: bool) -> None:
+        member = self.member
+        if member.folder is None or jax.process_index() != 0:
+            return
+        if weights_alone:
+            checkpoint.save_weights(member.folder, member.seed, state, self.mark)
+        else:
+            self.history.write()
+            checkpoint.save(member.folder, member.seed, state, self.mark)
+
+    def pretrained(self) -> Pretrained:
+        return Pretrained(
+            network=self.network,
+            mixture=self.member.mixture,
+            limit=self.model.longest(self.member.training.points),
+            trained_to=self.member.training.points,
+            seed=self.member.seed,
+            history=self.history.table(),
+        )
+
+
+class _Launched(NamedTuple):
+    """A dispatch on its way."""
+
+    begin: int
+    end: int
+    report: StepReport
+    courses: list[_Course]
+    snapshot: State | None
+    """A copy, where its weights are to be written."""
+    is_checkpoint: bool
+
+
+def _train(
+    courses: list[_Course],
+    resume: bool,
+    progress: ProgressReport,
+    warn: Callable[[str], None],
+    interruption: Interruption,
+) -> None:
+    """Members of one structure to their end; those that a resumed run left at other steps by themselves."""
+    by_step: dict[int, list[tuple[_Course, State]]] = {}
+    for course in courses:
+        state = course.begin(resume, warn)
+        by_step.setdefault(int(state.step), []).append((course, state))
+    for step in sorted(by_step):
+        together, states = zip(*by_step.pop(step), strict=True)
+        _train_together(list(together), list(states), step, progress, warn, interruption)
+
+
+def _train_together(
+    courses: list[_Course],
+    states: list[State],
+    step: int,
+    progress: ProgressReport,
+    warn: Callable[[str], None],
+    interruption: Interruption,
+) -> None:
+    training = courses[0].member.training
+    shared = sharing(training.batch, states[0].network.tokens(), training.prompts_at_once)
+    state, settings = _laid_out(states, [course.settings for course in courses], shared)
+    del states
+    kept, marks = step, [*training.trajectory_steps(), training.steps]
+    progress.start(_label(courses), training.steps, step)
+    begun = time.monotonic() - courses[0].history.seconds * len(courses)
+    before: _Launched | None = None
     try:
-        with listening() as interruption:
-            while step < training.steps:
-                state, report = advance(state, mixture, training, root)
-                step = min(step + training.steps_per_dispatch, training.steps)
-                report = jax.device_get(report)
-                _check_finite(report, step, training, kept=saved > 0 and folder is not None)
-                history.add(step, report, state.drawn, training, time.monotonic() - begun)
-                progress.advance(step, history.latest())
-                due = step == training.steps or step - saved >= training.checkpoint_every or interruption.asked
-                if due and folder is not None:
-                    history.write()
-                    checkpoint.save(folder, seed, state, mark)
-                    saved = step
-                if interruption.asked and step < training.steps:
-                    raise Interrupted(_stopped_at(step, training, folder))
+        with Writer(warn) as writer, out_of_memory(training.batch, len(courses)):
+            while True:
+                launched = None
+                if step < training.steps and not interruption.asked:
+                    end = min((step // training.steps_per_dispatch + 1) * training.steps_per_dispatch, training.steps)
+                    end = min(end, next(mark for mark in marks if mark > step))
+                    until = jnp.asarray(end, jnp.int32)
+                    compiled = program(settings, shared, state, until, len(courses))
+                    state, report = compiled(settings, state, until)
+                    is_checkpoint = end == training.steps or end - kept >= training.checkpoint_every
+                    kept = end if is_checkpoint else kept
+                    # The next dispatch takes the buffers.
+                    snapshot = _copied(state) if is_checkpoint or end in marks else None
+                    launched = _Launched(step, end, report, courses, snapshot, is_checkpoint)
+                    step = end
+                if before is not None:
+                    _look_at(before, begun, progress, writer)
+                    if all(course.diverged for course in courses):
+                        return
+                before = launched
+                if launched is None:
+                    break
+                going = [place for place, course in enumerate(courses) if not course.diverged]
+                if 2 * len(going) <= len(courses):
+                    # Those that have diverged no longer pay for their places.
+                    _look_at(launched, begun, progress, writer)
+                    before = None
+                    states = [population.member_state(state, place) for place in going]
+                    courses = [courses[place] for place in going]
+                    state, settings = _laid_out(states, [course.settings for course in courses], shared)
+                    begun = time.monotonic() - courses[0].history.seconds * len(courses)
+            if step > kept:
+                _write(_Launched(kept, step, report, courses, _copied(state), True), writer)
     finally:
         progress.finish()
-    return Pretrained(
-        network=state.network,
-        mixture=mixture,
-        limit=model.longest(training.points),
-        trained_to=training.points,
-        seed=seed,
-        history=history.table(),
-    )
+    for place, course in enumerate(courses):
+        one = population.member_state(state, place) if len(courses) > 1 else state
+        course.network = jax.tree.map(_here, one.network)
+    if step < training.steps:
+        raise Interrupted(_stopped_at(step, training, courses[0].member.folder))
 
 
-def initial_state(model: Model, mixture: Mixture, training: Training, seed: int) -> State:
-    """Fresh weights and optimiser of a seed."""
-    root = key_for(seed, "initialisation")
-    # Heads are fitted to the prior's y, not to a seed's.
-    targets = mixture.sequences(key_for(0, "targets"), TARGETS // training.points + 1, training.points).y.ravel()
-    network = model.initialise(root, dimension=mixture.dimension, points=training.points, targets=targets)
-    trained = eqx.filter(network, eqx.is_array)
-    return State(
-        network=network,
-        optimiser=direction(training, network).init(trained),
-        step=jnp.zeros((), jnp.int32),
-        drawn=jnp.zeros(len(mixture.families), jnp.int32),
-    )
+def _laid_out(states: list[State], settings: list[Setting], shared: Sharing) -> tuple[State, Setting]:
+    """Where every device has them; with a leading axis where there are several."""
+    if len(states) == 1:
+        return shared.replicated((states[0], settings[0]))
+    return shared.replicated((population.stacked_states(states), population.stacked_settings(settings)))
 
 
-def advance(state: State, mixture: Mixture, training: Training, root: PRNGKeyArray) -> tuple[State, StepReport]:
-    """`steps_per_dispatch` steps in one program; steps past the last are skipped and report zeros.
-
-    The buffers of `state` are reused: it is gone afterwards.
-    """
-    return _advance((mixture, training, root), state)
-
-
-@eqx.filter_jit(donate="all-except-first")
-def _advance(setting: tuple[Mixture, Training, PRNGKeyArray], state: State) -> tuple[State, StepReport]:
-    mixture, training, root = setting
-    arrays, static = eqx.partition(state, eqx.is_array)
-    families = len(mixture.families)
-
-    def go(arrays: Any) -> tuple[Any, StepReport]:
-        after, report = train_step(eqx.combine(arrays, static), mixture, training, root)
-        return eqx.filter(after, eqx.is_array), report
-
-    def skip(arrays: Any) -> tuple[Any, StepReport]:
-        return arrays, StepReport(jnp.zeros(()), jnp.zeros(families), jnp.zeros(()))
-
-    def body(arrays: Any, _: None) -> tuple[Any, StepReport]:
-        return jax.lax.cond(arrays.step < training.steps, go, skip, arrays)
-
-    arrays, report = jax.lax.scan(body, arrays, None, length=training.steps_per_dispatch)
-    return eqx.combine(arrays, static), report
+def _look_at(launched: _Launched, begun: float, progress: ProgressReport, writer: Writer) -> None:
+    """What a dispatch tells: has a member diverged? A row for each of the others, and their checkpoints."""
+    report = jax.device_get(launched.report)
+    seconds = (time.monotonic() - begun) / len(launched.courses)
+    for place, course in enumerate(launched.courses):
+        own = report if len(launched.courses) == 1 else jax.tree.map(lambda leaf, k=place: leaf[k], report)
+        training = course.member.training
+        course.diverged = course.diverged or _divergence(own, launched.begin, training, course.kept > 0)
+        if not course.diverged:
+            course.history.add(launched.end, own, training, seconds)
+    going = [course for course in launched.courses if not course.diverged]
+    progress.advance(launched.end, _message(going, len(launched.courses)))
+    if launched.snapshot is not None:
+        _write(launched, writer)
 
 
-def train_step(state: State, mixture: Mixture, training: Training, root: PRNGKeyArray) -> tuple[State, StepReport]:
-    """One optimiser step on a batch that is a pure function of (seed, step)."""
-    draw, split = jax.random.split(fold(root, state.step))
-    points = state.network.sequence_length()
-    batch = mixture.sequences(draw, training.batch, points)
+def _write(launched: _Launched, writer: Writer) -> None:
+    places = [place for place, course in enumerate(launched.courses) if not course.diverged]
+    for place in places:
+        if launched.is_checkpoint and launched.courses[place].member.folder is not None:
+            launched.courses[place].kept = launched.end
+    marks = launched.courses[0].member.training.trajectory_steps()
 
-    def objective(arrays: Network, static: Network) -> tuple[Float[Array, ""], Float[Array, " b"]]:
-        network: Network = eqx.combine(arrays, static)
-        losses, wanted = network.training_loss(batch.x, batch.y, split)
-        counts = wanted.astype(losses.dtype)
-        of_prompts = jnp.where(wanted, losses, 0).sum(1)
-        return of_prompts.sum() / jnp.maximum(counts.sum(), 1), of_prompts / jnp.maximum(counts.sum(1), 1)
+    def job() -> None:
+        states = jax.device_get(launched.snapshot)
+        for place in places:
+            state = states if len(launched.courses) == 1 else population.member_state(states, place)
+            if launched.end in marks:
+                launched.courses[place].write(state, weights_alone=True)
+            if launched.is_checkpoint:
+                launched.courses[place].write(state, weights_alone=False)
 
-    arrays, static = eqx.partition(state.network, eqx.is_array)
-    (loss, of_prompt), gradient = jax.value_and_grad(objective, has_aux=True)(arrays, static)
-    with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
-        towards, optimiser = direction(training, state.network).update(gradient, state.optimiser, arrays)
-    rate = training.learning_rate_at(state.step)
-    arrays = jax.tree.map(lambda weight, change: weight - (rate * change).astype(weight.dtype), arrays, towards)
-    member = jax.nn.one_hot(batch.family, len(mixture.families), dtype=jnp.float32)
-    counts = member.sum(0)
-    report = StepReport(
-        loss=loss,
-        family_loss=jnp.where(counts > 0, of_prompt @ member / jnp.maximum(counts, 1), jnp.nan),
-        gradient_norm=jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(gradient))),
-    )
-    drawn = state.drawn + counts.astype(state.drawn.dtype)
-    return State(eqx.combine(arrays, static), optimiser, state.step + 1, drawn), report
+    writer.put(job, replaceable=launched.end not in marks)
+
+
+def _copied(state: State) -> State:
+    return jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, state)
+
+
+def _here(leaf: Any) -> Any:
+    """An array on one device, for whoever predicts with it."""
+    return jnp.asarray(np.array(leaf)) if eqx.is_array(leaf) else leaf
+
+
+def _label(courses: list[_Course]) -> str:
+    seeds = [course.member.seed for course in courses]
+    if len(courses) == 1:
+        return f"pretraining, seed {seeds[0]}"
+    return f"pretraining {len(courses)} models at once"
+
+
+def _message(going: list[_Course], of: int) -> str:
+    if of == 1:
+        return going[0].history.latest() if going else "diverged"
+    losses = [course.history.loss for course in going]
+    lost = f", {of - len(going)} diverged" if len(going) < of else ""
+    return (f"loss {min(losses):.4f} to {max(losses):.4f}" if losses else "") + lost
+
+
+def _most_at_once(alike: list[_Course]) -> int:
+    if jax.default_backend() == "cpu" or len(alike) == 1:
+        return 1
+    course, training = alike[0], alike[0].member.training
+    state = initial_state(course.model, course.settings)
+    shared = sharing(training.batch, state.network.tokens(), training.prompts_at_once)
+    state, settings = _laid_out([state], [course.settings], shared)
+    return members_that_fit(program(settings, shared, state, jnp.zeros((), jnp.int32)))
 
 
 def _stopped_at(step: int, training: Training, folder: Path | None) -> str:
@@ -186,14 +323,14 @@ def _stopped_at(step: int, training: Training, folder: Path | None) -> str:
     return f"at step {step} of {training.steps}{where}"
 
 
-def _check_finite(report: StepReport, step: int, training: Training, kept: bool) -> None:
+def _divergence(report: StepReport, begin: int, training: Training, kept: bool) -> str:
     broken = np.flatnonzero(~np.isfinite(report.loss) | ~np.isfinite(report.gradient_norm))
     if broken.size == 0:
-        return
-    first = (step - 1) // training.steps_per_dispatch * training.steps_per_dispatch + int(broken[0]) + 1
+        return ""
+    first = begin + int(broken[0]) + 1
     rate = float(np.asarray(training.learning_rate))
     keeping = "the last good checkpoint is kept; " if kept else ""
-    raise OffpriorError(
+    return (
         f"training.learning_rate: the loss is no longer finite at step {first}; {keeping}"
         f"try a rate below {rate:g}, say {rate / 3:.2g}, or a smaller training.clip"
     )

@@ -7,18 +7,20 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array
 from optax import contrib
 
 from offprior.models.model import Network
 from offprior.networks.decoder import Block
+from offprior.pretraining.gradient import Sharing
 from offprior.pretraining.training import Training
 
-MATRIX = contrib.MuonDimensionNumbers(reduction_axis=0, output_axis=1)
 STACKED = contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=2)
 
 
-def direction(training: Training, network: Network) -> optax.GradientTransformation:
+def direction(training: Training, network: Network, shared: Sharing | None = None) -> optax.GradientTransformation:
     """Clip, precondition, decay: everything of the update but the learning rate.
 
     Muon (Jordan et al. 2024; `optax.contrib.scale_by_muon`) orthogonalises the matrices inside the blocks; embeddings,
@@ -27,10 +29,8 @@ def direction(training: Training, network: Network) -> optax.GradientTransformat
     adam = optax.scale_by_adam(b1=0.9, b2=0.98 if training.optimiser == "muon" else 0.999)
     by_label: dict[str, optax.GradientTransformation] = {"frozen": optax.set_to_zero(), "vector": adam}
     if training.optimiser == "muon":
-        for label, dimensions in (("matrix", MATRIX), ("stacked", STACKED)):
-            by_label[label] = optax.chain(
-                contrib.scale_by_muon(weight_dimension_numbers=_all(dimensions)), optax.stateless(_scale_by_shape)
-            )
+        muon = contrib.scale_by_muon(weight_dimension_numbers=_all(STACKED))
+        by_label["matrix"] = _in_stacks(optax.chain(muon, optax.stateless(_scale_by_shape)), shared)
     chain = [optax.clip_by_global_norm(training.clip), optax.partition(by_label, labels(training, network))]
     if training.optimiser != "adam":
         chain.append(optax.add_decayed_weights(training.weight_decay, mask=_decayed(network)))
@@ -55,7 +55,7 @@ def labels(training: Training, network: Network) -> Any:
                 block.down.weight,
             ),
             node,
-            ("stacked", "matrix", "matrix", "matrix"),
+            ("matrix", "matrix", "matrix", "matrix"),
         )
 
     return jax.tree.map(inside_block, vectors, is_leaf=lambda node: isinstance(node, Block))
@@ -65,6 +65,38 @@ def _decayed(network: Network) -> Any:
     """Weight decay is for matrices that are trained."""
     arrays = eqx.filter(network, eqx.is_array)
     return jax.tree.map(lambda array, stays: array.ndim >= 2 and not stays, arrays, network.frozen())
+
+
+def _in_stacks(transformation: optax.GradientTransformation, shared: Sharing | None) -> optax.GradientTransformation:
+    """`transformation` of the matrices in stacks of one shape, each device taking its part of a stack.
+
+    What every device would compute for itself is, with two cores, a sixth of a step of the demo.
+    """
+
+    def stacks(tree: Any) -> dict[str, Array]:
+        by_shape: dict[str, list[Array]] = {}
+        for matrix in jax.tree.leaves(tree):
+            shape = matrix.shape[-2:]
+            by_shape.setdefault("{}x{}".format(*shape), []).append(matrix.reshape(-1, *shape))
+        return {name: jnp.concatenate(matrices) for name, matrices in by_shape.items()}
+
+    def update(updates: Any, state: Any, parameters: Any = None) -> tuple[Any, Any]:
+        del parameters
+        stacked = stacks(updates)
+        if shared is not None:
+            stacked = {name: shared.dealt_out(stack) for name, stack in stacked.items()}
+        moved, state = transformation.update(stacked, state)
+        if shared is not None:
+            moved = shared.replicated(moved)
+        taken = dict.fromkeys(moved, 0)
+        leaves, structure = jax.tree.flatten(updates)
+        for place, matrix in enumerate(leaves):
+            name, count = "{}x{}".format(*matrix.shape[-2:]), matrix.size // (matrix.shape[-1] * matrix.shape[-2])
+            leaves[place] = moved[name][taken[name] : taken[name] + count].reshape(matrix.shape)
+            taken[name] += count
+        return jax.tree.unflatten(structure, leaves), state
+
+    return optax.GradientTransformation(lambda parameters: transformation.init(stacks(parameters)), update)
 
 
 def _scale_by_shape(updates: Any, _: Any) -> Any:

@@ -26,11 +26,17 @@ class Training(eqx.Module):
     clip: Scalar = parameter(1.0, "largest norm of the gradient", above=0)
     steps_per_dispatch: int = parameter(25, "steps in one compiled program, between two looks from outside", minimum=1)
     checkpoint_every: int = parameter(500, "steps between two checkpoints", minimum=1)
+    trajectory: int = parameter(0, "weights kept at so many steps, spaced as their logarithms; 0 keeps none", minimum=0)
+    prompts_at_once: int = parameter(0, "prompts whose gradient a device takes at once; 0 suits the device", minimum=0)
 
     def __check_init__(self):
         if self.optimiser == "adam" and isinstance(self.weight_decay, int | float) and self.weight_decay > 0:
             message = f"adam has no weight decay, {self.weight_decay:g} was given; choose adamw or 0"
             raise SettingError([Problem("weight_decay", message)])
+
+    def trajectory_steps(self) -> list[int]:
+        """After which steps the weights are kept, the last one among them."""
+        return sorted({round(self.steps ** (k / max(self.trajectory - 1, 1))) for k in range(self.trajectory)})
 
     def learning_rate_at(self, step: Int[Array, ""] | int) -> Float[Array, ""]:
         """The learning rate of a step: a linear warm-up, then the schedule."""

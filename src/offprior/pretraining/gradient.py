@@ -1,0 +1,130 @@
+"""Loss and gradient of a batch, shared between devices, and on each device taken a few prompts at a time.
+
+A processor is fastest when a few prompts' activations stay in its cache, and when every core has prompts of its own:
+twice as fast, on two cores, as one program that cuts each operation in two. Elsewhere a device takes all its prompts
+at once, unless `Training.prompts_at_once` says otherwise.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, Key
+
+from offprior.models.model import Network
+
+AXIS = "prompts"
+TOKENS_AT_ONCE = {"cpu": 400}
+"""Tokens whose activations fit a core's cache."""
+
+
+class BatchGradient(NamedTuple):
+    """What a batch says about the weights."""
+
+    loss: Float[Array, ""]
+    of_prompts: Float[Array, " b"]
+    """Mean loss of each prompt's predictions."""
+    gradient: Any
+
+
+class Sharing(NamedTuple):
+    """How a batch is dealt out."""
+
+    mesh: Mesh | None
+    """Devices that share a batch; None where there is one."""
+    at_once: int
+    """Prompts whose gradient a device takes at once."""
+
+    def replicated(self, tree: Any) -> Any:
+        """The arrays of `tree` on every device."""
+        if self.mesh is None:
+            return tree
+        return eqx.filter_shard(tree, NamedSharding(self.mesh, P()))
+
+    def dealt_out(self, array: Array) -> Array:
+        """`array` with its leading axis cut among the devices, where it has as many parts."""
+        if self.mesh is None or array.shape[0] % self.mesh.size:
+            return array
+        return eqx.filter_shard(array, NamedSharding(self.mesh, P(AXIS)))
+
+
+def sharing(batch: int, tokens: int, at_once: int = 0) -> Sharing:
+    """Deal a batch of prompts of `tokens` tokens out to as many devices as divide it; a small one stays on one.
+
+    `at_once` is what was asked for; 0 leaves it to the kind of device.
+    """
+    devices = jax.devices()
+    if jax.process_count() == 1:
+        # What one core does at once would only wait for others.
+        worth = len(devices) if batch * tokens > TOKENS_AT_ONCE.get(devices[0].platform, 0) else 1
+        devices = devices[: largest_divisor(batch, worth)]
+    each = batch // len(devices)
+    wanted = at_once or max(1, TOKENS_AT_ONCE.get(devices[0].platform, each * tokens) // tokens)
+    mesh = jax.make_mesh((len(devices),), (AXIS,), (AxisType.Auto,), devices=devices) if len(devices) > 1 else None
+    return Sharing(mesh, largest_divisor(each, wanted))
+
+
+def largest_divisor(number: int, limit: int) -> int:
+    """The largest divisor of `number` that is at most `limit`."""
+    return next(divisor for divisor in range(min(number, max(limit, 1)), 0, -1) if number % divisor == 0)
+
+
+def batch_gradient(
+    network: Network, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"], shared: Sharing
+) -> BatchGradient:
+    """The mean loss over all predictions of a batch, and its gradient in the weights.
+
+    The same to rounding however the batch is dealt out.
+    """
+    arrays, static = eqx.partition(network, eqx.is_array)
+
+    def of_a_device(arrays: Any, *prompts: Any) -> tuple[Array, Array, Any, Array]:
+        sums, of_prompts = _over_few_at_once(arrays, static, prompts, shared.at_once)
+        if shared.mesh is not None:
+            sums = jax.lax.psum(sums, AXIS)
+        return *sums, of_prompts
+
+    if shared.mesh is not None:
+        of_a_device = jax.shard_map(
+            of_a_device,
+            mesh=shared.mesh,
+            in_specs=(P(), P(AXIS), P(AXIS), P(AXIS)),
+            out_specs=(P(), P(), P(), P(AXIS)),
+            check_vma=False,  # so that gradients meet once a batch, in the sum above, and not for each few prompts
+        )
+    total, count, gradient, of_prompts = of_a_device(arrays, x, y, keys)
+    count = jnp.maximum(count, 1)
+    return BatchGradient(total / count, of_prompts, jax.tree.map(lambda array: array / count, gradient))
+
+
+def _over_few_at_once(arrays: Any, static: Any, prompts: tuple[Any, ...], at_once: int) -> tuple[Any, Array]:
+    """Sums of losses, of their number and of gradients; and the mean loss of each prompt."""
+
+    def objective(arrays: Any, x: Any, y: Any, keys: Any) -> tuple[Array, tuple[Array, Array]]:
+        losses, wanted = eqx.combine(arrays, static).training_loss(x, y, keys)
+        counts = wanted.astype(losses.dtype)
+        of_prompts = jnp.where(wanted, losses, 0).sum(1)
+        return of_prompts.sum(), (counts.sum(), of_prompts / jnp.maximum(counts.sum(1), 1))
+
+    def few(prompts: tuple[Any, ...]) -> tuple[Any, Array]:
+        (total, (count, of_prompts)), gradient = jax.value_and_grad(objective, has_aux=True)(arrays, *prompts)
+        return (total, count, gradient), of_prompts
+
+    batch = prompts[0].shape[0]
+    if at_once == batch:
+        return few(prompts)
+    cut = tuple(array.reshape(batch // at_once, at_once, *array.shape[1:]) for array in prompts)
+
+    def body(sums: Any, prompts: tuple[Any, ...]) -> tuple[Any, Array]:
+        more, of_prompts = few(prompts)
+        return jax.tree.map(jnp.add, sums, more), of_prompts
+
+    nothing = jax.tree.map(
+        lambda sort: jnp.zeros(sort.shape, sort.dtype),
+        jax.eval_shape(few, tuple(array[0] for array in cut))[0],
+    )
+    sums, of_prompts = jax.lax.scan(body, nothing, cut)
+    return sums, of_prompts.reshape(batch)

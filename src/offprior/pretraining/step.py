@@ -1,0 +1,149 @@
+"""One step of pretraining, and many of them in one program: fresh prompts drawn on the device, no look from outside."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from offprior.mixture import Mixture
+from offprior.models.model import Model, Network
+from offprior.pretraining.gradient import Sharing, batch_gradient
+from offprior.pretraining.optimiser import direction
+from offprior.pretraining.training import Training
+from offprior.randomness import fold, key_for
+
+TARGETS = 100_000
+"""Values of y drawn to fit a head to the prior."""
+
+
+class State(NamedTuple):
+    """Everything that training changes."""
+
+    network: Network
+    optimiser: Any
+    step: Int[Array, ""]
+    drawn: Int[Array, "*members families"]
+    """Training prompts drawn of each family so far."""
+
+
+class Setting(NamedTuple):
+    """What training leaves as it is; its numbers are leaves."""
+
+    mixture: Mixture
+    training: Training
+    key: PRNGKeyArray
+    """The seed's."""
+
+
+class StepReport(NamedTuple):
+    """What one step tells; in a dispatch, with the steps as leading axis."""
+
+    loss: Float[Array, "*steps"]
+    family_loss: Float[Array, "*steps families"]
+    """Mean loss of each family's prompts; not-a-number where a batch held none."""
+    gradient_norm: Float[Array, "*steps"]
+    drawn: Int[Array, "*steps families"]
+    """Prompts drawn of each family so far."""
+
+
+def setting(mixture: Mixture, training: Training, seed: int) -> Setting:
+    """The setting of a training seed. Numbers become arrays, so that other numbers need no other program."""
+
+    def is_numbers(node: Any) -> bool:
+        """A number, or a list of rows of them, which is one array."""
+        return isinstance(node, float) or (isinstance(node, tuple) and bool(node) and all(map(is_row, node)))
+
+    def is_row(node: Any) -> bool:
+        return type(node) is tuple and all(isinstance(number, float) for number in node)
+
+    mixture, training = jax.tree.map(
+        lambda node: jnp.asarray(node, jnp.float32) if is_numbers(node) else node,
+        (mixture, training),
+        is_leaf=is_numbers,
+    )
+    return Setting(mixture, training, key_for(seed))
+
+
+@eqx.filter_jit
+def initial_state(model: Model, settings: Setting) -> State:
+    """Fresh weights and optimiser of a seed."""
+    mixture, training, key = settings
+    # Heads are fitted to the prior's y, not to a seed's.
+    targets = mixture.sequences(key_for(0, "targets"), TARGETS // training.points + 1, training.points).y.ravel()
+    network = model.initialise(
+        fold(key, "initialisation"), dimension=mixture.dimension, points=training.points, targets=targets
+    )
+    trained = eqx.filter(network, eqx.is_array)
+    return State(
+        network=network,
+        optimiser=direction(training, network).init(trained),
+        step=jnp.zeros((), jnp.int32),
+        drawn=jnp.zeros(len(mixture.families), jnp.int32),
+    )
+
+
+@eqx.filter_jit(donate="all-except-first")
+def advance(fixed: tuple[Setting, Int[Array, ""], Sharing, bool], state: State) -> tuple[State, StepReport]:
+    """`steps_per_dispatch` steps in one program; those from step `until` on are skipped and report zeros.
+
+    `fixed` holds the setting, `until`, how a batch is dealt out, and whether the leading axis of all arrays (but of
+    the steps, which are common) counts members of a population. The buffers of `state` are reused: it is gone
+    afterwards.
+    """
+    settings, until, shared, stacked = fixed
+    if not stacked:
+        return _dispatch(settings, until, shared, state)
+    # One program for all members; what they share (shapes, the count of steps) has no axis.
+    each: Any = eqx.if_array(0)
+    common: Any = None
+    axes = State(network=each, optimiser=each, step=common, drawn=each)
+    members = eqx.filter_vmap(
+        lambda settings, state: _dispatch(settings, until, shared, state),
+        in_axes=(each, axes),
+        out_axes=(axes, each),
+    )
+    return members(settings, state)
+
+
+def _dispatch(settings: Setting, until: Int[Array, ""], shared: Sharing, state: State) -> tuple[State, StepReport]:
+    arrays, static = eqx.partition(state, eqx.is_array)
+    families = len(settings.mixture.families)
+
+    def go(arrays: Any) -> tuple[Any, StepReport]:
+        after, report = train_step(eqx.combine(arrays, static), settings, shared)
+        return eqx.filter(after, eqx.is_array), report
+
+    def skip(arrays: Any) -> tuple[Any, StepReport]:
+        return arrays, StepReport(jnp.zeros(()), jnp.zeros(families), jnp.zeros(()), arrays.drawn)
+
+    def body(arrays: Any, _: None) -> tuple[Any, StepReport]:
+        return jax.lax.cond(arrays.step < until, go, skip, arrays)
+
+    arrays, report = jax.lax.scan(body, arrays, None, length=settings.training.steps_per_dispatch)
+    return shared.replicated((eqx.combine(arrays, static), report))
+
+
+def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State, StepReport]:
+    """One optimiser step on a batch that is a pure function of (seed, step)."""
+    mixture, training, key = settings
+    draw, split = jax.random.split(fold(key, "training", state.step))
+    points = state.network.sequence_length()
+    batch = mixture.sequences(draw, training.batch, points)
+    found = batch_gradient(state.network, batch.x, batch.y, jax.random.split(split, training.batch), shared)
+    arrays, static = eqx.partition(state.network, eqx.is_array)
+    with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
+        towards, optimiser = direction(training, state.network, shared).update(found.gradient, state.optimiser, arrays)
+    rate = training.learning_rate_at(state.step)
+    arrays = jax.tree.map(lambda weight, change: weight - (rate * change).astype(weight.dtype), arrays, towards)
+    member = jax.nn.one_hot(batch.family, len(mixture.families), dtype=jnp.float32)
+    counts = member.sum(0)
+    drawn = state.drawn + counts.astype(state.drawn.dtype)
+    report = StepReport(
+        loss=found.loss,
+        family_loss=jnp.where(counts > 0, found.of_prompts @ member / jnp.maximum(counts, 1), jnp.nan),
+        gradient_norm=jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(found.gradient))),
+        drawn=drawn,
+    )
+    return State(eqx.combine(arrays, static), optimiser, state.step + 1, drawn), report

@@ -1,0 +1,176 @@
+"""Checkpoints: the last good one is found, whatever became of those after it, and a slow disk holds nothing up."""
+
+import json
+import multiprocessing
+import threading
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from offprior.errors import OffpriorError
+from offprior.families.linear import Linear
+from offprior.files import locked
+from offprior.mixture import Mixture
+from offprior.models.transformer import Transformer
+from offprior.networks.weights import read_arrays, write_arrays
+from offprior.pretraining import checkpoint
+from offprior.pretraining.loop import pretrain
+from offprior.pretraining.training import Training
+from offprior.pretraining.writer import Writer
+from offprior.progress import Silence
+
+MODEL = Transformer(layers=1, heads=2, width=16)
+MIXTURE = Mixture(families=[Linear()])
+SHORT = {
+    "steps": 30, "batch": 4, "points": 6, "steps_per_dispatch": 5, "checkpoint_every": 10, "optimiser": "adam",
+}  # fmt: skip
+
+
+class Slow(Silence):
+    """Leaves the disk the time for every checkpoint."""
+
+    def advance(self, done, message=""):
+        time.sleep(0.1)
+
+
+def train(folder, model=MODEL, **settings):
+    lines = []
+    trained = pretrain(
+        model, MIXTURE, Training(**{**SHORT, **settings}), folder=folder, resume=True, progress=Slow(),
+        warn=lines.append,
+    )  # fmt: skip
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(trained.network)], lines
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def one_bit_changed(path):
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def of_another_format(path):
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
+        about = json.loads(file.metadata()["offprior"]) | {"format": 99}
+    save_file(arrays, path, metadata={"offprior": json.dumps(about)})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut_short, "torn or cut short"),
+        (one_bit_changed, "not the numbers that were written"),
+        (of_another_format, "its format is 99"),
+    ],
+)
+def test_the_last_good_checkpoint_is_used_and_the_run_ends_as_it_would_have(tmp_path, damage, said):
+    whole, _ = train(tmp_path)
+    newest, older = checkpoint.state_files(tmp_path, 0)
+    assert [newest.name, older.name] == ["state-000000030.safetensors", "state-000000020.safetensors"]
+    damage(newest)
+    resumed, lines = train(tmp_path)
+    assert len(lines) == 1 and "\n" not in lines[0]
+    assert said in lines[0] and lines[0].endswith("the checkpoint of step 20 is used")
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for file in checkpoint.state_files(tmp_path, 0):
+        cut_short(file)
+    with pytest.raises(OffpriorError, match="no good checkpoint is left: remove"):
+        train(tmp_path)
+
+
+def test_a_checkpoint_of_another_shape_names_the_first_parameter_that_differs(tmp_path):
+    train(tmp_path)
+    wider = Transformer(layers=1, heads=2, width=32)
+    with pytest.raises(OffpriorError, match=r"other settings \(network.read_in.weight is float32\[1, 16\], the model"):
+        train(tmp_path, model=wider)
+
+
+def test_a_trajectory_is_kept_at_steps_spaced_as_their_logarithms(tmp_path):
+    plain, _ = train(tmp_path / "plain")
+    kept, _ = train(tmp_path / "kept", trajectory=5)
+    assert Training(**SHORT, trajectory=5).trajectory_steps() == [1, 2, 5, 13, 30]
+    files = sorted((tmp_path / "kept" / "seed-0").glob("weights-*"))
+    assert [file.name for file in files] == [f"weights-{step:09}.safetensors" for step in (1, 2, 5, 13, 30)]
+    for one, other in zip(plain, kept, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_training_does_not_wait_for_the_disk_and_only_the_newest_waiting_checkpoint_is_written():
+    gate, written = threading.Event(), []
+    with Writer(print) as writer:
+        writer.put(lambda: (gate.wait(10), written.append(1)))
+        while writer._jobs:  # until the first is being written
+            pass
+        writer.put(lambda: written.append(2))
+        writer.put(lambda: written.append(3), replaceable=False)
+        writer.put(lambda: written.append(4))
+        writer.put(lambda: written.append(5))
+        assert written == []
+        gate.set()
+    assert written == [1, 3, 5]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_a_line_and_an_error_only_if_it_was_the_last():
+    def fails():
+        raise OffpriorError("state: it cannot be written: No space left on device")
+
+    lines, second = [], threading.Event()
+    with Writer(lines.append) as writer:
+        writer.put(fails)
+        while not lines:
+            pass
+        writer.put(second.set)
+    assert second.is_set()
+    assert lines == [
+        "state: it cannot be written: No space left on device; training goes on, the last good checkpoint is kept"
+    ]
+    with pytest.raises(OffpriorError, match="No space left"), Writer(lines.append) as writer:
+        writer.put(fails)
+
+
+def test_the_second_process_on_a_folder_is_refused(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path / "run", held, release))
+    other.start()
+    try:
+        assert held.wait(60)
+        with pytest.raises(OffpriorError, match="another process is at work in it"):
+            train(tmp_path / "run")
+    finally:
+        release.set()
+        other.join(60)
+    train(tmp_path / "run")
+    with locked(tmp_path / "run"):
+        train(tmp_path / "run")  # the same process may
+
+
+def hold(folder, held, release):
+    with locked(folder):
+        held.set()
+        release.wait(60)
+
+
+def test_what_a_killed_process_had_half_written_is_removed(tmp_path):
+    left = tmp_path / "seed-0" / ".state-000000020.safetensors.99.partial"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    train(tmp_path)
+    assert not left.exists()
+
+
+def test_scalars_keep_their_shapes(tmp_path):
+    tree = {"step": jnp.asarray(3, jnp.int32), "empty": jnp.zeros((0, 2))}
+    write_arrays(tmp_path / "a.safetensors", tree, {})
+    back, _ = read_arrays(tmp_path / "a.safetensors", tree)
+    assert back["step"].shape == () and back["empty"].shape == (0, 2)
