@@ -11,6 +11,7 @@ from offprior.models.transformer import Transformer
 from offprior.networks.attention import attend
 from offprior.networks.products import product
 from offprior.pretraining.gradient import batch_gradient, largest_divisor, sharing
+from offprior.pretraining.training import Training
 
 MODELS = {
     "causal": Transformer(layers=2, heads=2, width=16),
@@ -30,7 +31,7 @@ def problem(request):
     batch = Mixture().sequences(jax.random.key(1), 64, 13)
     points = 12 if request.param == "causal" else 8
     network = MODELS[request.param].initialise(jax.random.key(0), dimension=1, points=points, targets=batch.y.ravel())
-    n = network.sequence_length()
+    n = network.sequence_length(points)
     return network, batch.x[:, :n], batch.y[:, :n], jax.random.split(jax.random.key(2), 64)
 
 
@@ -48,7 +49,7 @@ def plain_gradient(network, x, y, keys):
 def test_gradient_of_a_shared_batch_is_that_of_the_whole(problem, at_once):
     network, x, y, keys = problem
     loss, gradient = plain_gradient(*problem)
-    shared = sharing(64, 10_000, at_once)
+    shared = sharing(Training(batch=64, points=network.points, prompts_at_once=at_once), network)
     assert shared.mesh is not None and shared.mesh.size == 2, "tests have two devices"
     assert shared.at_once == at_once
     found = eqx.filter_jit(batch_gradient)(*shared.replicated((network, x, y, keys)), shared)
@@ -62,9 +63,11 @@ def test_gradient_of_a_shared_batch_is_that_of_the_whole(problem, at_once):
 
 
 def test_a_small_batch_stays_on_one_device_and_an_odd_one_is_dealt_out_evenly():
-    assert sharing(2, 10).mesh is None
-    assert sharing(7, 1000).mesh is None, "7 prompts have no halves"
-    assert sharing(6, 1000, 2).at_once == 1, "of three prompts, one at once: two do not divide them"
+    network = MODELS["causal"].skeleton(dimension=1, points=100)
+    assert sharing(Training(batch=2, points=5), network).mesh is None
+    assert sharing(Training(batch=7, points=100), network).mesh is None, "7 prompts have no halves"
+    of_three = sharing(Training(batch=6, points=100, prompts_at_once=2), network)
+    assert of_three.at_once == 1, "of three prompts, one at once: two do not divide them"
     assert [largest_divisor(*pair) for pair in ((12, 5), (7, 3), (8, 100), (5, 0))] == [4, 1, 8, 1]
 
 
@@ -100,3 +103,17 @@ def test_product_is_the_matrix_product_and_so_is_its_gradient(inputs, outputs):
     )
     for one, other in zip(own, plain, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_coarse_numbers_change_the_gradient_by_their_rounding_and_no_more(problem):
+    network, x, y, keys = problem
+    fine = plain_gradient(*problem)
+    settings = Training(batch=64, points=network.points, precision="bfloat16")
+    shared = sharing(settings, network)
+    assert shared.compute == "bfloat16" and sharing(Training(), network).compute == "float32", "here is a processor"
+    coarse = eqx.filter_jit(batch_gradient)(*shared.replicated((network, x, y, keys)), shared)
+    assert all(leaf.dtype == np.float32 for leaf in leaves(coarse.gradient)), "what is kept is single precision"
+    difference = sum(np.square(a - b).sum() for a, b in zip(leaves(coarse.gradient), leaves(fine[1]), strict=True))
+    size = sum(np.square(leaf).sum() for leaf in leaves(fine[1]))
+    assert 1e-8 < difference / size < 1e-3, "a relative error of 2⁻⁸ a number, and not none"
+    assert float(coarse.loss) == pytest.approx(float(fine[0]), rel=0.02)

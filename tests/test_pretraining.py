@@ -21,6 +21,7 @@ from offprior.networks.weights import read_arrays, write_arrays
 from offprior.parquet import read_parquet
 from offprior.predictors.bayes import Bayes
 from offprior.pretraining import checkpoint
+from offprior.pretraining.checkpoint import read_pretrained
 from offprior.pretraining.gradient import sharing
 from offprior.pretraining.loop import pretrain
 from offprior.pretraining.optimiser import labels
@@ -38,7 +39,7 @@ def arrays(tree):
 
 
 def dispatch(training, state):
-    shared = sharing(training.batch, state.network.tokens())
+    shared = sharing(training, state.network)
     return advance((setting(MIXTURE, training, 0), jnp.asarray(training.steps, jnp.int32), shared, False), state)
 
 
@@ -47,7 +48,7 @@ def assert_identical(one, other):
         np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "schedule-free", "muon"])
 def test_training_lowers_the_loss(optimiser):
     # One function: there is something to learn without a context.
     fixed = Mixture(families=[Sinusoid(amplitude=1.0, frequency=1.0, phase=0.0)])
@@ -232,3 +233,45 @@ def test_torn_and_foreign_checkpoints_are_named(tmp_path):
     with pytest.raises(OffpriorError, match="no such checkpoint"):
         read_arrays(tmp_path / "nothing.safetensors", tree)
     assert not [file for file in tmp_path.iterdir() if "partial" in file.name]
+
+
+def test_contexts_grow_under_a_curriculum():
+    training = Training(steps=40, points=12, curriculum=2)
+    assert training.stages() == [(10, 4), (20, 8), (40, 12)]
+    assert [training.points_at(step) for step in (0, 9, 10, 19, 20, 39)] == [4, 4, 8, 8, 12, 12]
+    assert Training(steps=40, points=12).stages() == [(40, 12)]
+
+
+@pytest.mark.parametrize("model", [MODEL, Transformer(layers=1, heads=2, width=16)])
+def test_a_curriculum_trains_on_shorter_prompts_first(model):
+    drawn = []
+
+    class Watched(Mixture):
+        def sequences(self, key, size, length):
+            drawn.append(length)
+            return super().sequences(key, size, length)
+
+    mixture = Watched(families=[Linear()])
+    trained = pretrain(model, mixture, steps=20, batch=4, points=12, curriculum=2, steps_per_dispatch=20)
+    queries = 1 if model.attention == "causal" else 7
+    assert [points for points in drawn if points < 100][-3:] == [4 + queries, 8 + queries, 12 + queries]
+    assert trained.history["step"].tolist() == [5, 10, 20], "a dispatch ends where contexts grow"
+    assert trained.network.points == 12
+
+
+def test_schedule_free_predicts_with_the_average_of_its_iterates(tmp_path):
+    # Defazio et al. 2024, equation 3: y = (1 − β) z + β x, so x = (y − (1 − β) z) / β; x is the mean of all z, weighted
+    # by the squares of the learning rates.
+    settings = {**SHORT, "optimiser": "schedule-free", "schedule": "constant", "warmup": 0.0, "steps_per_dispatch": 1}
+    training = Training(steps=6, **settings)
+    state = initial_state(MODEL, setting(MIXTURE, training, 0))
+    iterates = []
+    for _ in range(6):
+        state, _ = dispatch(training, state)
+        iterates.append(arrays(state.optimiser.z))
+    averaged = [np.mean(leaf, axis=0) for leaf in zip(*iterates, strict=True)]
+    trained = pretrain(MODEL, MIXTURE, training, folder=tmp_path)
+    for mean, leaf in zip(averaged, arrays(trained.network), strict=True):
+        np.testing.assert_allclose(leaf, mean, rtol=1e-4, atol=1e-6)
+    kept = read_pretrained(tmp_path, 0, MODEL, MIXTURE, training)
+    assert_identical(kept.network, trained.network)

@@ -123,7 +123,7 @@ def test_training_pass_of_a_causal_model_is_the_curve_at_every_length(prompts, t
 def test_training_pass_of_a_context_model_sees_no_query_target(prompts, tokens):
     network = build(tokens=tokens, attention="context", positions="none")
     x, y, _ = prompts
-    points = network.sequence_length()
+    points = network.sequence_length(POINTS)
     keys = jax.random.split(jax.random.key(8), 2)
     x, y = jax.random.normal(keys[0], (BATCH, points, DIMENSION)), jax.random.normal(keys[1], (BATCH, points))
     losses, wanted = network.training_loss(x, y, jax.random.split(jax.random.key(5), x.shape[0]))

@@ -103,9 +103,18 @@ def pretrain_run(
     seeds: int = 1,
     resume: bool = False,
     progress: bool = True,
-) -> Run:
-    """The first half of `run`: a folder with pretrained models, for `probe_run` to go on with."""
-    begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
+) -> Run | None:
+    """The first half of `run`: a folder with pretrained models, for `probe_run` to go on with.
+
+    Of several processes (`offprior.devices.join`) the first has the folder, the others compute for it and return None.
+    """
+    from offprior.pretraining import processes
+
+    wanted = read(recipe, set)
+    begun = processes.by_the_first(lambda: begin(recipe, set=set, out=out, seeds=seeds, resume=resume))
+    if begun is None:
+        _compute_for_the_first(wanted, seeds)
+        return None
     with locked(begun.folder):
         _pretrain(begun, progress)
     Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", highlight=False)
@@ -215,6 +224,13 @@ def _pretrain(run_: Run, progress: bool) -> list[Any]:
         training_seconds=_training_seconds(run_),
     )
     return [model for model in found.models if model is not None]
+
+
+def _compute_for_the_first(recipe: Recipe, seeds: int) -> None:
+    from offprior.pretraining.loop import pretrain_population
+    from offprior.pretraining.population import Member
+
+    pretrain_population(recipe.model, [Member(recipe.mixture, recipe.training, seed) for seed in range(seeds)])
 
 
 def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, keep: bool = False) -> None:

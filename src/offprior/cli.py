@@ -32,6 +32,9 @@ Overrides = Annotated[
 ]
 Out = Annotated[Path | None, Parameter(help="The run's folder; runs/RECIPE when left out.")]
 Seeds = Annotated[int, Parameter(help="Training seeds; verdicts on fewer than five are provisional.")]
+Device = Annotated[
+    Literal["cpu", "gpu", "tpu"] | None, Parameter(show_default=False, help="Where to compute; the best there is.")
+]
 Resume = Annotated[bool, Parameter(negative="", show_default=False, help="Go on with an unfinished run.")]
 
 
@@ -44,10 +47,12 @@ def run(
     out: Out = None,
     seeds: Seeds = 1,
     resume: Resume = False,
+    device: Device = None,
 ) -> None:
     """Pretrain, probe and report: a recipe from its first line to its verdicts."""
-    from offprior import api
+    from offprior import api, devices
 
+    devices.use(device)
     api.run(recipe, set=overrides, out=out, seeds=seeds, resume=resume)
 
 
@@ -60,15 +65,28 @@ def pretrain(
     out: Out = None,
     seeds: Seeds = 1,
     resume: Resume = False,
+    device: Device = None,
+    distributed: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="One of several processes that train together: under Slurm or Open MPI, or told by "
+            "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.",
+        ),
+    ] = False,
 ) -> None:
     """Pretrain a recipe's models; `offprior probe` goes on from there."""
-    from offprior import api
+    from offprior import api, devices
 
+    if distributed:
+        devices.join()
+    devices.use(device)
     api.pretrain_run(recipe, set=overrides, out=out, seeds=seeds, resume=resume)
 
 
 @app.command
-def probe(run: Path, /, *probes: str) -> None:
+def probe(run: Path, /, *probes: str, device: Device = None) -> None:
     """Probe a pretrained run: with its recipe's probes, or with those named.
 
     Parameters
@@ -78,8 +96,9 @@ def probe(run: Path, /, *probes: str) -> None:
     probes
         Probes by name (offprior list probes); those of the recipe when left out.
     """
-    from offprior import api
+    from offprior import api, devices
 
+    devices.use(device)
     api.probe_run(run, probes)
 
 

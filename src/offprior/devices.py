@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from offprior.errors import Problem, SettingError
+
 MOST_CORES = 16
 """Of one processor; beyond it a batch of ordinary size has too few prompts for each."""
 
@@ -26,6 +28,60 @@ def one_device_a_core() -> None:
 
     with contextlib.suppress(RuntimeError):  # the devices are made already
         jax.config.update("jax_num_cpu_devices", min(cores(), MOST_CORES))
+
+
+def use(platform: str | None) -> None:
+    """Compute on devices of a platform: ``cpu``, ``gpu`` or ``tpu``; the best there is when None.
+
+    Raises:
+        SettingError: there is none here, or jax has computed on another before.
+    """
+    import jax
+
+    if platform is not None:
+        with contextlib.suppress(RuntimeError):  # jax has begun; what it found is looked at below
+            jax.config.update("jax_platforms", {"gpu": "cuda,rocm"}.get(platform, platform))
+    one_device_a_core()
+    try:
+        found = jax.default_backend()
+    except RuntimeError as error:
+        wanted = platform or os.environ.get("JAX_PLATFORMS", "")
+        remedy = "for NVIDIA: pip install 'jax[cuda13]'" if wanted in ("gpu", "cuda", "cuda,rocm") else "--device cpu"
+        reason = str(error).splitlines()[0]
+        raise SettingError(
+            Problem("--device", f"there is no {wanted} that jax could use here ({reason}); {remedy}")
+        ) from None
+    if platform is not None and found != platform:
+        raise SettingError(
+            Problem("--device", f"jax computes on {found} already; ask for {platform} before its first use")
+        )
+
+
+def join() -> None:
+    """Become one of several processes that train one model.
+
+    Their number and addresses come from Slurm, Open MPI, Kubernetes or a cloud's metadata, as `jax.distributed` finds
+    them, or from JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.
+
+    Raises:
+        SettingError: nothing tells of the others, or they cannot be reached.
+    """
+    import jax
+
+    one_device_a_core()
+    # Only what the processes of one host have in common may be left to jax.
+    given = {name: os.environ.get(f"JAX_{name.upper()}") for name in ("num_processes", "process_id")}
+    try:
+        numbers = {name: int(value) for name, value in given.items() if value is not None}
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        jax.distributed.initialize(**numbers)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        message = f"the other processes were not found ({reason})"
+        remedy = (
+            "start it under Slurm or Open MPI, or set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID"
+        )
+        raise SettingError(Problem("--distributed", f"{message}; {remedy}")) from None
 
 
 def is_jax_loaded() -> bool:

@@ -63,7 +63,7 @@ def test_a_model_answers_each_query_by_itself(model):
 
 def test_a_model_has_a_loss_to_train_on(model):
     network = build(model)
-    n = network.sequence_length()
+    n = network.sequence_length(POINTS)
     x, y = jax.random.normal(jax.random.key(3), (3, n, 2)), jax.random.normal(jax.random.key(4), (3, n))
     losses, wanted = network.training_loss(x, y, jax.random.split(jax.random.key(5), x.shape[0]))
     assert losses.shape == wanted.shape and wanted.any() and np.isfinite(losses).all()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.networks.heads import Moments
@@ -16,9 +17,13 @@ class Network(eqx.Module):
 
     @abc.abstractmethod
     def training_loss(
-        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"]
+        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"], compute: DTypeLike = jnp.float32
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
-        """Loss of each prediction, and which of them count; a prompt's own are a pure function of it and of its key."""
+        """Loss of each prediction, and which of them count; a prompt's own are a pure function of it and of its key.
+
+        `compute` is the sort of number in which the large products are computed; weights and losses stay in single
+        precision.
+        """
 
     @abc.abstractmethod
     def curve(
@@ -34,12 +39,12 @@ class Network(eqx.Module):
         """
 
     @abc.abstractmethod
-    def sequence_length(self) -> int:
-        """Pairs in a training prompt."""
+    def sequence_length(self, points: int) -> int:
+        """Pairs in a training prompt whose context has up to `points` of them."""
 
-    def tokens(self) -> int:
-        """Tokens that a training prompt takes; what sets the memory it needs."""
-        return 2 * self.sequence_length()
+    def tokens(self, points: int) -> int:
+        """Tokens that such a training prompt takes; what sets the memory it needs."""
+        return 2 * self.sequence_length(points)
 
     def frozen(self) -> Any:
         """A pytree like the network's, True at the leaves that training leaves alone."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
@@ -131,16 +132,17 @@ class TransformerNetwork(Network):
     head: Head
 
     def training_loss(
-        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"]
+        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"], compute: DTypeLike = jnp.float32
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
         tokens = self.settings.tokens
         if self.settings.attention == "causal":
             layout = jax.vmap(lambda x, y: layouts.causal_training_layout(tokens, x, y))(x, y)
         else:
-            # The context's length is drawn anew for every prompt, from none to `points`.
-            length = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.points + 1))(keys)
+            # The context's length is drawn anew for every prompt, from none to all but the queries.
+            longest = x.shape[1] - self._queries()
+            length = jax.vmap(lambda key: jax.random.randint(key, (), 0, longest + 1))(keys)
             layout = jax.vmap(lambda x, y, n: layouts.context_training_layout(tokens, x, y, n))(x, y, length)
-        return self.head.loss(self._outputs(layout), y), layout.wanted
+        return self.head.loss(self._outputs(layout, compute), y), layout.wanted
 
     def curve(
         self,
@@ -153,14 +155,11 @@ class TransformerNetwork(Network):
         layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
         return self.head.moments(self._outputs(layout))
 
-    def sequence_length(self) -> int:
-        # A causal pass predicts at every position, the last from a full context. A context pass needs queries beyond
-        # it: three fifths as many, so that a prompt whose context is full still teaches.
-        extra = 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
-        return self.points + extra
+    def sequence_length(self, points: int) -> int:
+        return points + self._queries()
 
-    def tokens(self) -> int:
-        pairs, settings = self.sequence_length(), self.settings
+    def tokens(self, points: int) -> int:
+        pairs, settings = self.sequence_length(points), self.settings
         # A causal paired prompt has its queries beside its context.
         both = settings.tokens == "alternating" or settings.attention == "causal"
         return 2 * pairs if both else pairs
@@ -171,11 +170,17 @@ class TransformerNetwork(Network):
             nothing = eqx.tree_at(lambda network: (network.head.borders, network.head.tails), nothing, (True, True))
         return nothing
 
-    def _outputs(self, layout: layouts.Layout) -> Float[Array, "b r o"]:
-        features = self._embed(layout)
+    def _queries(self) -> int:
+        # A causal pass predicts at every position, the last from a full context. A context pass needs queries beyond
+        # it: three fifths as many, so that a prompt whose context is full still teaches.
+        return 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
+
+    def _outputs(self, layout: layouts.Layout, compute: DTypeLike = jnp.float32) -> Float[Array, "b r o"]:
+        # Coarse numbers are for the blocks; what is read in and what is read out keep all their digits.
+        features = self._embed(layout).astype(compute)
         for block in self.blocks[:-1]:
             features = block(features, layout.visible)
-        features = self.blocks[-1](features, layout.visible, layout.read)
+        features = self.blocks[-1](features, layout.visible, layout.read).astype(jnp.float32)
         if self.final_norm is not None:
             features = self.final_norm(features)
         return self.head(features)

@@ -51,8 +51,9 @@ def _forward(query: Array, key: Array, value: Array, mask: Array) -> tuple[Array
 
 def _backward(saved: tuple[Array, ...], change: Array) -> tuple[Array, Array, Array, None]:
     query, key, value, weights, mixed = saved
-    expected = (mixed * change).astype(jnp.float32).sum(-1, keepdims=True)
-    of_scores = (weights * (_product(change, value, over=(3, 3)) - expected)).astype(query.dtype)
+    expected = (mixed.astype(jnp.float32) * change.astype(jnp.float32)).sum(-1, keepdims=True)
+    of_scores = weights.astype(jnp.float32) * (_product(change, value, over=(3, 3)) - expected)
+    of_scores = of_scores.astype(query.dtype)
     of_query = _product(of_scores, key, over=(3, 2)).astype(query.dtype)
     of_key = _product(of_scores, query, over=(2, 2)).astype(key.dtype)
     of_value = _product(weights, change, over=(2, 2)).astype(value.dtype)

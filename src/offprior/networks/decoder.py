@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Affine(eqx.Module):
-    """A matrix and a bias, x·W + b."""
+    """A matrix and a bias, x·W + b, computed in the numbers that x comes in."""
 
     weight: Float[Array, "*stack inputs outputs"]
     bias: Float[Array, "*stack outputs"]
@@ -38,7 +38,8 @@ class Affine(eqx.Module):
         return cls(gain * inputs**-0.5 * jax.random.normal(key, shape), jnp.zeros(bias))
 
     def __call__(self, x: Float[Array, "*rows inputs"]) -> Float[Array, "*rows outputs"]:
-        return product(x, self.weight) + jnp.broadcast_to(self.bias, (*x.shape[:-1], self.bias.shape[-1]))
+        weight, bias = self.weight.astype(x.dtype), self.bias.astype(x.dtype)
+        return product(x, weight) + jnp.broadcast_to(bias, (*x.shape[:-1], bias.shape[-1]))
 
     def __getitem__(self, place: int) -> "Affine":
         """One of a stack."""

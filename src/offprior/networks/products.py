@@ -8,9 +8,13 @@ import jax
 from jaxtyping import Array, Float
 
 
-@jax.custom_vjp
 def product(x: Float[Array, "*rows inputs"], weight: Float[Array, "inputs outputs"]) -> Float[Array, "*rows outputs"]:
     """x·W, with a gradient that is fast on a processor."""
+    return _product(x, weight) if jax.default_backend() == "cpu" else x @ weight
+
+
+@jax.custom_vjp
+def _product(x: Array, weight: Array) -> Array:
     return x @ weight
 
 
@@ -29,4 +33,4 @@ def _backward(saved: tuple[Array, Array], change: Array) -> tuple[Array, Array]:
     return of_x, jax.lax.optimization_barrier(jax.lax.optimization_barrier(changes.T) @ rows).T
 
 
-product.defvjp(_forward, _backward)
+_product.defvjp(_forward, _backward)

@@ -18,7 +18,7 @@ import jax
 from offprior import devices
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
-from offprior.models.model import Model
+from offprior.models.model import Model, Network
 from offprior.networks.weights import UnreadableError, read_about, read_arrays, write_arrays
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.step import State
@@ -50,23 +50,25 @@ def weights_file(folder: Path, seed: int, step: int) -> Path:
     return seed_folder(folder, seed) / f"weights-{step:09}.safetensors"
 
 
-def save(folder: Path, seed: int, state: State, fingerprint: str) -> None:
+def save(folder: Path, seed: int, state: State, network: Network, fingerprint: str) -> None:
     """Write the checkpoint of a seed, each file whole or not at all, and drop those that are no longer needed.
+
+    `network` holds the weights that predict.
 
     Raises:
         OffpriorError: it cannot be written; the last good checkpoint is left as it was.
     """
     about = _about(seed, state, fingerprint)
     write_arrays(state_file(folder, seed, about["step"]), state, about)
-    write_arrays(seed_folder(folder, seed) / MODEL, state.network, about)
+    write_arrays(seed_folder(folder, seed) / MODEL, network, about)
     for old in state_files(folder, seed)[KEPT:]:
         old.unlink(missing_ok=True)
 
 
-def save_weights(folder: Path, seed: int, state: State, fingerprint: str) -> None:
+def save_weights(folder: Path, seed: int, state: State, network: Network, fingerprint: str) -> None:
     """Write the weights alone, as a point of a trajectory that is kept."""
     about = _about(seed, state, fingerprint)
-    write_arrays(weights_file(folder, seed, about["step"]), state.network, about)
+    write_arrays(weights_file(folder, seed, about["step"]), network, about)
 
 
 def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[[str], None]) -> State | None:

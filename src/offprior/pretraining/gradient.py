@@ -14,11 +14,16 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Key
 
+from offprior.errors import Problem, SettingError
 from offprior.models.model import Network
+from offprior.pretraining import processes
+from offprior.pretraining.training import Training
 
 AXIS = "prompts"
 TOKENS_AT_ONCE = {"cpu": 400}
 """Tokens whose activations fit a core's cache."""
+COMPUTE = {"cpu": "float32"}
+"""What a kind of device computes in when nothing was asked for; bfloat16 where nothing is said."""
 
 
 class BatchGradient(NamedTuple):
@@ -37,11 +42,17 @@ class Sharing(NamedTuple):
     """Devices that share a batch; None where there is one."""
     at_once: int
     """Prompts whose gradient a device takes at once."""
+    points: int
+    """The longest context of its prompts, in pairs."""
+    compute: str
+    """The sort of number in which the large products are computed."""
 
     def replicated(self, tree: Any) -> Any:
         """The arrays of `tree` on every device."""
         if self.mesh is None:
             return tree
+        if jax.process_count() > 1:
+            tree = processes.everywhere(tree, NamedSharding(self.mesh, P()))
         return eqx.filter_shard(tree, NamedSharding(self.mesh, P()))
 
     def dealt_out(self, array: Array) -> Array:
@@ -51,20 +62,30 @@ class Sharing(NamedTuple):
         return eqx.filter_shard(array, NamedSharding(self.mesh, P(AXIS)))
 
 
-def sharing(batch: int, tokens: int, at_once: int = 0) -> Sharing:
-    """Deal a batch of prompts of `tokens` tokens out to as many devices as divide it; a small one stays on one.
+def sharing(training: Training, network: Network, points: int | None = None) -> Sharing:
+    """Deal a batch out to as many devices as divide it; a small one stays on one.
 
-    `at_once` is what was asked for; 0 leaves it to the kind of device.
+    `points` is the longest context of its prompts, where that is not yet the training's.
+
+    Raises:
+        SettingError: there are several processes, and their devices cannot have equal parts of a batch.
     """
-    devices = jax.devices()
+    points = training.points if points is None else points
+    batch, tokens, devices = training.batch, network.tokens(points), jax.devices()
+    full = batch * network.tokens(training.points)
     if jax.process_count() == 1:
         # What one core does at once would only wait for others.
-        worth = len(devices) if batch * tokens > TOKENS_AT_ONCE.get(devices[0].platform, 0) else 1
+        worth = len(devices) if full > TOKENS_AT_ONCE.get(devices[0].platform, 0) else 1
         devices = devices[: largest_divisor(batch, worth)]
+    elif batch % len(devices):
+        least = len(devices) * max(1, batch // len(devices))
+        message = f"{batch} prompts have no equal parts for the {len(devices)} devices of all processes; {least} have"
+        raise SettingError(Problem("training.batch", message))
     each = batch // len(devices)
-    wanted = at_once or max(1, TOKENS_AT_ONCE.get(devices[0].platform, each * tokens) // tokens)
+    wanted = training.prompts_at_once or max(1, TOKENS_AT_ONCE.get(devices[0].platform, each * tokens) // tokens)
     mesh = jax.make_mesh((len(devices),), (AXIS,), (AxisType.Auto,), devices=devices) if len(devices) > 1 else None
-    return Sharing(mesh, largest_divisor(each, wanted))
+    compute = {"auto": COMPUTE.get(devices[0].platform, "bfloat16")}.get(training.precision, training.precision)
+    return Sharing(mesh, largest_divisor(each, wanted), points, compute)
 
 
 def largest_divisor(number: int, limit: int) -> int:
@@ -82,7 +103,7 @@ def batch_gradient(
     arrays, static = eqx.partition(network, eqx.is_array)
 
     def of_a_device(arrays: Any, *prompts: Any) -> tuple[Array, Array, Any, Array]:
-        sums, of_prompts = _over_few_at_once(arrays, static, prompts, shared.at_once)
+        sums, of_prompts = _over_few_at_once(arrays, static, prompts, shared)
         if shared.mesh is not None:
             sums = jax.lax.psum(sums, AXIS)
         return *sums, of_prompts
@@ -100,11 +121,11 @@ def batch_gradient(
     return BatchGradient(total / count, of_prompts, jax.tree.map(lambda array: array / count, gradient))
 
 
-def _over_few_at_once(arrays: Any, static: Any, prompts: tuple[Any, ...], at_once: int) -> tuple[Any, Array]:
+def _over_few_at_once(arrays: Any, static: Any, prompts: tuple[Any, ...], shared: Sharing) -> tuple[Any, Array]:
     """Sums of losses, of their number and of gradients; and the mean loss of each prompt."""
 
     def objective(arrays: Any, x: Any, y: Any, keys: Any) -> tuple[Array, tuple[Array, Array]]:
-        losses, wanted = eqx.combine(arrays, static).training_loss(x, y, keys)
+        losses, wanted = eqx.combine(arrays, static).training_loss(x, y, keys, shared.compute)
         counts = wanted.astype(losses.dtype)
         of_prompts = jnp.where(wanted, losses, 0).sum(1)
         return of_prompts.sum(), (counts.sum(), of_prompts / jnp.maximum(counts.sum(1), 1))
@@ -113,7 +134,7 @@ def _over_few_at_once(arrays: Any, static: Any, prompts: tuple[Any, ...], at_onc
         (total, (count, of_prompts)), gradient = jax.value_and_grad(objective, has_aux=True)(arrays, *prompts)
         return (total, count, gradient), of_prompts
 
-    batch = prompts[0].shape[0]
+    batch, at_once = prompts[0].shape[0], shared.at_once
     if at_once == batch:
         return few(prompts)
     cut = tuple(array.reshape(batch // at_once, at_once, *array.shape[1:]) for array in prompts)

@@ -16,10 +16,11 @@ from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.model import Model
 from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining import checkpoint, population
+from offprior.pretraining import checkpoint, population, processes
 from offprior.pretraining.gradient import Sharing, sharing
 from offprior.pretraining.history import History
 from offprior.pretraining.interruption import Interrupted, Interruption, listening
+from offprior.pretraining.optimiser import predicting
 from offprior.pretraining.population import Member
 from offprior.pretraining.program import members_that_fit, out_of_memory, program
 from offprior.pretraining.step import Setting, State, StepReport, initial_state, setting
@@ -88,9 +89,9 @@ def pretrain_population(
         OffpriorError: as `pretrain`, but for members that diverge.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folders.
     """
-    progress = (progress if progress is not None else progress_report()) if jax.process_index() == 0 else Silence()
+    progress = (progress if progress is not None else progress_report()) if processes.is_first() else Silence()
     courses = [_Course(model, member) for member in members]
-    folders = {member.folder for member in members if member.folder is not None and jax.process_index() == 0}
+    folders = {member.folder for member in members if member.folder is not None and processes.is_first()}
     with contextlib.ExitStack() as stack:
         for folder in sorted(folders):
             stack.enter_context(locked(folder))
@@ -124,24 +125,27 @@ class _Course:
 
     def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
         _, _, seed, folder = self.member
-        if resume and folder is not None:
+        state = None
+        if resume and folder is not None and processes.is_first():
             like = eqx.filter_eval_shape(initial_state, self.model, self.settings)
             state = checkpoint.load(folder, seed, like, self.mark, warn)
-            if state is not None:
-                self.kept = int(state.step)
-                self.history.keep_until(self.kept)
-                return state
-        return initial_state(self.model, self.settings)
+        if state is None:
+            state = initial_state(self.model, self.settings)
+        state = processes.as_the_first_has_it(state)
+        self.kept = int(state.step)
+        self.history.keep_until(self.kept)
+        return state
 
     def write(self, state: State, weights_alone: bool) -> None:
         member = self.member
-        if member.folder is None or jax.process_index() != 0:
+        if member.folder is None or not processes.is_first():
             return
+        network = predicting(member.training, state.network, state.optimiser)
         if weights_alone:
-            checkpoint.save_weights(member.folder, member.seed, state, self.mark)
+            checkpoint.save_weights(member.folder, member.seed, state, network, self.mark)
         else:
             self.history.write()
-            checkpoint.save(member.folder, member.seed, state, self.mark)
+            checkpoint.save(member.folder, member.seed, state, network, self.mark)
 
     def pretrained(self) -> Pretrained:
         return Pretrained(
@@ -192,10 +196,11 @@ def _train_together(
     interruption: Interruption,
 ) -> None:
     training = courses[0].member.training
-    shared = sharing(training.batch, states[0].network.tokens(), training.prompts_at_once)
+    shared = sharing(training, states[0].network)
     state, settings = _laid_out(states, [course.settings for course in courses], shared)
     del states
-    kept, marks = step, [*training.trajectory_steps(), training.steps]
+    kept, marks = step, training.trajectory_steps()
+    borders = [*marks, *(until for until, _ in training.stages())]
     progress.start(_label(courses), training.steps, step)
     begun = time.monotonic() - courses[0].history.seconds * len(courses)
     before: _Launched | None = None
@@ -203,10 +208,12 @@ def _train_together(
         with Writer(warn) as writer, out_of_memory(training.batch, len(courses)):
             while True:
                 launched = None
-                if step < training.steps and not interruption.asked:
-                    end = min((step // training.steps_per_dispatch + 1) * training.steps_per_dispatch, training.steps)
-                    end = min(end, next(mark for mark in marks if mark > step))
-                    until = jnp.asarray(end, jnp.int32)
+                if step < training.steps and not processes.any_of_them(interruption.asked):
+                    end = (step // training.steps_per_dispatch + 1) * training.steps_per_dispatch
+                    end = min(end, *(border for border in borders if border > step))
+                    if shared.points != training.points_at(step):
+                        shared = sharing(training, state.network, training.points_at(step))
+                    until = np.asarray(end, np.int32)
                     compiled = program(settings, shared, state, until, len(courses))
                     state, report = compiled(settings, state, until)
                     is_checkpoint = end == training.steps or end - kept >= training.checkpoint_every
@@ -237,7 +244,7 @@ def _train_together(
         progress.finish()
     for place, course in enumerate(courses):
         one = population.member_state(state, place) if len(courses) > 1 else state
-        course.network = jax.tree.map(_here, one.network)
+        course.network = jax.tree.map(_here, predicting(training, one.network, one.optimiser))
     if step < training.steps:
         raise Interrupted(_stopped_at(step, training, courses[0].member.folder))
 
@@ -313,9 +320,9 @@ def _most_at_once(alike: list[_Course]) -> int:
         return 1
     course, training = alike[0], alike[0].member.training
     state = initial_state(course.model, course.settings)
-    shared = sharing(training.batch, state.network.tokens(), training.prompts_at_once)
+    shared = sharing(training, state.network)
     state, settings = _laid_out([state], [course.settings], shared)
-    return members_that_fit(program(settings, shared, state, jnp.zeros((), jnp.int32)))
+    return members_that_fit(program(settings, shared, state, np.zeros((), np.int32)))
 
 
 def _stopped_at(step: int, training: Training, folder: Path | None) -> str:

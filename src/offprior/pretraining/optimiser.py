@@ -1,6 +1,7 @@
-"""The optimisers, each as a direction that the loop multiplies by the step's learning rate.
+"""The optimisers: what a gradient does to the weights at a learning rate.
 
-The learning rate stays outside so that it can be a traced leaf: a population may hold a rate a member.
+The learning rate comes from outside, a step's at a time, so that it can be a traced leaf: a population may hold a rate
+a member.
 """
 
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array
+from jaxtyping import Array, Float
 from optax import contrib
 
 from offprior.models.model import Network
@@ -20,13 +22,41 @@ from offprior.pretraining.training import Training
 STACKED = contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=2)
 
 
-def direction(training: Training, network: Network, shared: Sharing | None = None) -> optax.GradientTransformation:
-    """Clip, precondition, decay: everything of the update but the learning rate.
+AVERAGED = 0.9
+"""How far schedule-free training stands from its last iterate towards the average of all of them."""
+
+
+def optimiser(
+    training: Training, network: Network, rate: Float[Array, ""], shared: Sharing | None = None
+) -> optax.GradientTransformation:
+    """From a gradient to the change of the weights.
 
     Muon (Jordan et al. 2024; `optax.contrib.scale_by_muon`) orthogonalises the matrices inside the blocks; embeddings,
-    heads, biases and norms are left to Adam, as its authors advise.
+    heads, biases and norms are left to Adam, as its authors advise. Schedule-free is AdamW whose gradients are taken
+    between the last iterate and a running average, which is what predicts (Defazio et al. 2024,
+    `optax.contrib.schedule_free`).
     """
-    adam = optax.scale_by_adam(b1=0.9, b2=0.98 if training.optimiser == "muon" else 0.999)
+    step = optax.chain(_direction(training, network, shared), optax.stateless(_scale(-rate)))
+    if training.optimiser == "schedule-free":
+        return contrib.schedule_free(step, learning_rate=rate, b1=AVERAGED)
+    return step
+
+
+def predicting(training: Training, network: Network, state: Any) -> Network:
+    """The weights to predict with, on the host, where those in training are others."""
+    if training.optimiser != "schedule-free":
+        return network
+
+    def average(now: Any, last: Any, stays: bool) -> Any:
+        return now if stays else (np.asarray(now) - np.float32(1 - AVERAGED) * np.asarray(last)) / np.float32(AVERAGED)
+
+    return jax.tree.map(average, network, state.z, network.frozen())
+
+
+def _direction(training: Training, network: Network, shared: Sharing | None) -> optax.GradientTransformation:
+    """Clip, precondition, decay: everything of the change but the learning rate."""
+    momentum = 0.0 if training.optimiser == "schedule-free" else 0.9  # schedule-free has its average instead
+    adam = optax.scale_by_adam(b1=momentum, b2=0.98 if training.optimiser == "muon" else 0.999)
     by_label: dict[str, optax.GradientTransformation] = {"frozen": optax.set_to_zero(), "vector": adam}
     if training.optimiser == "muon":
         muon = contrib.scale_by_muon(weight_dimension_numbers=_all(STACKED))
@@ -97,6 +127,10 @@ def _in_stacks(transformation: optax.GradientTransformation, shared: Sharing | N
         return jax.tree.unflatten(structure, leaves), state
 
     return optax.GradientTransformation(lambda parameters: transformation.init(stacks(parameters)), update)
+
+
+def _scale(factor: Float[Array, ""]) -> Any:
+    return lambda updates, _: jax.tree.map(lambda update: (factor * update).astype(update.dtype), updates)
 
 
 def _scale_by_shape(updates: Any, _: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Int
 
 from offprior.devices import memory
@@ -24,7 +25,9 @@ _programs: dict[Any, "Program"] = {}
 class Program:
     """`advance`, compiled for one structure of its arguments."""
 
-    def __init__(self, settings: Setting, shared: Sharing, state: State, until: Int[Array, ""], members: int):
+    def __init__(
+        self, settings: Setting, shared: Sharing, state: State, until: Int[np.ndarray | Array, ""], members: int
+    ):
         self._shared, self._stacked = shared, members > 1
         self._compiled = advance.lower((settings, until, shared, self._stacked), state).compile()
         analysis = self._compiled.compiled.memory_analysis()
@@ -36,12 +39,14 @@ class Program:
         self.bytes = self.kept + share * (analysis.temp_size_in_bytes - analysis.alias_size_in_bytes)
         """Bytes that a dispatch takes at its largest."""
 
-    def __call__(self, settings: Setting, state: State, until: Int[Array, ""]) -> Any:
+    def __call__(self, settings: Setting, state: State, until: Int[np.ndarray | Array, ""]) -> Any:
         """A dispatch; the buffers of `state` are reused."""
         return self._compiled((settings, until, self._shared, self._stacked), state)
 
 
-def program(settings: Setting, shared: Sharing, state: State, until: Int[Array, ""], members: int = 1) -> Program:
+def program(
+    settings: Setting, shared: Sharing, state: State, until: Int[np.ndarray | Array, ""], members: int = 1
+) -> Program:
     """The program of a dispatch of `members` members, their arrays stacked where there are several.
 
     Raises:

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
 from offprior.pretraining.gradient import Sharing, batch_gradient
-from offprior.pretraining.optimiser import direction
+from offprior.pretraining.optimiser import optimiser
 from offprior.pretraining.training import Training
 from offprior.randomness import fold, key_for
 
@@ -78,14 +79,16 @@ def initial_state(model: Model, settings: Setting) -> State:
     trained = eqx.filter(network, eqx.is_array)
     return State(
         network=network,
-        optimiser=direction(training, network).init(trained),
+        optimiser=optimiser(training, network, jnp.zeros(())).init(trained),
         step=jnp.zeros((), jnp.int32),
         drawn=jnp.zeros(len(mixture.families), jnp.int32),
     )
 
 
 @eqx.filter_jit(donate="all-except-first")
-def advance(fixed: tuple[Setting, Int[Array, ""], Sharing, bool], state: State) -> tuple[State, StepReport]:
+def advance(
+    fixed: tuple[Setting, Int[np.ndarray | Array, ""], Sharing, bool], state: State
+) -> tuple[State, StepReport]:
     """`steps_per_dispatch` steps in one program; those from step `until` on are skipped and report zeros.
 
     `fixed` holds the setting, `until`, how a batch is dealt out, and whether the leading axis of all arrays (but of
@@ -107,7 +110,9 @@ def advance(fixed: tuple[Setting, Int[Array, ""], Sharing, bool], state: State) 
     return members(settings, state)
 
 
-def _dispatch(settings: Setting, until: Int[Array, ""], shared: Sharing, state: State) -> tuple[State, StepReport]:
+def _dispatch(
+    settings: Setting, until: Int[np.ndarray | Array, ""], shared: Sharing, state: State
+) -> tuple[State, StepReport]:
     arrays, static = eqx.partition(state, eqx.is_array)
     families = len(settings.mixture.families)
 
@@ -129,14 +134,16 @@ def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State,
     """One optimiser step on a batch that is a pure function of (seed, step)."""
     mixture, training, key = settings
     draw, split = jax.random.split(fold(key, "training", state.step))
-    points = state.network.sequence_length()
-    batch = mixture.sequences(draw, training.batch, points)
-    found = batch_gradient(state.network, batch.x, batch.y, jax.random.split(split, training.batch), shared)
+    batch = mixture.sequences(draw, training.batch, state.network.sequence_length(shared.points))
+    keys = jax.random.split(split, training.batch)
+    found = batch_gradient(state.network, batch.x, batch.y, keys, shared)
     arrays, static = eqx.partition(state.network, eqx.is_array)
-    with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
-        towards, optimiser = direction(training, state.network, shared).update(found.gradient, state.optimiser, arrays)
     rate = training.learning_rate_at(state.step)
-    arrays = jax.tree.map(lambda weight, change: weight - (rate * change).astype(weight.dtype), arrays, towards)
+    with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
+        change, moments = optimiser(training, state.network, rate, shared).update(
+            found.gradient, state.optimiser, arrays
+        )
+    arrays = jax.tree.map(jnp.add, arrays, change)
     member = jax.nn.one_hot(batch.family, len(mixture.families), dtype=jnp.float32)
     counts = member.sum(0)
     drawn = state.drawn + counts.astype(state.drawn.dtype)
@@ -146,4 +153,4 @@ def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State,
         gradient_norm=jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(found.gradient))),
         drawn=drawn,
     )
-    return State(eqx.combine(arrays, static), optimiser, state.step + 1, drawn), report
+    return State(eqx.combine(arrays, static), moments, state.step + 1, drawn), report

@@ -16,7 +16,7 @@ class Training(eqx.Module):
     steps: int = parameter(2000, "optimiser steps", minimum=1)
     batch: int = parameter(32, "prompts a step, all of them fresh", minimum=1)
     points: int = parameter(40, "the longest context, in pairs", minimum=1)
-    optimiser: Literal["adam", "adamw", "muon"] = parameter(
+    optimiser: Literal["adam", "adamw", "schedule-free", "muon"] = parameter(
         "muon", "of the matrices of the blocks; everything else is trained by Adam under muon"
     )
     learning_rate: Scalar = parameter(2e-3, "at the end of the warm-up", above=0)
@@ -27,6 +27,12 @@ class Training(eqx.Module):
     steps_per_dispatch: int = parameter(25, "steps in one compiled program, between two looks from outside", minimum=1)
     checkpoint_every: int = parameter(500, "steps between two checkpoints", minimum=1)
     trajectory: int = parameter(0, "weights kept at so many steps, spaced as their logarithms; 0 keeps none", minimum=0)
+    curriculum: int = parameter(
+        0, "stages in which contexts grow to their full length over the first half; 0 has them full at once", minimum=0
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = parameter(
+        "auto", "of the products in the blocks: float32 on a processor, bfloat16 elsewhere; weights are float32 always"
+    )
     prompts_at_once: int = parameter(0, "prompts whose gradient a device takes at once; 0 suits the device", minimum=0)
 
     def __check_init__(self):
@@ -37,6 +43,18 @@ class Training(eqx.Module):
     def trajectory_steps(self) -> list[int]:
         """After which steps the weights are kept, the last one among them."""
         return sorted({round(self.steps ** (k / max(self.trajectory - 1, 1))) for k in range(self.trajectory)})
+
+    def stages(self) -> list[tuple[int, int]]:
+        """The longest context of the prompts up to a step: (step, points), a pair a stage, the last the full length."""
+        count = self.curriculum
+        growing = [
+            (self.steps * (k + 1) // (2 * count), max(1, self.points * (k + 1) // (count + 1))) for k in range(count)
+        ]
+        return [*growing, (self.steps, self.points)]
+
+    def points_at(self, step: int) -> int:
+        """The longest context of a step's prompts, in pairs."""
+        return next((points for until, points in self.stages() if step < until), self.points)
 
     def learning_rate_at(self, step: Int[Array, ""] | int) -> Float[Array, ""]:
         """The learning rate of a step: a linear warm-up, then the schedule."""

@@ -1,0 +1,67 @@
+"""Several processes that train one model, on one host or on many: who they are, and what they tell each other."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding
+
+from offprior.errors import OffpriorError
+
+T = TypeVar("T")
+
+
+def is_first() -> bool:
+    """Is this the process that writes and reports?"""
+    return jax.process_index() == 0
+
+
+def by_the_first(work: Callable[[], T]) -> T | None:
+    """What `work` returns in the first process; None in the others, once it is done.
+
+    Raises:
+        OffpriorError: in the others, where it failed in the first.
+    """
+    failed: BaseException | None = None
+    found = None
+    if is_first():
+        try:
+            found = work()
+        except BaseException as error:
+            failed = error
+    if any_of_them(failed is not None):
+        raise failed or OffpriorError("the first process could not begin; it says why")
+    return found
+
+
+def any_of_them(asked: bool) -> bool:
+    """Does any process say yes? All have to ask at the same point."""
+    if jax.process_count() == 1:
+        return asked
+    return bool(multihost_utils.process_allgather(np.asarray(asked)).any())
+
+
+def as_the_first_has_it(tree: Any) -> Any:
+    """The first process's arrays, for all; the others give theirs for the shapes."""
+    if jax.process_count() == 1:
+        return tree
+    arrays, static = eqx.partition(tree, eqx.is_array)
+    return eqx.combine(multihost_utils.broadcast_one_to_all(jax.tree.map(np.asarray, arrays)), static)
+
+
+def everywhere(tree: Any, sharding: NamedSharding) -> Any:
+    """Arrays that every process holds alike, laid over the devices of all."""
+
+    def lay(leaf: Any) -> Any:
+        if not eqx.is_array(leaf) or isinstance(leaf, jax.core.Tracer):
+            return leaf
+        if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(lay(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+        host = np.asarray(leaf)
+        return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+    return jax.tree.map(lay, tree)
