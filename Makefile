@@ -37,7 +37,7 @@ docs: $(VENV)/.docs
 	@echo "docs/_build/html/index.html"
 
 bench: $(VENV)/.run
-	$(BIN)/python bench/training_steps.py
+	$(BIN)/offprior bench
 
 lock:
 	scripts/lock.sh

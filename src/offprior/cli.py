@@ -163,6 +163,26 @@ def validate(
     print(f"{file}: valid ({recipe.name}, {recipe.fingerprint()})")
 
 
+@app.command(help_flags=[])
+def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
+    """Measure training steps beside PyTorch and plain JAX, in a checkout of offprior.
+
+    Parameters
+    ----------
+    arguments
+        Of bench/training.py; --help lists them.
+    """
+    import subprocess
+
+    places = [Path(__file__).parents[2] / "bench" / "training.py", Path("bench", "training.py")]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise OffpriorError("bench: it needs a checkout of offprior, with its folder bench/; run it there")
+    code = subprocess.run([sys.executable, str(found), *arguments], check=False).returncode
+    if code:
+        raise SystemExit(code)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit code: 2 for what a user can mend, 130 for an interruption."""
     try:

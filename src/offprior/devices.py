@@ -69,12 +69,13 @@ def join() -> None:
     import jax
 
     one_device_a_core()
-    # Only what the processes of one host have in common may be left to jax.
-    given = {name: os.environ.get(f"JAX_{name.upper()}") for name in ("num_processes", "process_id")}
+    # jax itself does not look for these two.
+    count, place = os.environ.get("JAX_NUM_PROCESSES"), os.environ.get("JAX_PROCESS_ID")
     try:
-        numbers = {name: int(value) for name, value in given.items() if value is not None}
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
-        jax.distributed.initialize(**numbers)
+        jax.distributed.initialize(
+            num_processes=None if count is None else int(count), process_id=None if place is None else int(place)
+        )
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         message = f"the other processes were not found ({reason})"

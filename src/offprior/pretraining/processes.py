@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
@@ -57,7 +58,7 @@ def everywhere(tree: Any, sharding: NamedSharding) -> Any:
     """Arrays that every process holds alike, laid over the devices of all."""
 
     def lay(leaf: Any) -> Any:
-        if not eqx.is_array(leaf) or isinstance(leaf, jax.core.Tracer):
+        if not eqx.is_array(leaf) or isinstance(leaf, Tracer):
             return leaf
         if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return jax.random.wrap_key_data(lay(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
