@@ -75,6 +75,7 @@ def measure(size: str, names: list[str], options: argparse.Namespace, console: C
     """All contenders at one size: first step, median step, ratios, errors."""
     layers, width, heads = (int(part) for part in size.split("/"))
     job = Job(layers, width, heads, options.batch, options.points, options.rate, precision=options.precision)
+    job = job._replace(dispatch=options.dispatch)
     found: dict[str, dict[str, Any]] = {}
     with _processes(names) as processes:
         for name in list(processes):
@@ -82,9 +83,9 @@ def measure(size: str, names: list[str], options: argparse.Namespace, console: C
                 parameters, first = processes[name].ask("begin", job)
                 found[name] = {"parameters": parameters, "first": first, "steps": 1, "turns": []}
                 found[name]["about"] = processes[name].ask("about")[0]
-        _, seconds = processes["offprior"].ask("steps", 5)
-        found["offprior"]["steps"] += 5
-        count = options.steps or 5 * max(1, round(options.seconds / seconds))
+        _, seconds = processes["offprior"].ask("steps", job.dispatch)
+        found["offprior"]["steps"] += job.dispatch
+        count = options.steps or job.dispatch * max(1, round(options.seconds / seconds))
         peaks = []
         for repeat in range(options.repeats):
             if options.peak:
@@ -259,6 +260,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="turns of each")
     parser.add_argument("--seconds", type=float, default=6.0, help="about what a turn of offprior takes")
     parser.add_argument("--steps", type=int, default=0, help="of a turn, in place of --seconds; of five")
+    parser.add_argument("--dispatch", type=int, default=5, help="steps in a dispatch of offprior")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--points", type=int, default=40)
     parser.add_argument("--rate", type=float, default=1e-3, help="Adam's learning rate")

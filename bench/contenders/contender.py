@@ -4,6 +4,7 @@ Each runs by itself, so that no library's threads, memory or settings meet anoth
 """
 
 import abc
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -30,6 +31,8 @@ class Job(NamedTuple):
     frequency: tuple[float, float] = (0.5, 1.5)
     noise: float = 0.1
     precision: Literal["float32", "bfloat16"] = "float32"
+    dispatch: int = 5
+    """Steps in a dispatch of offprior's."""
     recipe: str = ""
     """For offprior alone: its model and training in place of the above."""
 
@@ -109,21 +112,22 @@ def _serve(name: str, connection: Connection) -> None:
     # Whatever the caller's jax is set to, a contender has it as it comes.
     for setting in ("JAX_NUM_CPU_DEVICES", "JAX_NUMPY_RANK_PROMOTION", "JAX_NUMPY_DTYPE_PROMOTION"):
         os.environ.pop(setting, None)
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # several share an accelerator
+    # Where the other side has gone, or somebody pressed Ctrl-C, there is nobody left to tell.
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+        _answer(name, connection)
+
+
+def _answer(name: str, connection: Connection) -> None:
     contender = None
     while True:
-        try:
-            method, arguments = connection.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
+        method, arguments = connection.recv()
         begun = time.perf_counter()
         try:
             if contender is None:
                 contender = importlib.import_module(f"contenders.{name}").contender()
                 begun = time.perf_counter()  # imports are nobody's merit
-            answer = getattr(contender, method)(*arguments)
-            connection.send((answer, time.perf_counter() - begun, ""))
-        except KeyboardInterrupt:
-            return
+            answer, failure = getattr(contender, method)(*arguments), ""
         except Exception as error:
-            last = "".join(traceback.format_exception_only(error)).strip().splitlines()
-            connection.send((None, 0.0, last[0] if last else type(error).__name__))
+            answer, failure = None, traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+        connection.send((answer, time.perf_counter() - begun, failure))

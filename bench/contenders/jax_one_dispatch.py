@@ -12,18 +12,18 @@ from contenders.contender import Contender, Job
 
 
 def initialised(key: Any, job: Job) -> dict[str, Any]:
-    """Weights as GPT-2 has them: normal of standard deviation .02, residual outputs smaller with the depth."""
+    """Weights as offprior has them: normal, 1/√inputs, residual outputs over √(2·layers)."""
     w, keys = job.width, iter(jax.random.split(key, 4 * job.layers + 4))
 
-    def affine(inputs: int, outputs: int, scale: float = 0.02) -> dict[str, Any]:
-        return {"w": scale * jax.random.normal(next(keys), (inputs, outputs)), "b": jnp.zeros(outputs)}
+    def affine(inputs: int, outputs: int, gain: float = 1.0) -> dict[str, Any]:
+        return {"w": gain * inputs**-0.5 * jax.random.normal(next(keys), (inputs, outputs)), "b": jnp.zeros(outputs)}
 
     def norm() -> dict[str, Any]:
         return {"scale": jnp.ones(w), "b": jnp.zeros(w)}
 
-    residual = 0.02 / (2 * job.layers) ** 0.5
+    residual = (2 * job.layers) ** -0.5
     return {
-        "read_in": affine(1, w, 1.0),
+        "read_in": affine(1, w),
         "positions": 0.02 * jax.random.normal(next(keys), (2 * job.pairs, w)),
         "blocks": [
             {
@@ -37,7 +37,7 @@ def initialised(key: Any, job: Job) -> dict[str, Any]:
             for _ in range(job.layers)
         ],
         "norm": norm(),
-        "read_out": affine(w, 1, w**-0.5),
+        "read_out": affine(w, 1),
     }
 
 

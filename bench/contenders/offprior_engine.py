@@ -21,8 +21,6 @@ from offprior.pretraining.step import initial_state, setting
 from offprior.pretraining.training import Training
 from offprior.recipe import read
 
-STEPS_A_DISPATCH = 5
-
 
 class Offprior(Contender):
     """The engine without progress, history or checkpoints."""
@@ -32,13 +30,12 @@ class Offprior(Contender):
         if job.recipe:
             recipe = read(job.recipe)
             self.mixture, model, self.training = recipe.mixture, recipe.model, recipe.training
-            self.training = eqx.tree_at(lambda t: t.steps_per_dispatch, self.training, 25)
         else:
             self.mixture = Mixture([Linear(), Sinusoid(frequency=law(job.frequency))], noise=job.noise)
             model = Transformer(layers=job.layers, heads=job.heads, width=job.width)
             self.training = Training(
                 steps=10**9, batch=job.batch, points=job.points, optimiser="adam", learning_rate=job.rate,
-                schedule="constant", warmup=0.0, steps_per_dispatch=STEPS_A_DISPATCH, precision=job.precision,
+                schedule="constant", warmup=0.0, steps_per_dispatch=job.dispatch, precision=job.precision,
             )  # fmt: skip
         settings = setting(self.mixture, self.training, job.seed)
         state = initial_state(model, settings)

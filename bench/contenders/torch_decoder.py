@@ -31,6 +31,17 @@ class Decoder(nn.Module):
             )
         )
         self.read_out = nn.Linear(job.width, 1)
+        self._initialise(job)
+
+    def _initialise(self, job: Job) -> None:
+        """As offprior's: 1/√inputs, over √(2·layers) where residual; with GPT-2's .02 narrow models hardly learn."""
+        for name, weight in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(weight)
+            elif name.startswith("read") or "attn" in name or "mlp" in name:
+                inputs = weight.shape[1] if name.startswith("read") else weight.shape[0]  # GPT-2's are transposed
+                residual = (2 * job.layers) ** -0.5 if "c_proj" in name else 1.0
+                nn.init.normal_(weight, std=residual * inputs**-0.5)
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Predictions [b, n]."""

@@ -40,21 +40,18 @@ def use(platform: str | None) -> None:
 
     if platform is not None:
         with contextlib.suppress(RuntimeError):  # jax has begun; what it found is looked at below
-            jax.config.update("jax_platforms", {"gpu": "cuda,rocm"}.get(platform, platform))
+            # Left to itself jax takes an accelerator where there is one.
+            jax.config.update("jax_platforms", "cpu" if platform == "cpu" else None)
     one_device_a_core()
     try:
         found = jax.default_backend()
-    except RuntimeError as error:
-        wanted = platform or os.environ.get("JAX_PLATFORMS", "")
-        remedy = "for NVIDIA: pip install 'jax[cuda13]'" if wanted in ("gpu", "cuda", "cuda,rocm") else "--device cpu"
-        reason = str(error).splitlines()[0]
-        raise SettingError(
-            Problem("--device", f"there is no {wanted} that jax could use here ({reason}); {remedy}")
-        ) from None
+    except (RuntimeError, AssertionError):  # jax asserts where the environment names a platform that is not there
+        wanted = os.environ.get("JAX_PLATFORMS", "")
+        message = f"JAX_PLATFORMS={wanted}, and jax finds no such device; unset it, or give --device cpu"
+        raise SettingError(Problem("--device", message)) from None
     if platform is not None and found != platform:
-        raise SettingError(
-            Problem("--device", f"jax computes on {found} already; ask for {platform} before its first use")
-        )
+        remedy = "; for NVIDIA: pip install 'jax[cuda13]'" if platform == "gpu" else ""
+        raise SettingError(Problem("--device", f"there is no {platform} that jax can use here, only {found}{remedy}"))
 
 
 def join() -> None:

@@ -1,0 +1,89 @@
+"""What is not there, or does not fit, is said in one line, with what would do."""
+
+import os
+import re
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from offprior.errors import OffpriorError
+from offprior.families.linear import Linear
+from offprior.mixture import Mixture
+from offprior.models.transformer import Transformer
+from offprior.pretraining import loop, program
+from offprior.pretraining.loop import pretrain, pretrain_population
+from offprior.pretraining.population import Member
+from offprior.pretraining.training import Training
+from offprior.progress import Silence
+
+MODEL = Transformer(layers=1, heads=2, width=16)
+MIXTURE = Mixture(families=[Linear()])
+
+
+def said(*arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "offprior", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="there is an accelerator")
+def test_a_device_that_is_not_there_is_said_in_one_line():
+    assert "--device: there is no tpu that jax can use here, only cpu" in said("probe", "nothing", "--device", "tpu")
+    assert "pip install 'jax[cuda13]'" in said("run", "mueller-2023", "--device", "gpu")
+    assert "JAX_PLATFORMS=cuda, and jax finds no such device" in said("run", "mueller-2023", JAX_PLATFORMS="cuda")
+
+
+def needs(batch, members=1):
+    """Bytes of such a program, before it is held against the memory."""
+    found = []
+    original = program.Program.__init__
+
+    def kept(self, *arguments):
+        original(self, *arguments)
+        found.append(self.bytes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program.Program, "__init__", kept)
+        patch.setattr(program, "_programs", {})
+        pretrain_population(
+            MODEL, [member(batch, seed) for seed in range(members)], at_once=members, progress=Silence()
+        )
+    return found[0]
+
+
+def member(batch, seed=0):
+    return Member(MIXTURE, Training(steps=1, batch=batch, points=20, steps_per_dispatch=1, optimiser="adam"), seed)
+
+
+def test_a_batch_too_large_for_the_memory_names_one_that_fits(monkeypatch):
+    enough = needs(256)
+    monkeypatch.setattr(program, "memory", lambda platform: enough)
+    with pytest.raises(OffpriorError, match=r"^training\.batch: batches of 1024 take .* would fit$") as refused:
+        pretrain(MODEL, MIXTURE, member(1024).training, progress=Silence())
+    fits = int(re.search(r"training\.batch=(\d+) would fit", str(refused.value)).group(1))
+    assert 64 <= fits < 1024
+    pretrain(MODEL, MIXTURE, member(fits).training, progress=Silence())
+
+
+def test_too_many_members_for_the_memory_name_how_many_fit(monkeypatch):
+    enough = needs(4, members=3)
+    monkeypatch.setattr(program, "memory", lambda platform: enough)
+    with pytest.raises(OffpriorError, match=r"for 8 members at once take .* or (1|2) members at once"):
+        pretrain_population(MODEL, [member(4, seed) for seed in range(8)], at_once=8, progress=Silence())
+
+
+def test_a_device_that_runs_out_of_memory_on_the_way_says_what_to_try(monkeypatch):
+    class Full:
+        def __call__(self, *_):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
+
+    monkeypatch.setattr(loop, "program", lambda *_: Full())
+    with pytest.raises(OffpriorError, match=r"out of memory with batches of 12; training\.batch=6 may fit"):
+        pretrain(MODEL, MIXTURE, member(12).training, progress=Silence())
