@@ -1,5 +1,8 @@
 """The decoder of both PyTorch contenders: Hugging Face's GPT-2 between a read-in and a read-out."""
 
+# pyright: reportMissingImports=false
+# PyTorch is no dependency; whoever measures installs it.
+
 import numpy as np
 import torch
 import transformers

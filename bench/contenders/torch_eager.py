@@ -1,5 +1,8 @@
 """(a) What the field forks: an eager PyTorch loop, prompts drawn on the host, the loss fetched at every step."""
 
+# pyright: reportMissingImports=false
+# PyTorch is no dependency; whoever measures installs it.
+
 import numpy as np
 import torch
 
