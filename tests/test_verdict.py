@@ -30,6 +30,8 @@ NUMBERS = st.floats(-2, 2)
         (0.005, 0.0201, 0.05, 0.2, "beats Bayes"),
         (np.nan, 0.3, 0.05, 0.2, "undecided"),
         (0.005, 0.3, np.nan, np.nan, "undecided"),
+        (0.005, np.nan, 0.05, 0.2, "beats Bayes"),  # C has no closed form
+        (0.005, np.nan, np.nan, np.nan, "undecided"),
     ],
 )
 def test_rule(m1, m3, low, high, expected):

@@ -14,8 +14,14 @@ from offprior.parquet import read_parquet, write_parquet
 
 IN_DISTRIBUTION = "in-distribution"
 """The probe whose rows M1 is taken from."""
-REFERENCES = ("B", "C", "B at 10× floor", "class: ", "best fit: ")
-"""How the predictors begin that every evaluation holds."""
+FLOOR = "B at 10× floor"
+"""B with the noise floor of a noise-free mixture ten times as high."""
+BLEND = "best blend"
+"""Of two classes' posterior means, the weight fitted on the truth of each task: the most that blending can do."""
+REFERENCES = ("B", "C", FLOOR, BLEND)
+"""Predictors that an evaluation has of itself, where their posteriors have a closed form."""
+OF_CLASSES = ("class: ", "best fit: ")
+"""How those begin that it has for every family."""
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """What tells a row from every other."""
@@ -30,7 +36,7 @@ COLUMNS = {
     "seed": "training seed; -1 for predictors that are not trained",
     "task": "number of the test prompt, the same prompt for every predictor and training seed",
     "family": "the family that the prompt's function was drawn from",
-    "predictor": "model, B, C, class: NAME, best fit: NAME, or a predictor's label",
+    "predictor": "model, B, C, class: NAME, best fit: NAME, best blend, or a predictor's label",
     "squared_error": "mean over the queries of (p − O)²",
     "bayes_gap": "mean over the queries of (p − B)²",
     "truth_mean": "mean over the queries of O",
@@ -46,9 +52,28 @@ COLUMNS = {
 }
 """Columns and what they hold; p is the predictive mean, O the noise-free truth, B the Bayes predictor of the mixture.
 
-Beside them stand the sums that pooled least squares on the class means need: `gram i j`, `moment i`,
-`prediction_square`.
+Of newer tables also `FURTHER_COLUMNS`. Beside them stand the sums that pooled least squares on the class means need:
+`gram i j`, `moment i`, `prediction_square`.
 """
+
+
+FURTHER_COLUMNS = {
+    "log_loss": "−log density of a new y at the queries, nats, a mean over its noise; the predictive law is normal",
+    "coverage": "chance that a new y lies in the central 90% of the predictive law",
+    "predictive_variance": "mean over the queries of the predicted variance of the noise-free value",
+    "posterior_variance": "the same of B; in distribution only",
+    "variation": "total variation of p over the queries in the order of x",
+    "true_variation": "the same of O",
+    "seed_spread": "mean over the queries of (p − mean of the training seeds' p)², of seeds evaluated together",
+    "order_variance": "variance of p over orders of the context, mean over the queries; in distribution only",
+    "aliased_amplitude": "amplitude of p at the nearest frequency of the pretraining range, outside that range",
+}
+"""Columns that older tables lack; not-a-number where they are unknown."""
+
+
+def is_reference(label: str) -> bool:
+    """Is it one of the predictors that an evaluation has of itself?"""
+    return label in REFERENCES or label.startswith(OF_CLASSES)
 
 
 class Table:
@@ -138,7 +163,7 @@ class Table:
 
     def _judged(self, predictor: str | None) -> str:
         known = [str(name) for name in self._rows["predictor"].unique()]
-        own = [name for name in known if not name.startswith(REFERENCES[2:]) and name not in REFERENCES]
+        own = [name for name in known if not is_reference(name)]
         if predictor is None:
             if "model" in own or len(own) == 1:
                 return "model" if "model" in own else own[0]

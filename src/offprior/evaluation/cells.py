@@ -63,6 +63,10 @@ class Cell:
         """Was this predictor evaluated here?"""
         return predictor in self._blocks
 
+    def knows(self, name: str) -> bool:
+        """Does the table have this column?"""
+        return name in self._blocks[self.predictor].columns
+
     @property
     def fits(self) -> list[str]:
         """The best fits inside single classes."""

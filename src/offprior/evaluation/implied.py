@@ -15,14 +15,20 @@ def implied_columns(
     `implied_weight` is the first class's weight in the least squares of the prediction on the class posterior means
     over the queries; `implied_residual` the share of the prediction's mean square that they leave.
     """
-    m = mean.shape[1]
+    classes, m = class_means.shape[1:]
+    names = [
+        *(f"gram {i} {j}" for i in range(classes) for j in range(i, classes)),
+        *(f"moment {i}" for i in range(classes)),
+    ]
+    if not np.isfinite(class_means).all():
+        nothing = np.full(len(mean), np.nan)
+        return dict.fromkeys(("implied_weight", "implied_residual", *names, "prediction_square"), nothing)
     gram = np.einsum("bim,bjm->bij", class_means, class_means) / m
     moment = np.einsum("bim,bm->bi", class_means, mean) / m
     square = np.square(mean).mean(1)
     weights = np.einsum("bij,bj->bi", np.linalg.pinv(gram, rcond=SMALLEST_SHARE, hermitian=True), moment)
     with np.errstate(divide="ignore", invalid="ignore"):
         residual = 1 - np.einsum("bi,bi->b", weights, moment) / square
-    classes = class_means.shape[1]
     return {
         "implied_weight": weights[:, 0],
         "implied_residual": residual,

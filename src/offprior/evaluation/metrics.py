@@ -1,4 +1,4 @@
-"""Metrics M1–M6, M8, M9, M12 and M13 of a table of errors, with their intervals; no jax.
+"""Metrics M1–M10 and M12–M17 of a table of errors, with their intervals; no jax.
 
 All errors are normalised: NMSE is a ratio of means, squared error averaged over tasks and queries, over the target's
 variance pooled over the same tasks and queries. Differences are paired: the same prompts for every predictor.
@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from offprior.evaluation.cells import CELL, Cell, Estimate, cells
+from offprior.evaluation.reliability import reliability
+from offprior.evaluation.selection import excess_parts, selection_cost
 from offprior.evaluation.verdict import M3_LEAST, provisional, verdict
-from offprior.table import IN_DISTRIBUTION
+from offprior.table import BLEND, FLOOR, IN_DISTRIBUTION
 
-FLOOR = "B at 10× floor"
 FIT_LEAST = 1e-6
 """Below this NMSE the best fit inside a class is the truth itself up to rounding: there is no M6."""
 TRUE_LEAST = 1e-8
@@ -62,9 +63,15 @@ def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row |= _named("M3", prior_gap, over_tasks=True)
     row |= _named("M5", gain.over(prior_gap) if prior_gap.value > M3_LEAST else None)
     row |= _named("M6", _nearest_class_ratio(cell, model))
+    row |= _named("M7", _best_blend_ratio(cell, model))
     row |= _implied_weight(cell)
     row |= _named("M9_slope", _recovered(cell, "slope")) | _named("M9_amplitude", _recovered(cell, "amplitude"))
+    row |= _named("M10", selection_cost(cell) if key[0] == IN_DISTRIBUTION else None)
+    parts = excess_parts(cell)
+    row |= _named("excess_selection", parts and parts[0]) | _named("excess_within", parts and parts[1])
     row |= _named("M12", cell.mean(cell.column(cell.predictor, "surprise")[:1]), over_tasks=True)
+    for name, estimate in reliability(cell).items():
+        row |= _named(name, estimate)
     row["verdict"] = verdict(*(float(row[name]) for name in ("M1", "M3", "M4_low", "M4_high")))
     row["provisional"] = provisional(len(cell.seeds))
     return row
@@ -108,6 +115,14 @@ def _nearest_class_ratio(cell: Cell, model: Estimate) -> Estimate | None:
         return None
     least = [np.minimum.reduce(parts) for parts in zip(*fits, strict=True)]
     return model.over(Estimate(*least))
+
+
+def _best_blend_ratio(cell: Cell, model: Estimate) -> Estimate | None:
+    """M7: over the NMSE of the best blend of two class posterior means, its weight fitted on each task's truth."""
+    if not cell.has(BLEND):
+        return None
+    blend = cell.nmse(BLEND)
+    return model.over(blend) if blend.value > FIT_LEAST else None
 
 
 def _implied_weight(cell: Cell) -> dict[str, Any]:

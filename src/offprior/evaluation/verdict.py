@@ -30,13 +30,14 @@ VERDICTS = (INSIDE, UNDER_TRAINED, BEATS, SLIGHTLY, FOLLOWS, WORSE, UNDECIDED)
 def verdict(m1: float, m3: float, low: float, high: float) -> str:
     """The verdict of a cell with M1 `m1`, M3 `m3` and the interval [`low`, `high`] of M4.
 
-    Where a number is unknown nothing is concluded: `undecided`.
+    Where M3 is unknown, because C has no closed form, M1 and M4 decide. Where one of them is unknown nothing is
+    concluded: `undecided`.
     """
     if m3 <= M3_LEAST:
         return INSIDE
     if m1 > M1_GATE:
         return UNDER_TRAINED
-    if any(math.isnan(number) for number in (m1, m3, low, high)):
+    if any(math.isnan(number) for number in (m1, low, high)):
         return UNDECIDED
     if low > 0:
         return SLIGHTLY if high < MARGIN else BEATS

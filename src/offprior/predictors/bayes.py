@@ -105,6 +105,15 @@ class ReferenceBatch(NamedTuple):
     """Log-density of the context's y under the mixture, in nats."""
 
 
+def unknown_references(shape: tuple[int, int, int, int]) -> ReferenceBatch:
+    """Not-a-number everywhere, for prompts [B, L, F, m] of a mixture that has no exact posterior."""
+    prompts, lengths, families, queries = shape
+    of_queries, of_classes = (np.full(size, np.nan) for size in ((prompts, lengths, queries), shape))
+    of_contexts = np.full((prompts, lengths), np.nan)
+    share = np.full((prompts, lengths, families), np.nan)
+    return ReferenceBatch(of_queries, of_queries, of_queries, of_queries, of_classes, share, of_contexts)
+
+
 class References:
     """B, C and the single families' posteriors in one call of the engine."""
 
