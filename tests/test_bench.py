@@ -1,6 +1,7 @@
 """The benchmark's contenders train the same thing, and only ratios of equal work count."""
 
 import importlib.util
+import json
 import math
 import subprocess
 import sys
@@ -121,6 +122,30 @@ def test_the_command_prints_the_table():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "offprior" in done.stdout and "(c) JAX jit" in done.stdout and "NMSE" in done.stdout
+
+
+def test_learning_is_measured_to_the_gate_or_the_end(tmp_path):
+    small = ["model.layers=1", "model.width=16", "model.heads=2", "training.steps=50", "training.points=8"]
+    done = subprocess.run(
+        [sys.executable, str(BENCH / "learning.py"), "mueller-2023", "--every", "25", "--variants",
+         "the recipe,schedule-free at 3e-3", "--out", str(tmp_path / "found.json"),
+         *(word for change in [*small, "evaluation.lengths=[8]"] for word in ("--set", change))],
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [name.partition(",")[0] for name in found] == ["the recipe", "schedule-free at 3e-3"]
+    for one in found.values():
+        assert one["reached"] is None and [row[0] for row in one["course"]] == [25, 50] and one["final"] > 0.01
+
+
+def test_what_is_for_an_accelerator_runs_at_toy_size(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(BENCH / "gpu.py"), "--toy", "--parts", "population", "--out", str(tmp_path)],
+        capture_output=True, text=True, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "population.json").read_text())
 
 
 def test_a_contender_that_is_not_there_is_named():

@@ -18,6 +18,7 @@ from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.networks.weights import read_arrays, write_arrays
+from offprior.parquet import read_parquet
 from offprior.pretraining import checkpoint
 from offprior.pretraining.loop import pretrain
 from offprior.pretraining.training import Training
@@ -64,12 +65,24 @@ def of_another_format(path):
     save_file(arrays, path, metadata={"offprior": json.dumps(about)})
 
 
+def a_fingerprint_changed(path):
+    data = path.read_bytes()
+    at = data.index(b"fingerprint") + len(b'fingerprint\\": \\"') + 3
+    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+
+
+def a_name_changed(path):
+    path.write_bytes(path.read_bytes().replace(b"read_in.weight", b"read_in.weighs", 1))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
         (cut_short, "torn or cut short"),
         (one_bit_changed, "not the numbers that were written"),
         (of_another_format, "its format is 99"),
+        (a_fingerprint_changed, "its header is not what was written"),
+        (a_name_changed, "its header is not what was written"),
     ],
 )
 def test_the_last_good_checkpoint_is_used_and_the_run_ends_as_it_would_have(tmp_path, damage, said):
@@ -86,6 +99,31 @@ def test_the_last_good_checkpoint_is_used_and_the_run_ends_as_it_would_have(tmp_
         cut_short(file)
     with pytest.raises(OffpriorError, match="no good checkpoint is left: remove"):
         train(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [cut_short, lambda path: path.unlink(), None])
+def test_weights_that_a_kill_left_behind_are_written_again(tmp_path, damage):
+    """A kill between the last state and the weights that predict leaves those missing, torn or of an older step."""
+    train(tmp_path)
+    path = tmp_path / "seed-0" / checkpoint.MODEL
+    good = path.read_bytes()
+    if damage is None:
+        arrays, about = read_arrays(path, MODEL.skeleton(dimension=1, points=6))
+        write_arrays(path, arrays, {key: about[key] for key in ("seed", "fingerprint", "machine")} | {"step": 20})
+        assert checkpoint.steps_done(tmp_path, 0) == 20
+    else:
+        damage(path)
+    train(tmp_path)
+    assert path.read_bytes() == good and checkpoint.steps_done(tmp_path, 0) == 30
+
+
+def test_a_torn_training_curve_is_a_line_and_stops_nothing(tmp_path):
+    train(tmp_path)
+    cut_short(tmp_path / "training.parquet")
+    checkpoint.state_files(tmp_path, 0)[0].unlink()
+    _, lines = train(tmp_path)
+    assert len(lines) == 1 and "training.parquet: it cannot be read" in lines[0]
+    assert read_parquet(tmp_path / "training.parquet")["step"].tolist() == [25, 30]
 
 
 def test_a_checkpoint_of_another_shape_names_the_first_parameter_that_differs(tmp_path):

@@ -135,6 +135,18 @@ def test_all_but_one_may_diverge():
     np.testing.assert_allclose(found.models[2].history["loss"], single.history["loss"], rtol=1e-3)
 
 
+def test_members_may_diverge_one_dispatch_after_another():
+    """The second when the program for those that are left is being made: nobody is left."""
+    rates = (1e20, 1e4)
+    members = [
+        Member(mixture(), training(rate=rate, optimiser="adam", steps=60, steps_per_dispatch=2)) for rate in rates
+    ]
+    found = pretrain_population(MODEL, members, at_once=2, progress=Silence())
+    steps = [int(message.partition("at step ")[2].partition(";")[0]) for message in found.diverged.values()]
+    assert sorted(found.diverged) == [0, 1] and found.models == [None, None]
+    assert len({(step - 1) // 2 for step in steps}) == 2, "in different dispatches"
+
+
 def test_a_population_resumes_members_that_stand_at_different_steps(tmp_path):
     members = [Member(mixture(), training(steps=20), seed, tmp_path / "parts") for seed in range(2)]
     whole = pretrain_population(

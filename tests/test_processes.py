@@ -25,9 +25,9 @@ LIMIT = 240
 """Seconds until a hanging process is killed: `jax.distributed` would wait, and swallow a gentle signal."""
 
 
-def start(recipe, out, devices, number=None, port=0):
+def start(recipe, out, devices, number=None, port=0, *more):
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)}
-    arguments = ["pretrain", str(recipe), "--out", str(out), "--resume"]
+    arguments = ["pretrain", str(recipe), "--out", str(out), "--resume", *more]
     if number is not None:
         arguments.append("--distributed")
         environment |= {
@@ -71,7 +71,8 @@ def weights(folder):
 def test_two_processes_reach_the_parameters_of_one_though_one_was_asked_to_stop(recipe, tmp_path):
     port = free_port()
     pair = [start(recipe, tmp_path / "two", 1, number, port) for number in (0, 1)]
-    while pair[0].poll() is None and not list((tmp_path / "two").glob("seed-0/state-*")):
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end and pair[0].poll() is None and not list((tmp_path / "two").glob("seed-0/state-*")):
         time.sleep(0.02)
     pair[1].send_signal(signal.SIGTERM)
     said = outputs(pair)
@@ -89,6 +90,24 @@ def test_two_processes_reach_the_parameters_of_one_though_one_was_asked_to_stop(
     for name in one:
         # A device each or two devices of one process: the same sums in the same order.
         np.testing.assert_allclose(two[name], one[name], atol=1e-6, rtol=0, err_msg=name)
+
+
+def test_both_go_on_with_the_seeds_of_the_folder_and_stop_where_none_can_be_read(recipe, tmp_path):
+    """The folder has two seeds, the command says one; then every state of a seed is torn."""
+    out = tmp_path / "seeds"
+    for resumed in (False, True):
+        port = free_port()
+        more = () if resumed else ("--seeds", "2")
+        pair = [start(recipe, out, 1, number, port, *more) for number in (0, 1)]
+        said = outputs(pair)
+        assert [process.returncode for process in pair] == [0, 0], said
+    for state in (out / "seed-1").glob("state-*"):
+        state.write_bytes(state.read_bytes()[:-9])
+    port = free_port()
+    pair = [start(recipe, out, 1, number, port) for number in (0, 1)]
+    said = outputs(pair)
+    assert [process.returncode for process in pair] == [2, 2], said
+    assert "no good checkpoint is left" in said[0] and "the first process could not begin" in said[1]
 
 
 def test_a_mistake_that_only_the_first_process_can_see_stops_both(recipe, tmp_path):

@@ -126,7 +126,9 @@ def test_a_blend_is_the_best_of_its_grid():
     for w in np.linspace(0, 1, 101):
         assert (error <= np.square(w * first + (1 - w) * second - target).mean(1) + 1e-12).all()
     classes = np.stack([first, second, target], axis=1)[:, None]
-    np.testing.assert_allclose(best_blend(classes, target)[:, 0], target, err_msg="of three the pair that comes nearest")
+    np.testing.assert_allclose(
+        best_blend(classes, target)[:, 0], target, err_msg="of three the pair that comes nearest"
+    )
 
 
 def test_blends_solve_what_averages_solve():

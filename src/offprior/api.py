@@ -1,5 +1,6 @@
 """A recipe carried out from Python: what the commands of the same names do."""
 
+import contextlib
 import functools
 import shutil
 import warnings
@@ -111,11 +112,19 @@ def pretrain_run(
     from offprior.pretraining import processes
 
     wanted = read(recipe, set)
-    begun = processes.by_the_first(lambda: begin(recipe, set=set, out=out, seeds=seeds, resume=resume))
-    if begun is None:
-        _compute_for_the_first(wanted, seeds)
-        return None
-    with locked(begun.folder):
+    with contextlib.ExitStack() as stack:
+
+        def made_ready() -> Run:
+            found = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
+            stack.enter_context(locked(found.folder))
+            return found
+
+        begun = processes.by_the_first(made_ready)
+        # A folder that is gone on with may hold more seeds than were asked for now.
+        asked = processes.as_the_first_says(len(begun.manifest["seeds"]) if begun is not None else 0)
+        if begun is None:
+            _compute_for_the_first(wanted, asked)
+            return None
         _pretrain(begun, progress)
     Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", highlight=False)
     return begun

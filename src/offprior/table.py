@@ -153,6 +153,15 @@ class Table:
 
         return verdicts(self.metrics(predictor))
 
+    def algorithms(self, predictor: str | None = None) -> pd.DataFrame:
+        """M11: the algorithm nearest to a predictor in every cell (`offprior.evaluation.identification`).
+
+        Empty unless it was evaluated beside predictors that are not trained.
+        """
+        from offprior.evaluation.identification import identification
+
+        return identification(self._rows, self._judged(predictor))
+
     def plot(self, probe: str | None = None) -> Any:
         """Error against the coordinate of a probe (the first one unless given), as a matplotlib figure."""
         from offprior.figures.error_by_strength import ErrorByStrength

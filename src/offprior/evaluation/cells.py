@@ -68,6 +68,11 @@ class Cell:
         return name in self._blocks[self.predictor].columns
 
     @property
+    def names(self) -> list[str]:
+        """The table's columns."""
+        return [str(name) for name in self._blocks[self.predictor].columns]
+
+    @property
     def fits(self) -> list[str]:
         """The best fits inside single classes."""
         return [name for name in self._blocks if name.startswith("best fit: ")]

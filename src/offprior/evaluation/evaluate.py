@@ -1,24 +1,20 @@
 """Predictors against probes: the same prompts for every predictor, beside B, C and the single classes."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
 
 import equinox as eqx
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from offprior.components import NoClosedForm
 from offprior.errors import OffpriorError
 from offprior.evaluation.blend import best_blend
-from offprior.evaluation.calibration import calibration_columns, variation_columns
-from offprior.evaluation.implied import implied_columns, projection_columns
 from offprior.evaluation.order import order_variance
-from offprior.mixture import Mixture, Prompts, draw_prompts
+from offprior.evaluation.rows import UNTRAINED, Answer, Place, Rows, distance_from_other_seeds, products
+from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes, ReferenceBatch, References, unknown_references
 from offprior.predictors.predictor import Predictor
-from offprior.probes.frequency import Frequency
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
 from offprior.progress import ProgressReport, progress_report
@@ -32,20 +28,7 @@ NOT_REFINED = (
     "a family integrates over two laws or more, on a grid that is not refined: B and C are approximate where noise is "
     "little or contexts are long (Bayes.quadrature_gap tells by how much)"
 )
-UNTRAINED = -1
-"""Training seed of predictors that are not trained."""
 FLOOR_FACTOR = 10
-
-
-class Place(NamedTuple):
-    """A batch of prompts at one place of a probe's path."""
-
-    probe: Probe
-    strength: float
-    inside: bool
-    distribution: Mixture
-    prompts: Prompts
-    lengths: tuple[int, ...]
 
 
 def evaluate(
@@ -145,146 +128,56 @@ def _rows_of(
     has_combined: bool | None,
 ) -> list[pd.DataFrame]:
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
-    lengths, families = list(place.lengths), len(mixture.families)
     if references is None:
-        exact = unknown_references((len(x), len(lengths), families, queries.shape[1]))
+        exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))
     else:
         # Variances take as long again: they are for the prompts on which calibration is compared.
-        exact = references.batch(x, y, queries, lengths, variance=isinstance(place.probe, InDistribution))
-    shared = _Shared(place, mixture, truth, queries, exact)
-    frames = [shared.frames("B", UNTRAINED, place.lengths, exact.bayes_mean, exact.bayes_variance)]
+        exact = references.batch(x, y, queries, list(place.lengths), variance=isinstance(place.probe, InDistribution))
+    answers = [Answer("B", UNTRAINED, place.lengths, exact.bayes_mean, exact.bayes_variance, references is not None)]
     if has_combined is not None:
         # Where C is not known its rows are empty ones: no rows would say that the prior lacks nothing.
         combined = exact.combined_mean if has_combined else np.full_like(exact.bayes_mean, np.nan)
-        frames.append(shared.frames("C", UNTRAINED, place.lengths, combined))
+        answers.append(Answer("C", UNTRAINED, place.lengths, combined, None, bool(has_combined)))
     if references is not None:
-        frames += _class_frames(shared, references, mixture, place, queries, truth, exact)
-    if references is not None and float(np.asarray(mixture.noise)) < float(np.asarray(mixture.noise_floor)):
-        wider = References(mixture, noise=FLOOR_FACTOR * float(np.asarray(mixture.noise_floor)))
-        answer = wider.batch(x, y, queries, lengths)
-        frames.append(shared.frames(FLOOR, UNTRAINED, place.lengths, answer.bayes_mean))
-    answers = {}
+        answers += _of_classes(place, references, mixture, exact)
+    asked = {}
     for predictor in predictors:
         possible = [length for length in place.lengths if predictor.longest is None or length <= predictor.longest]
         if possible:
-            answers[predictor.label, _seed_of(predictor)] = (possible, predictor.predict_batch(x, y, queries, possible))
-    for (label, seed), (possible, answer) in answers.items():
-        further = {"seed_spread": _distance_from_other_seeds(answers, label, seed)}
-        predictor = next(one for one in predictors if (one.label, _seed_of(one)) == (label, seed))
-        if isinstance(place.probe, InDistribution) and seed != UNTRAINED:
-            further["order_variance"] = order_variance(predictor, x, y, queries, possible)
-        frames.append(shared.frames(label, seed, possible, answer.mean, answer.variance, further))
+            answer, seed = predictor.predict_batch(x, y, queries, possible), _seed_of(predictor)
+            asked[len(answers)] = predictor
+            answers.append(Answer(predictor.label, seed, tuple(possible), *answer, seed == UNTRAINED))
+    # Sums for M11 take a column an algorithm, and are there where somebody asked for predictors to compare with.
+    has_panel = any(answers[number].seed == UNTRAINED for number in asked)
+    algorithms = [answer for answer in answers if answer.is_algorithm] if has_panel else []
+    rows, frames = Rows(place, mixture, truth, queries, exact), []
+    for number, answer in enumerate(answers):
+        further = products(answer, algorithms)
+        spread = distance_from_other_seeds(answer, answers)
+        if spread is not None:
+            further["seed_spread"] = spread
+        if number in asked and answer.seed != UNTRAINED and isinstance(place.probe, InDistribution):
+            further["order_variance"] = order_variance(asked[number], x, y, queries, answer.lengths)
+        frames.append(rows.of(answer, further))
     return frames
 
 
-def _distance_from_other_seeds(answers: dict[tuple[str, int], Any], label: str, seed: int) -> Any:
-    """Mean over the queries of (p − the mean of all training seeds' p)² [b, lengths]; None where there is one seed."""
-    alike = [answer.mean for (name, _), (_, answer) in answers.items() if name == label]
-    if len(alike) < 2:
-        return None
-    return np.square(answers[label, seed][1].mean - np.mean(alike, axis=0)).mean(-1)
-
-
-def _class_frames(
-    shared: "_Shared",
-    references: References,
-    mixture: Mixture,
-    place: Place,
-    queries: Float[np.ndarray, "b m d"],
-    truth: Float[np.ndarray, "b m"],
-    exact: ReferenceBatch,
-) -> list[pd.DataFrame]:
-    """Rows of the posteriors under single families, of the best fits inside them, and of the best blend of two."""
-    frames = []
+def _of_classes(place: Place, references: References, mixture: Mixture, exact: ReferenceBatch) -> list[Answer]:
+    """The posteriors under single families, the best fits inside them, their best blend, and B at a higher floor."""
+    x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
+    found = []
     for number, name in enumerate(mixture.family_names):
-        frames.append(shared.frames(f"class: {name}", UNTRAINED, place.lengths, exact.class_means[:, :, number]))
-    fits = references.best_fits(queries, truth)
-    for number, name in enumerate(mixture.family_names):
-        every_length = np.repeat(fits[:, None, number], len(place.lengths), axis=1)
-        frames.append(shared.frames(f"best fit: {name}", UNTRAINED, place.lengths, every_length))
+        found.append(Answer(f"class: {name}", UNTRAINED, place.lengths, exact.class_means[:, :, number], None, True))
+    for number, fit in enumerate(np.moveaxis(references.best_fits(queries, truth), 1, 0)):
+        every_length = np.repeat(fit[:, None], len(place.lengths), axis=1)
+        found.append(Answer(f"best fit: {mixture.family_names[number]}", UNTRAINED, place.lengths, every_length))
     if len(mixture.families) > 1:
-        frames.append(shared.frames(BLEND, UNTRAINED, place.lengths, best_blend(exact.class_means, truth)))
-    return frames
-
-
-class _Shared:
-    """What all predictors' rows at a place have in common, and the columns that compare with it."""
-
-    def __init__(
-        self,
-        place: Place,
-        mixture: Mixture,
-        truth: Float[np.ndarray, "b m"],
-        queries: Float[np.ndarray, "b m d"],
-        exact: ReferenceBatch,
-    ):
-        self._place, self._truth, self._queries, self._exact = place, truth, queries, exact
-        names = place.distribution.family_names
-        self._families = np.asarray(names)[np.asarray(place.prompts.family)]
-        self._frequency = np.asarray(place.prompts.frequency, np.float64)
-        self._noise = float(np.asarray(place.distribution.noise))
-        is_frequency = isinstance(place.probe, Frequency)
-        self._ends = place.probe.pretraining_range(mixture) if is_frequency else None
-
-    def frames(
-        self,
-        label: str,
-        seed: int,
-        lengths: Sequence[int],
-        mean: Float[np.ndarray, "b lengths m"],
-        variance: Float[np.ndarray, "b lengths m"] | None = None,
-        further: Mapping[str, Float[np.ndarray, "b lengths"] | None] | None = None,
-    ) -> pd.DataFrame:
-        """Rows of one predictor at all its context lengths; `further` are columns of its own."""
-        variance = np.full_like(mean, np.nan) if variance is None else variance
-        found = []
-        for number, length in enumerate(lengths):
-            frame = self._frame(label, seed, length, mean[:, number], variance[:, number])
-            for name, values in (further or {}).items():
-                if values is not None:
-                    frame[name] = values[:, number]
-            found.append(frame)
-        return pd.concat(found, ignore_index=True)
-
-    def _frame(
-        self, label: str, seed: int, length: int, mean: Float[np.ndarray, "b m"], variance: Float[np.ndarray, "b m"]
-    ) -> pd.DataFrame:
-        place, exact, truth = self._place, self._exact, self._truth
-        at = place.lengths.index(length)
-        along = place.probe.along_context
-        return pd.DataFrame(
-            {
-                "probe": place.probe.label,
-                "coordinate": place.probe.coordinate,
-                "strength": float(length) if along else place.strength,
-                "length": length,
-                "inside": place.inside,
-                "seed": seed,
-                "task": np.arange(len(truth)),
-                "family": self._families,
-                "predictor": label,
-                "squared_error": np.square(mean - truth).mean(1),
-                "bayes_gap": np.square(mean - exact.bayes_mean[:, at]).mean(1),
-                "truth_mean": truth.mean(1),
-                "truth_square": np.square(truth).mean(1),
-                "surprise": -exact.log_evidence[:, at],
-                "class_probability": exact.class_probability[:, at, 0],
-                **implied_columns(mean, exact.class_means[:, at]),
-                **projection_columns(mean, truth, self._queries, self._frequency),
-                "aliased_amplitude": self._aliased_amplitude(mean),
-                **calibration_columns(mean, variance, truth, self._noise, exact.bayes_variance[:, at]),
-                **variation_columns(mean, truth, self._queries),
-            }
-        )
-
-    def _aliased_amplitude(self, mean: Float[np.ndarray, "b m"]) -> Float[np.ndarray, " b"]:
-        """Amplitude at the nearest frequency of the pretraining range (M17), of a task whose own lies outside it."""
-        ends = self._ends
-        if ends is None:
-            return np.full(len(mean), np.nan)
-        nearest = np.clip(self._frequency, *ends)
-        nearest = np.where(nearest == self._frequency, np.nan, nearest)
-        return projection_columns(mean, self._truth, self._queries, nearest)["amplitude"]
+        found.append(Answer(BLEND, UNTRAINED, place.lengths, best_blend(exact.class_means, truth)))
+    floor = float(np.asarray(mixture.noise_floor))
+    if float(np.asarray(mixture.noise)) < floor:
+        wider = References(mixture, noise=FLOOR_FACTOR * floor).batch(x, y, queries, list(place.lengths))
+        found.append(Answer(FLOOR, UNTRAINED, place.lengths, wider.bayes_mean))
+    return found
 
 
 def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:

@@ -22,7 +22,8 @@ def implied_columns(
     ]
     if not np.isfinite(class_means).all():
         nothing = np.full(len(mean), np.nan)
-        return dict.fromkeys(("implied_weight", "implied_residual", *names, "prediction_square"), nothing)
+        unknown = dict.fromkeys(("implied_weight", "implied_residual", *names), nothing)
+        return {**unknown, "prediction_square": np.square(mean).mean(1)}
     gram = np.einsum("bim,bjm->bij", class_means, class_means) / m
     moment = np.einsum("bim,bm->bi", class_means, mean) / m
     square = np.square(mean).mean(1)

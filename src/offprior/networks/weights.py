@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from safetensors.numpy import save
 from offprior.errors import OffpriorError
 from offprior.files import beside
 
-FORMAT = 2
+FORMAT = 3
 """Of the files; raised when an older program could not read them."""
 
 
@@ -31,6 +32,7 @@ def write_arrays(path: Path, tree: Any, about: dict[str, Any]) -> None:
     # Not `ascontiguousarray`, which gives a scalar an axis.
     arrays = {name: np.asarray(jax.device_get(leaf), order="C") for name, leaf in _named(tree)}
     about = {**about, "format": FORMAT, "checksum": _checksum(arrays)}
+    about["header"] = _header_checksum(about, arrays)
     data = save(arrays, metadata={"offprior": json.dumps(about, sort_keys=True)})
     with beside(path) as partial:
         partial.write_bytes(data)
@@ -93,7 +95,15 @@ def _about(path: Path, file: Any) -> dict[str, Any]:
     if about.get("format") != FORMAT:
         given = about.get("format", "an older one")
         raise UnreadableError(f"{path}: its format is {given}, this version of offprior reads {FORMAT}")
+    if about.get("header") != _header_checksum(about, file.keys()):
+        raise UnreadableError(f"{path}: it is not a readable checkpoint, its header is not what was written")
     return about
+
+
+def _header_checksum(about: dict[str, Any], names: Iterable[str]) -> int:
+    """Of everything but the arrays, so that a changed byte there is not taken for another model."""
+    said = {key: value for key, value in about.items() if key != "header"}
+    return zlib.crc32(json.dumps([said, sorted(names)], sort_keys=True).encode())
 
 
 def _checksum(arrays: dict[str, np.ndarray]) -> int:

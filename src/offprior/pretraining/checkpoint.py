@@ -102,6 +102,18 @@ def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[
     return None
 
 
+def mend(folder: Path, seed: int, state: State, network: Network, fingerprint: str) -> None:
+    """Write a seed's weights for predictions again, where they are missing, torn or of another step than `state`."""
+    path, about = seed_folder(folder, seed) / MODEL, _about(seed, state, fingerprint)
+    try:
+        if read_about(path)["step"] == about["step"]:
+            read_arrays(path, network)
+            return
+    except OffpriorError:
+        pass
+    write_arrays(path, network, about)
+
+
 def steps_done(folder: Path, seed: int) -> int:
     """How many steps the weights of a seed have been trained.
 

@@ -1,5 +1,6 @@
 """What a training run tells over its course: one row a dispatch, kept in `training.parquet`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,24 @@ class History:
         """Training time so far, in seconds, over all resumptions."""
         return self._rows[-1]["seconds"] if self._rows else 0.0
 
-    def keep_until(self, step: int) -> None:
-        """Take over the rows that an interrupted run had written, up to the checkpoint at `step`."""
+    def keep_until(self, step: int, warn: Callable[[str], None]) -> None:
+        """Take over the rows that an interrupted run had written, up to the checkpoint at `step`.
+
+        A torn file is told to `warn`, and its rows are lost: checkpoints do not depend on them.
+        """
         if self._path is not None and self._path.exists():
-            rows = read_parquet(self._path)
+            try:
+                rows = read_parquet(self._path)
+            except (OSError, ValueError) as error:
+                warn(f"{self._path}: it cannot be read ({' '.join(str(error).split())}); the curve begins anew")
+                self._path.unlink(missing_ok=True)
+                return
             rows = rows[(rows["seed"] == self._seed) & (rows["step"] <= step)]
             self._rows = rows.dropna(axis="columns", how="all").to_dict("records")
 
-    def add(self, step: int, report: Any, training: Any, seconds: float) -> None:
-        """A row for the dispatch that ended at `step`; losses are means over its steps."""
-        steps = step - (self._rows[-1]["step"] if self._rows else 0)
+    def add(self, begin: int, step: int, report: Any, seconds: float) -> None:
+        """A row for the dispatch from step `begin` to `step`; losses are means over its steps."""
+        steps = step - begin
         drawn = np.asarray(report.drawn[-1], dtype=float)
         weights = np.isfinite(report.family_loss[:steps])
         losses = np.where(weights, report.family_loss[:steps], 0).sum(0) / np.maximum(weights.sum(0), 1)
@@ -42,7 +51,7 @@ class History:
             "step": step,
             "loss": float(report.loss[:steps].mean()),
             "gradient_norm": float(report.gradient_norm[:steps].mean()),
-            "learning_rate": float(training.learning_rate_at(step - 1)),
+            "learning_rate": float(report.learning_rate[steps - 1]),
             "seconds": seconds,
         }
         for name, loss, share in zip(self._families, losses, drawn / max(drawn.sum(), 1), strict=True):

@@ -124,16 +124,24 @@ class _Course:
         self.network: Any = None
 
     def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
-        _, _, seed, folder = self.member
-        state = None
-        if resume and folder is not None and processes.is_first():
-            like = eqx.filter_eval_shape(initial_state, self.model, self.settings)
-            state = checkpoint.load(folder, seed, like, self.mark, warn)
+        state = processes.by_the_first(lambda: self._kept(warn) if resume else None)
         if state is None:
             state = initial_state(self.model, self.settings)
         state = processes.as_the_first_has_it(state)
         self.kept = int(state.step)
-        self.history.keep_until(self.kept)
+        self.history.keep_until(self.kept, warn)
+        return state
+
+    def _kept(self, warn: Callable[[str], None]) -> State | None:
+        """The last good checkpoint; its weights for predictions are written again where a kill came between."""
+        _, training, seed, folder = self.member
+        if folder is None:
+            return None
+        like = eqx.filter_eval_shape(initial_state, self.model, self.settings)
+        state = checkpoint.load(folder, seed, like, self.mark, warn)
+        if state is not None:
+            network = predicting(training, state.network, state.optimiser)
+            checkpoint.mend(folder, seed, state, network, self.mark)
         return state
 
     def write(self, state: State, weights_alone: bool) -> None:
@@ -201,6 +209,10 @@ def _train_together(
     del states
     kept, marks = step, training.trajectory_steps()
     borders = [*marks, *(until for until, _ in training.stages())]
+    if training.points_at(step) != shared.points:
+        # Of a curriculum: what the longest contexts take is known before the first step, not in the middle.
+        with out_of_memory(training.batch, len(courses)):
+            program(settings, shared, state, np.asarray(step, np.int32), len(courses))
     progress.start(_label(courses), training.steps, step)
     begun = time.monotonic() - courses[0].history.seconds * len(courses)
     before: _Launched | None = None
@@ -234,6 +246,9 @@ def _train_together(
                     # Those that have diverged no longer pay for their places.
                     _look_at(launched, begun, progress, writer)
                     before = None
+                    going = [place for place in going if not courses[place].diverged]
+                    if not going:
+                        return
                     states = [population.member_state(state, place) for place in going]
                     courses = [courses[place] for place in going]
                     state, settings = _laid_out(states, [course.settings for course in courses], shared)
@@ -265,7 +280,7 @@ def _look_at(launched: _Launched, begun: float, progress: ProgressReport, writer
         training = course.member.training
         course.diverged = course.diverged or _divergence(own, launched.begin, training, course.kept > 0)
         if not course.diverged:
-            course.history.add(launched.end, own, training, seconds)
+            course.history.add(launched.begin, launched.end, own, seconds)
     going = [course for course in launched.courses if not course.diverged]
     progress.advance(launched.end, _message(going, len(launched.courses)))
     if launched.snapshot is not None:

@@ -54,6 +54,11 @@ def as_the_first_has_it(tree: Any) -> Any:
     return eqx.combine(multihost_utils.broadcast_one_to_all(jax.tree.map(np.asarray, arrays)), static)
 
 
+def as_the_first_says(number: int) -> int:
+    """The first process's number, for all."""
+    return int(as_the_first_has_it(np.asarray(number)))
+
+
 def everywhere(tree: Any, sharding: NamedSharding) -> Any:
     """Arrays that every process holds alike, laid over the devices of all."""
 

@@ -45,6 +45,7 @@ class StepReport(NamedTuple):
     family_loss: Float[Array, "*steps families"]
     """Mean loss of each family's prompts; not-a-number where a batch held none."""
     gradient_norm: Float[Array, "*steps"]
+    learning_rate: Float[Array, "*steps"]
     drawn: Int[Array, "*steps families"]
     """Prompts drawn of each family so far."""
 
@@ -121,7 +122,7 @@ def _dispatch(
         return eqx.filter(after, eqx.is_array), report
 
     def skip(arrays: Any) -> tuple[Any, StepReport]:
-        return arrays, StepReport(jnp.zeros(()), jnp.zeros(families), jnp.zeros(()), arrays.drawn)
+        return arrays, StepReport(jnp.zeros(()), jnp.zeros(families), jnp.zeros(()), jnp.zeros(()), arrays.drawn)
 
     def body(arrays: Any, _: None) -> tuple[Any, StepReport]:
         return jax.lax.cond(arrays.step < until, go, skip, arrays)
@@ -151,6 +152,7 @@ def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State,
         loss=found.loss,
         family_loss=jnp.where(counts > 0, found.of_prompts @ member / jnp.maximum(counts, 1), jnp.nan),
         gradient_norm=jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(found.gradient))),
+        learning_rate=jnp.asarray(rate, jnp.float32),
         drawn=drawn,
     )
     return State(eqx.combine(arrays, static), moments, state.step + 1, drawn), report

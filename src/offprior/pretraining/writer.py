@@ -57,6 +57,7 @@ class Writer:
                     self._warn(f"{error}; training goes on, the last good checkpoint is kept")
                 self._error = error
             except BaseException as error:
+                self._warn(f"a checkpoint was not written: {type(error).__name__}: {' '.join(str(error).split())}")
                 self._error = error
             else:
                 self._error = None

@@ -1,0 +1,132 @@
+"""The tidy rows of one place of a probe's path: every predictor's errors on the same prompts."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from offprior.evaluation.calibration import calibration_columns, variation_columns
+from offprior.evaluation.identification import PRODUCT
+from offprior.evaluation.implied import implied_columns, projection_columns
+from offprior.mixture import Mixture, Prompts
+from offprior.predictors.bayes import ReferenceBatch
+from offprior.probes.frequency import Frequency
+from offprior.probes.probe import Probe
+
+UNTRAINED = -1
+"""Training seed of predictors that are not trained."""
+
+
+class Place(NamedTuple):
+    """A batch of prompts at one place of a probe's path."""
+
+    probe: Probe
+    strength: float
+    inside: bool
+    distribution: Mixture
+    prompts: Prompts
+    lengths: tuple[int, ...]
+
+
+class Answer(NamedTuple):
+    """What one predictor says at a place, at the context lengths that it can take."""
+
+    label: str
+    seed: int
+    lengths: tuple[int, ...]
+    mean: Float[np.ndarray, "b lengths m"]
+    variance: Float[np.ndarray, "b lengths m"] | None = None
+    """None where it has none."""
+    is_algorithm: bool = False
+    """May other predictors be identified with it (M11)?"""
+
+
+class Rows:
+    """What all predictors' rows at a place have in common, and the columns that compare with it."""
+
+    def __init__(
+        self,
+        place: Place,
+        mixture: Mixture,
+        truth: Float[np.ndarray, "b m"],
+        queries: Float[np.ndarray, "b m d"],
+        exact: ReferenceBatch,
+    ):
+        self._place, self._truth, self._queries, self._exact = place, truth, queries, exact
+        names = place.distribution.family_names
+        self._families = np.asarray(names)[np.asarray(place.prompts.family)]
+        self._frequency = np.asarray(place.prompts.frequency, np.float64)
+        self._noise = float(np.asarray(place.distribution.noise))
+        is_frequency = isinstance(place.probe, Frequency)
+        self._ends = place.probe.pretraining_range(mixture) if is_frequency else None
+
+    def of(self, answer: Answer, further: Mapping[str, Float[np.ndarray, "b lengths"]]) -> pd.DataFrame:
+        """Rows of one predictor at all its context lengths; `further` are columns of its own."""
+        variance = np.full_like(answer.mean, np.nan) if answer.variance is None else answer.variance
+        found = []
+        for number, length in enumerate(answer.lengths):
+            frame = self._frame(answer.label, answer.seed, length, answer.mean[:, number], variance[:, number])
+            own = {name: values[:, number] for name, values in further.items()}
+            found.append(pd.concat([frame, pd.DataFrame(own)], axis=1) if own else frame)
+        return pd.concat(found, ignore_index=True)
+
+    def _frame(
+        self, label: str, seed: int, length: int, mean: Float[np.ndarray, "b m"], variance: Float[np.ndarray, "b m"]
+    ) -> pd.DataFrame:
+        place, exact, truth = self._place, self._exact, self._truth
+        at = place.lengths.index(length)
+        along = place.probe.along_context
+        return pd.DataFrame(
+            {
+                "probe": place.probe.label,
+                "coordinate": place.probe.coordinate,
+                "strength": float(length) if along else place.strength,
+                "length": length,
+                "inside": place.inside,
+                "seed": seed,
+                "task": np.arange(len(truth)),
+                "family": self._families,
+                "predictor": label,
+                "squared_error": np.square(mean - truth).mean(1),
+                "bayes_gap": np.square(mean - exact.bayes_mean[:, at]).mean(1),
+                "truth_mean": truth.mean(1),
+                "truth_square": np.square(truth).mean(1),
+                "surprise": -exact.log_evidence[:, at],
+                "class_probability": exact.class_probability[:, at, 0],
+                **implied_columns(mean, exact.class_means[:, at]),
+                **projection_columns(mean, truth, self._queries, self._frequency),
+                "aliased_amplitude": self._aliased_amplitude(mean),
+                **calibration_columns(mean, variance, truth, self._noise, exact.bayes_variance[:, at]),
+                **variation_columns(mean, truth, self._queries),
+            }
+        )
+
+    def _aliased_amplitude(self, mean: Float[np.ndarray, "b m"]) -> Float[np.ndarray, " b"]:
+        """Amplitude at the nearest frequency of the pretraining range (M17), of a task whose own lies outside it."""
+        ends = self._ends
+        if ends is None:
+            return np.full(len(mean), np.nan)
+        nearest = np.clip(self._frequency, *ends)
+        nearest = np.where(nearest == self._frequency, np.nan, nearest)
+        return projection_columns(mean, self._truth, self._queries, nearest)["amplitude"]
+
+
+def products(answer: Answer, others: list[Answer]) -> dict[str, Float[np.ndarray, "b lengths"]]:
+    """Mean over the queries of the product with every algorithm, not-a-number at lengths that it cannot take."""
+    found = {}
+    for other in others:
+        values = np.full(answer.mean.shape[:2], np.nan)
+        for number, length in enumerate(answer.lengths):
+            if length in other.lengths:
+                at = other.lengths.index(length)
+                values[:, number] = (answer.mean[:, number] * other.mean[:, at]).mean(-1)
+        found[PRODUCT + other.label] = values
+    return found
+
+
+def distance_from_other_seeds(answer: Answer, all_answers: list[Answer]) -> Float[np.ndarray, "b lengths"] | None:
+    """Mean over the queries of (p − the mean of all training seeds' p)²; None where there is one seed."""
+    alike = [other.mean for other in all_answers if other.label == answer.label]
+    return np.square(answer.mean - np.mean(alike, axis=0)).mean(-1) if len(alike) > 1 else None
