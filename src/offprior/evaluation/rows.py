@@ -59,8 +59,8 @@ class Rows:
         self._families = np.asarray(names)[np.asarray(place.prompts.family)]
         self._frequency = np.asarray(place.prompts.frequency, np.float64)
         self._noise = float(np.asarray(place.distribution.noise))
-        is_frequency = isinstance(place.probe, Frequency)
-        self._ends = place.probe.pretraining_range(mixture) if is_frequency else None
+        probe = place.probe
+        self._ends = probe.pretraining_range(mixture) if isinstance(probe, Frequency) else None
 
     def of(self, answer: Answer, further: Mapping[str, Float[np.ndarray, "b lengths"]]) -> pd.DataFrame:
         """Rows of one predictor at all its context lengths; `further` are columns of its own."""
