@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from offprior import recipe_file
@@ -78,6 +78,7 @@ def misspell(here, key):
 
 @settings(max_examples=1000)
 @given(st.sampled_from(PLACES), VALUES)
+@example(("mixture", "weights", 0), 3.298828125)
 def test_any_value_in_the_place_of_any_setting(path, value):
     read_or_refuse(changed(path, replace_by(value)))
 

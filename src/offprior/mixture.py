@@ -166,4 +166,5 @@ def _normalised(weights: Any, count: int) -> Float[Array, " families"]:
         raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0"))
     if given.sum() == 0:
         raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0"))
-    return jnp.asarray(given / given.sum(), float)
+    # Shares read back from a recipe sum to 1 but for rounding, and another division would move their last digits.
+    return jnp.asarray(given if abs(given.sum() - 1) < 1e-6 else given / given.sum(), float)
