@@ -1,0 +1,53 @@
+"""Linear functions whose slopes are now and then much larger."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.special import gammaincinv
+
+from offprior.components import Components
+from offprior.families.family import Family
+from offprior.families.linear import LinearColumns
+from offprior.laws import concrete, unit_nodes
+from offprior.parameter import Scalar, parameter
+
+ROWS = 64
+"""Nodes over the common scale of a task's slopes."""
+
+
+class HeavyTailedLinear(Family):
+    """Linear functions w·x, w of Student's multivariate t-law: normal slopes with a random scale that a task's share.
+
+    1/s² is Gamma(ν/2, rate ν/2) for ν degrees of freedom, and w is N(0, scale²·s²·I).
+    """
+
+    dimension: int = parameter(1, "numbers in an input", minimum=1)
+    degrees: Scalar = parameter(3.0, "degrees of freedom ν; the fewer, the heavier the tails", above=0)
+    scale: Scalar = parameter(1.0, "standard deviation of a slope where s is 1", above=0)
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
+        of_slopes, of_scale = jax.random.split(key)
+        half = jnp.asarray(self.degrees, float) / 2
+        precision = jax.random.gamma(of_scale, half) / half
+        return self.scale * jax.random.normal(of_slopes, (self.dimension,)) / jnp.sqrt(precision)
+
+    def value(self, task: Float[Array, " d"], x: Float[Array, " d"]) -> Float[Array, ""]:
+        return jnp.dot(task, x)
+
+    def components(self, nodes: int = 256) -> Components:
+        """One component with a row of scales for each of 64 Gauss-Legendre nodes of the law of s."""
+        places, log_weights = unit_nodes(ROWS)
+        half = (concrete(self.degrees) or 0.0) / 2
+        spread: Any = float(self.scale) / np.sqrt(gammaincinv(half, places) / half)
+        return Components(
+            features=LinearColumns(False),
+            nodes=(),
+            log_weights=np.zeros(1),
+            scales=np.repeat(spread[:, None], self.dimension, axis=1),
+            log_scale_weights=log_weights,
+            fixed=(False,) * self.dimension,
+            constant=(False,) * self.dimension,
+        )

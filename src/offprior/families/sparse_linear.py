@@ -1,0 +1,81 @@
+"""Linear functions of which few coordinates matter."""
+
+import itertools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.components import Columns, Components, NoClosedForm
+from offprior.errors import Problem, SettingError
+from offprior.families.family import Family
+from offprior.parameter import Scalar, parameter
+
+MOST_SUPPORTS = 20_000
+"""Sets of coordinates that are enumerated; C(20, 3) is 1,140."""
+
+
+class SparseLinear(Family):
+    """Linear functions w·x with normal slopes on a few coordinates, drawn for each task (arXiv 2208.01066, section 4).
+
+    Every set of `sparsity` coordinates is equally likely; with sparsity 0 their number is itself drawn, evenly from 1
+    to `dimension`.
+    """
+
+    dimension: int = parameter(20, "numbers in an input", minimum=1)
+    sparsity: int = parameter(3, "coordinates that matter; 0 draws their number for each task", minimum=0)
+    scale: Scalar = parameter(1.0, "standard deviation of a slope that is not 0", above=0)
+
+    def __check_init__(self):
+        if self.sparsity > self.dimension:
+            message = f"{self.sparsity} coordinates matter, an input has {self.dimension}; choose at most as many"
+            raise SettingError(Problem("sparsity", message))
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
+        of_slopes, of_order, of_count = jax.random.split(key, 3)
+        place = jax.random.permutation(of_order, self.dimension)
+        count = jax.random.randint(of_count, (), 1, self.dimension + 1) if self.sparsity == 0 else self.sparsity
+        return jnp.where(place < count, self.scale * jax.random.normal(of_slopes, (self.dimension,)), 0.0)
+
+    def value(self, task: Float[Array, " d"], x: Float[Array, " d"]) -> Float[Array, ""]:
+        return jnp.dot(task, x)
+
+    def components(self, nodes: int = 256) -> Components:
+        """A node for each set of coordinates: all of them are enumerated.
+
+        Raises:
+            NoClosedForm: there are more than 20,000.
+        """
+        sizes = [self.sparsity] if self.sparsity else range(1, self.dimension + 1)
+        count = sum(math.comb(self.dimension, size) for size in sizes)
+        if count > MOST_SUPPORTS:
+            raise NoClosedForm(
+                f"{self.label}: {count} sets of coordinates are too many to enumerate ({MOST_SUPPORTS} at most); "
+                "choose a smaller dimension or sparsity"
+            )
+        columns = max(sizes)
+        supports = [support for size in sizes for support in itertools.combinations(range(self.dimension), size)]
+        # Where sizes differ, a set is filled up with columns of zeros, whose coefficients stay at their prior.
+        places = np.asarray([support + (0,) * (columns - len(support)) for support in supports])
+        used = np.asarray([(1.0,) * len(support) + (0.0,) * (columns - len(support)) for support in supports])
+        log_weights = [-math.log(len(sizes)) - math.log(math.comb(self.dimension, len(each))) for each in supports]
+        return Components(
+            features=SupportColumns(),
+            nodes=(places, used),
+            log_weights=np.asarray(log_weights),
+            scales=np.full((1, columns), self.scale, np.float64),
+            log_scale_weights=np.zeros(1),
+            fixed=(False,) * columns,
+            constant=(False,) * columns,
+        )
+
+
+class SupportColumns(Columns):
+    """The coordinates of a set."""
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        places, used = node
+        return x[places] * jnp.asarray(used, x.dtype)
