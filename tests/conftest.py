@@ -1,10 +1,7 @@
 """JAX made strict for every test, and for the programs that tests start."""
 
-import atexit
 import os
-import shutil
 import sys
-import tempfile
 
 # In the environment, before jax is imported: a command line started by a test is held to the same.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
@@ -12,11 +9,8 @@ os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # so that sharing is tested wherever tests run
-# What one test or program has compiled, the next need not.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="offprior-compiled-")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+# No compilation cache: writing to it has crashed the process that compiled (XLA's serialisation of shared programs).
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
 
