@@ -1,7 +1,9 @@
 """JAX made strict for every test, and for the programs that tests start."""
 
+import gc
 import os
 import sys
+from pathlib import Path
 
 # In the environment, before jax is imported: a command line started by a test is held to the same.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
@@ -9,7 +11,7 @@ os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # so that sharing is tested wherever tests run
-# No compilation cache: writing to it has crashed the process that compiled (XLA's serialisation of shared programs).
+# No compilation cache: its writes are not atomic, and tests kill programs that write.
 os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
@@ -18,8 +20,35 @@ from jaxtyping import install_import_hook  # noqa: E402
 
 install_import_hook("offprior", "strict_types.check")
 
+import jax  # noqa: E402
+import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+MOST_MAPPINGS = 15_000
+"""After which a test file leaves nothing compiled to the next."""
 
 # Compilation makes the first example slow; what is tested must not hang on the machine's speed or the day's seed.
 settings.register_profile("offprior", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("offprior")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_let_go():
+    """Compiled programs of earlier files, which nothing calls again.
+
+    Each takes some of the memory mappings that the kernel allows a process (65,530); without any left it crashes.
+    """
+    yield
+    if mappings() > MOST_MAPPINGS:
+        import equinox
+        from offprior.pretraining import program
+
+        program._programs.clear()
+        equinox.clear_caches()
+        jax.clear_caches()
+        gc.collect()
+
+
+def mappings() -> int:
+    maps = Path("/proc/self/maps")
+    return maps.read_bytes().count(b"\n") if maps.exists() else MOST_MAPPINGS + 1
