@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from offprior import recipe_file
-from offprior.errors import SettingError
+from offprior import catalog, recipe_file
+from offprior.errors import SettingError, choose_from
 from offprior.recipe import from_mapping, read
 from offprior.recipe_schema import json_schema
 
@@ -129,7 +129,7 @@ MISTAKES = [
     ),
     (
         {"mixture__families__0__name": ...},
-        "mixture.families.0.name: it is missing; choose from combination, grid, linear, sinusoid",
+        "mixture.families.0.name: it is missing; " + choose_from("", catalog.names("families")),
     ),
     (
         {"evaluation__lengths": [2, 50]},
