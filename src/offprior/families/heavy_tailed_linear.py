@@ -19,8 +19,9 @@ ROWS = 64
 
 
 class HeavyTailedLinear(Family):
-    """Linear functions w·x, w of Student's multivariate t-law: normal slopes with a random scale that a task's share.
+    """Linear functions w·x, w of Student's multivariate t-law (ours; no paper's setting).
 
+    That is normal slopes with a random scale that those of a task share:
     1/s² is Gamma(ν/2, rate ν/2) for ν degrees of freedom, and w is N(0, scale²·s²·I).
     """
 

@@ -21,7 +21,7 @@ class Line(NamedTuple):
 
 
 class Linear(Family):
-    """Linear functions with normal slopes, with or without an intercept."""
+    """Linear functions with normal slopes, with or without an intercept (the lines of arXiv 2311.00871; 2208.01066)."""
 
     dimension: int = parameter(1, "numbers in an input", minimum=1)
     intercept: bool = parameter(False, "is there a constant term?")

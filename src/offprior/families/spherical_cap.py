@@ -21,12 +21,13 @@ AT, WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 class SphericalCap(Family):
-    """Linear functions w·x, w uniform on a cap of a sphere about a pole, the first axis (goddard-2025, arXiv 2506.05574).
+    """Linear functions w·x, w uniform on a spherical cap about a pole, the first axis (goddard-2025, arXiv 2506.05574).
 
     The angle between w and the pole is at most `angle`; 180° is the whole sphere. In the plane the posterior is exact,
     by a quadrature over the angle. In more dimensions it is approximate: the angle to the pole has its own law, by
     quadrature, but given it the rest of w, uniform on a sphere, is taken as normal with the same mean and covariance.
-    It then has a length that varies by 1/√(2(d − 1)), which matters the less the larger d is and the more data there are.
+    Its length then varies by 1/√(2(d − 1)) of itself, which matters the less the larger d is and the more data there
+    are. The paper's dimension, length and noise are unverified here.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=2)

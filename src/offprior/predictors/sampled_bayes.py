@@ -104,7 +104,7 @@ class SampledBayes(Predictor):
     def classes(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> Posterior:
-        """The posteriors under each of the mixture's families alone; those that are sampled have no quadrature error."""
+        """The posteriors under each of the mixture's families alone; a sampled one has no quadrature error."""
         x, y, queries = as_double(x), as_double(y), as_double(queries)
         self.diagnostics = []
         parts = []
@@ -122,9 +122,8 @@ class SampledBayes(Predictor):
         """One line about the last call's sampled posteriors."""
         if not self.diagnostics:
             return f"{self.label}: nothing was sampled, every family has a closed form"
-        effective, r_hat = (
-            np.asarray([getattr(one, name) for one in self.diagnostics]) for name in ("effective", "r_hat")
-        )
+        effective = np.asarray([one.effective for one in self.diagnostics])
+        r_hat = np.asarray([one.r_hat for one in self.diagnostics])
         return (
             f"{self.label}: {len(effective)} posteriors sampled; effective sample size at least {effective.min():.0f}, "
             f"{np.median(effective):.0f} in the middle; split R-hat at most {r_hat.max():.3f}, above 1.05 in "
@@ -145,7 +144,6 @@ class SampledBayes(Predictor):
     ) -> list[np.ndarray]:
         """Log-evidence, mean, variance and no quadrature error, [B, L, 1, ...]."""
         log_evidence, mean, variance = [], [], []
-        # Families may draw and compute in double precision here, in single in training: the law is the same.
         with double():
             key = key_for(self.seed, "sampled posterior", name)
             for prompt in range(len(x)):
@@ -156,19 +154,15 @@ class SampledBayes(Predictor):
                     values, of_runs, acceptance, powers, last = (np.asarray(part) for part in clouds)
                     if (last < 1).any():
                         raise SettingError(
-                            f"{self.label}: {name}: the posterior of prompt {prompt} at {length} pairs was not reached; "
-                            "more moves or particles, or more noise would do"
+                            f"{self.label}: {name}: the posterior of prompt {prompt} at {length} pairs was not "
+                            "reached; more moves or particles, or more noise would do"
                         )
                     found = _summary(values, of_runs)
                     log_evidence.append(found[0] - length * np.log(2 * np.pi * self.noise**2) / 2)
                     mean.append(found[1])
                     variance.append(found[2])
-                    ess, r_hat = effective_size(values), split_r_hat(values)
-                    self.diagnostics.append(
-                        Diagnostics(
-                            name, prompt, int(length), ess, r_hat, float(acceptance.mean()), float(powers.mean())
-                        )
-                    )
+                    quality = effective_size(values), split_r_hat(values), float(acceptance.mean())
+                    self.diagnostics.append(Diagnostics(name, prompt, int(length), *quality, float(powers.mean())))
         shape = (len(x), len(lengths), 1)
         of_queries = (*shape, queries.shape[1])
         return [
@@ -213,33 +207,41 @@ def _summary(values: np.ndarray, log_evidence: np.ndarray) -> tuple[float, np.nd
     return total - np.log(len(values)), mean, np.einsum("r,rpm->m", share, (values - mean) ** 2)
 
 
+class _Clouds(NamedTuple):
+    """What is kept of the runs; without the −(k/2)·log 2πσ² of the evidence."""
+
+    values: Float[Array, "*runs particles m"]
+    """At the queries."""
+    log_evidence: Float[Array, "*runs"]
+    acceptance: Float[Array, "*runs"]
+    powers: Int[Array, "*runs"]
+    last: Float[Array, "*runs"]
+
+
 @eqx.filter_jit
 def _clouds(
     family: Family,
     key: PRNGKeyArray,
     data: tuple[Float[Any, "n d"], Float[Any, " n"], Float[Any, " n"], Float[Any, "m d"]],
-    noise: float | Float[Array, ""],
+    noise: float,
     particles: int,
     runs: int,
     moves: int,
-) -> tuple[
-    Float[Array, "runs particles m"],
-    Float[Array, " runs"],
-    Float[Array, " runs"],
-    Int[Array, " runs"],
-    Float[Array, " runs"],
-]:
-    """Values at the queries, log-evidence without −(k/2)·log 2πσ², acceptance, powers and the last power of each run."""
+) -> _Clouds:
     x, y, mask, queries = (jnp.asarray(array) for array in data)
     count = latents.latents_of(family.draw)
 
-    def log_likelihood(z: Float[Array, " latents"]) -> Float[Array, ""]:
-        values = family.evaluate(latents.task_of(family.draw, z), x)
-        return -(mask * ((y - values) / noise) ** 2).sum() / 2
+    def values_at(points: Float[Array, "n d"], z: Float[Array, " latents"]) -> Float[Array, " n"]:
+        task = jax.tree.map(jnp.asarray, latents.task_of(family.draw, z))
+        task = jax.tree.map(lambda leaf: leaf.astype(points.dtype) if leaf.dtype.kind == "f" else leaf, task)
+        return family.evaluate(task, points)
 
-    def run(key: PRNGKeyArray) -> tuple[Array, ...]:
+    def log_likelihood(z: Float[Array, " latents"]) -> Float[Array, ""]:
+        return -(mask * ((y - values_at(x, z)) / noise) ** 2).sum() / 2
+
+    def run(key: PRNGKeyArray) -> _Clouds:
         cloud = smc.tempered(log_likelihood, count, particles, moves, key)
-        values = jax.vmap(lambda z: family.evaluate(latents.task_of(family.draw, z), queries))(cloud.z)
-        return values, cloud.log_evidence, cloud.acceptance, cloud.powers, cloud.power
+        values = jax.vmap(lambda z: values_at(queries, z))(cloud.z)
+        return _Clouds(values, cloud.log_evidence, cloud.acceptance, cloud.powers, cloud.power)
 
     return jax.vmap(run)(jax.random.split(key, runs))
