@@ -109,5 +109,5 @@ def _step(log_likelihood: Float[Array, " particles"], most: Float[Array, ""]) ->
 
 def _systematic(key: PRNGKeyArray, share: Float[Array, " particles"]) -> Int[Array, " particles"]:
     count = share.shape[0]
-    places = (jnp.arange(count) + jax.random.uniform(key)) / count
+    places = (jnp.arange(count, dtype=share.dtype) + jax.random.uniform(key)) / count
     return jnp.minimum(jnp.searchsorted(jnp.cumsum(share), places), count - 1)

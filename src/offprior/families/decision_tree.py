@@ -1,5 +1,6 @@
 """Binary trees that ask for the sign of a coordinate."""
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from offprior.parameter import Scalar, parameter
 
 MOST_CHOICES = 20_000
 """Choices of coordinates that are enumerated."""
+MOST_QUESTIONS = 31
+"""Of a tree that is; they matter where there is little to choose from."""
 
 
 class Tree(NamedTuple):
@@ -57,16 +60,16 @@ class DecisionTree(Family):
         Raises:
             NoClosedForm: there are more than 20,000.
         """
-        if self.inner * math.log(self.dimension) > math.log(MOST_CHOICES):
+        if self.inner > MOST_QUESTIONS or self.dimension**self.inner > MOST_CHOICES:
             raise NoClosedForm(
                 f"{self.label}: {self.dimension}^{self.inner} choices of coordinates are too many to enumerate "
                 f"({MOST_CHOICES} at most), so that there is no exact posterior; choose a smaller depth or dimension"
             )
-        choices = np.indices((self.dimension,) * self.inner).reshape(self.inner, -1).T
+        choices = np.asarray(list(itertools.product(range(self.dimension), repeat=self.inner)), np.int32)
         leaves = self.inner + 1
         return Components(
             features=LeafColumns(self.depth),
-            nodes=choices.astype(np.int32),
+            nodes=choices,
             log_weights=np.full(len(choices), -math.log(len(choices))),
             scales=np.full((1, leaves), self.scale, np.float64),
             log_scale_weights=np.zeros(1),

@@ -1,8 +1,8 @@
 """Linear functions whose slopes are a few numbers times a random matrix."""
 
+import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,7 +60,7 @@ class LowRankLinear(Family):
             lengths: Any = np.sqrt(2 * gammaincinv(self.rank / 2, places))
             return with_spreads(float(self.scale) * lengths / self.rank**0.5, log_weights, self.dimension)
         one = with_spreads(np.full(1, self.scale, np.float64), np.zeros(1), self.rank)
-        return eqx.tree_at(lambda components: components.features, one, MatrixColumns(self.matrix))
+        return dataclasses.replace(one, features=MatrixColumns(self.matrix))
 
 
 class MatrixColumns(Columns):

@@ -1,8 +1,8 @@
 """Another family's functions, stretched and moved."""
 
+import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -40,7 +40,7 @@ class Scaled(Family):
         """Those of f, with columns at s·x + t and scales times c."""
         own = self.family.components(nodes)
         features = MovedColumns(own.features, np.float64(self.stretch), np.float64(self.shift))
-        return eqx.tree_at(lambda one: (one.features, one.scales), own, (features, float(self.factor) * own.scales))
+        return dataclasses.replace(own, features=features, scales=float(self.factor) * own.scales)
 
 
 class MovedColumns(Columns):

@@ -95,8 +95,10 @@ class LocateAngle(Locate):
 
 
 def angle_quantile(u: Float[Array, ""], largest: Any, dimension: int) -> Float[Array, ""]:
-    """The quantile of the angle between a uniform point of a cap and its pole, whose density is sin^(d − 2) up to
-    `largest`, in radians."""
+    """The quantile of the angle, in radians, between a uniform point of a cap and its pole.
+
+    Its density is in proportion to sin^(d − 2) of the angle, up to `largest`.
+    """
     largest = jnp.asarray(largest, u.dtype)
     target = jnp.log(u) + _log_mass(largest, dimension - 2)
 
