@@ -29,6 +29,21 @@ def integrated(parts):
     return total, mean, share @ (variances + (means - mean) ** 2)
 
 
+def agrees(family, x, y, queries, noise, parts, tolerance=None):
+    """B against parts: (log-weight, columns of the context, of the queries, scales) of every component."""
+    from offprior.mixture import Mixture
+    from offprior.predictors.bayes import Bayes
+
+    bayes = Bayes(Mixture(families=[family], noise=noise))
+    evidence, mean, variance = integrated(
+        [(weight, *dense(known, asked, scales, y, noise)) for weight, known, asked, scales in parts]
+    )
+    answer = bayes.predict(x, y, queries)
+    np.testing.assert_allclose(bayes.log_evidence(x, y), evidence, rtol=tolerance or 1e-8)
+    np.testing.assert_allclose(answer.mean, mean, rtol=tolerance or 1e-6, atol=tolerance or 1e-8)
+    np.testing.assert_allclose(answer.variance, variance, rtol=10 * (tolerance or 1e-6), atol=tolerance or 1e-8)
+
+
 def waves(low, high, x, y, queries, noise, line=0.0, wave=1.0, count=4000):
     """line·(slope·x) + wave·(sinusoid of frequency U[low, high]), by the midpoint rule over frequencies."""
     scales = np.asarray([line, wave, wave])

@@ -74,13 +74,13 @@ answer = bayes.predict(x, 0.4 * x[:, 0] ** 3, queries)
 np.testing.assert_allclose(answer.mean, 0.4 * queries[:, 0] ** 3, atol=0.02)
 assert bayes.family_posterior(x, 0.4 * x[:, 0] ** 3)[1] > 0.99
 
-with pytest.raises(NoClosedForm, match="quadratic"):
-    op.Bayes(op.Mixture(families=[op.Quadratic()]))
+with pytest.raises(NoClosedForm, match="absolute"):
+    op.Bayes(op.Mixture(families=[op.Absolute()]))
 
-mapping = {"title": "x", "name": "x", "mixture": {"families": ["quadratic"]}, "model": "transformer"}
-path = pathlib.Path(tempfile.mkdtemp()) / "quadratic.yaml"
+mapping = {"title": "x", "name": "x", "mixture": {"families": ["absolute"]}, "model": "transformer"}
+path = pathlib.Path(tempfile.mkdtemp()) / "absolute.yaml"
 path.write_text(json.dumps(mapping))
-with pytest.raises(op.SettingError, match="mixture.families.0: .*quadratic.* offprior pretrain only trains"):
+with pytest.raises(op.SettingError, match="mixture.families.0: .*absolute.* offprior pretrain only trains"):
     op.run(path, out=path.parent / "run")
 
 near = op.Neighbours(count=1).predict(x, x[:, 0], x[:3])

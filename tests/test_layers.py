@@ -17,7 +17,7 @@ ROWS = (
     {"figures"},
     {"evaluation", "panels", "pretraining"},
     {"probes", "predictors"},
-    {"mixture", "posterior", "runs"},
+    {"latents", "mixture", "posterior", "runs", "smc"},
     {"families", "models"},
     {"components", "conjugate", "networks"},
 )

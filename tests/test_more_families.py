@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from exact import dense, integrated
+from exact import agrees, dense, integrated
 
 from offprior.components import NoClosedForm
 from offprior.errors import SettingError
@@ -33,24 +33,12 @@ def prompt(d=1, k=4, m=5):
     return DRAWN.normal(size=(k, d)), DRAWN.normal(size=k), DRAWN.normal(size=(m, d))
 
 
-def agrees(family, x, y, queries, parts):
-    """B against parts: (log-weight, columns of the context, of the queries, scales) of every component."""
-    bayes = Bayes(Mixture(families=[family], noise=NOISE))
-    evidence, mean, variance = integrated(
-        [(weight, *dense(known, asked, scales, y, NOISE)) for weight, known, asked, scales in parts]
-    )
-    answer = bayes.predict(x, y, queries)
-    np.testing.assert_allclose(bayes.log_evidence(x, y), evidence, rtol=1e-8)
-    np.testing.assert_allclose(answer.mean, mean, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(answer.variance, variance, rtol=1e-5, atol=1e-8)
-
-
 @pytest.mark.parametrize("k", [1, 4, 9])
 def test_sparse_linear_is_a_sum_over_supports(k):
     x, y, queries = prompt(6, k)
     supports = list(itertools.combinations(range(6), 2))
     parts = [(-np.log(15), x[:, s], queries[:, s], np.full(2, 1.5)) for s in map(list, supports)]
-    agrees(SparseLinear(dimension=6, sparsity=2, scale=1.5), x, y, queries, parts)
+    agrees(SparseLinear(dimension=6, sparsity=2, scale=1.5), x, y, queries, NOISE, parts)
 
 
 def test_a_random_sparsity_is_a_sum_over_all_sets():
@@ -59,7 +47,7 @@ def test_a_random_sparsity_is_a_sum_over_all_sets():
     for size in range(1, 5):
         sets = list(itertools.combinations(range(4), size))
         parts += [(-np.log(4 * len(sets)), x[:, s], queries[:, s], np.ones(size)) for s in map(list, sets)]
-    agrees(SparseLinear(dimension=4, sparsity=0), x, y, queries, parts)
+    agrees(SparseLinear(dimension=4, sparsity=0), x, y, queries, NOISE, parts)
     counts = jax.vmap(lambda key: (SparseLinear(dimension=4, sparsity=0).draw(key) != 0).sum())(
         jax.random.split(KEY, 4000)
     )
@@ -84,7 +72,7 @@ def test_a_union_of_subspaces_is_a_sum_over_them():
     family = UnionOfSubspaces(dimension=5, count=3, rank=2, scale=0.7, seed=4)
     x, y, queries = prompt(5, 4)
     parts = [(-np.log(3), x @ basis, queries @ basis, np.full(2, 0.7)) for basis in family.bases]
-    agrees(family, x, y, queries, parts)
+    agrees(family, x, y, queries, NOISE, parts)
     tasks = np.asarray(jax.vmap(family.draw)(jax.random.split(KEY, 300)))
     outside = [np.abs(tasks - tasks @ basis @ basis.T).max(1) for basis in family.bases]
     assert (np.min(outside, axis=0) < 1e-5).all() and (np.max(outside, axis=0) > 0.01).all()
@@ -126,6 +114,7 @@ def test_series_and_polynomials_are_their_columns(k):
         x,
         y,
         queries,
+        NOISE,
         [(0.0, waves(x), waves(queries), scales)],
     )
 
@@ -133,7 +122,12 @@ def test_series_and_polynomials_are_their_columns(k):
         return (at / 2) ** np.arange(4)
 
     agrees(
-        Polynomial(degree=3, width=2.0, scale=0.9), x, y, queries, [(0.0, powers(x), powers(queries), np.full(4, 0.9))]
+        Polynomial(degree=3, width=2.0, scale=0.9),
+        x,
+        y,
+        queries,
+        NOISE,
+        [(0.0, powers(x), powers(queries), np.full(4, 0.9))],
     )
 
 

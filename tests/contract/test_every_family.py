@@ -7,8 +7,13 @@ import pytest
 from offprior import catalog
 from offprior.components import NoClosedForm
 from offprior.families.family import Family
+from offprior.families.gaussian_process import GaussianProcess
+from offprior.families.grid import Grid
+from offprior.families.heavy_tailed_linear import HeavyTailedLinear
+from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
+from offprior.predictors.least_squares import LeastSquares
 from offprior.recipe_parts import part_from, plain
 
 NAMES = catalog.names("families")
@@ -61,6 +66,31 @@ def test_exact_evidence_is_the_chance_of_its_own_draws(name):
     errors = np.square(answer.mean - np.asarray(prompts.truth)[:, None]).mean((0, 2))
     assert errors[1] < errors[0], "a context helps"
     assert (answer.variance >= -1e-9).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_panel_member_beats_bayes_on_its_own_prior(name):
+    """Least squares, B of other noise, B of other families: their squared errors, paired over prompts, are no smaller.
+
+    By more than three standard errors, that is. Families whose B is approximate, and says so, are held to the same.
+    """
+    mixture = Mixture(families=[build(name)], noise=0.3)
+    try:
+        bayes = Bayes(mixture)
+    except NoClosedForm:
+        return
+    d = mixture.dimension
+    others = [Linear(dimension=d), Linear(dimension=d, intercept=True, scale=0.3), HeavyTailedLinear(dimension=d)]
+    others += [GaussianProcess(), Grid()] if d == 1 else []
+    panel = [LeastSquares(), *(Bayes(mixture, noise=noise) for noise in (0.1, 0.9))]
+    panel += [Bayes(Mixture(families=[family], noise=0.3)) for family in others]
+    x, y, queries, truth = (np.asarray(part, np.float64) for part in mixture.prompts(KEY, 60, 8, 6)[:4])
+    ours, *theirs = (
+        np.square(one.predict_batch(x, y, queries, [1, 3, 8]).mean - truth[:, None]).mean(2) for one in (bayes, *panel)
+    )
+    for errors in theirs:
+        excess = ours - errors
+        assert (excess.mean(0) <= 3 * excess.std(0) / len(x) ** 0.5 + 1e-9).all()
 
 
 def test_catalogue_has_the_families():

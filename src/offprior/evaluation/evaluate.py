@@ -100,6 +100,8 @@ def _references(probe: Probe, mixture: Mixture, known: list[Mixture]) -> tuple[R
         return alone, False
     if not references.is_refined:
         warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=3)
+    if references.approximation:
+        warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=3)
     return references, True
 
 

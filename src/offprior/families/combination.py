@@ -26,7 +26,7 @@ class Pair(NamedTuple):
 
 
 class Combination(Family):
-    """The functions a·f + (1−a)·g, with f and g drawn independently from two families."""
+    """The functions a·f + (1−a)·g, f and g drawn independently from two families (arXiv 2311.00871)."""
 
     first: Family = parameter(Linear(), "the family of f")
     second: Family = parameter(Sinusoid(), "the family of g")

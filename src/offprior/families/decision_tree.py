@@ -1,13 +1,23 @@
 """Binary trees that ask for the sign of a coordinate."""
 
-from typing import NamedTuple
+import itertools
+import math
+from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from offprior.components import Columns, Components, NoClosedForm
 from offprior.families.family import Family
 from offprior.parameter import Scalar, parameter
+
+MOST_CHOICES = 20_000
+"""Choices of coordinates that are enumerated."""
+MOST_QUESTIONS = 31
+"""Of a tree that is; they matter where there is little to choose from."""
 
 
 class Tree(NamedTuple):
@@ -19,9 +29,10 @@ class Tree(NamedTuple):
 
 
 class DecisionTree(Family):
-    """Full binary trees whose nodes ask for the sign of a random coordinate, with normal leaves.
+    """Binary trees that ask for signs of random coordinates, with normal leaves (arXiv 2208.01066, section 5).
 
-    Those of arXiv 2208.01066, section 5. No mixture of Gaussian linear models: there is no exact posterior.
+    The leaves are the coefficients of a Gaussian linear model once the coordinates are known: small trees have an
+    exact posterior, by enumerating them. Larger ones have none; `sampled-bayes` has a sampled one.
     """
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)
@@ -30,15 +41,56 @@ class DecisionTree(Family):
 
     def draw(self, key: PRNGKeyArray) -> Tree:
         of_coordinates, of_leaves = jax.random.split(key)
-        inner = 2**self.depth - 1
         return Tree(
-            jax.random.randint(of_coordinates, (inner,), 0, self.dimension),
-            self.scale * jax.random.normal(of_leaves, (inner + 1,)),
+            jax.random.randint(of_coordinates, (self.inner,), 0, self.dimension),
+            self.scale * jax.random.normal(of_leaves, (self.inner + 1,)),
         )
 
+    @property
+    def inner(self) -> int:
+        """Nodes that ask."""
+        return 2**self.depth - 1
+
     def value(self, task: Tree, x: Float[Array, " d"]) -> Float[Array, ""]:
-        place = jnp.zeros((), task.coordinate.dtype)
-        for _ in range(self.depth):
-            right = (x[task.coordinate[place]] > 0).astype(place.dtype)
-            place = 2 * place + 1 + right
-        return task.leaves[place - task.coordinate.shape[0]]
+        return task.leaves[_leaf(task.coordinate, self.depth, x)]
+
+    def components(self, nodes: int = 256) -> Components:
+        """A node for each choice of coordinates: all of them are enumerated.
+
+        Raises:
+            NoClosedForm: there are more than 20,000.
+        """
+        if self.inner > MOST_QUESTIONS or self.dimension**self.inner > MOST_CHOICES:
+            raise NoClosedForm(
+                f"{self.label}: {self.dimension}^{self.inner} choices of coordinates are too many to enumerate "
+                f"({MOST_CHOICES} at most), so that there is no exact posterior; choose a smaller depth or dimension"
+            )
+        choices = np.asarray(list(itertools.product(range(self.dimension), repeat=self.inner)), np.int32)
+        leaves = self.inner + 1
+        return Components(
+            features=LeafColumns(self.depth),
+            nodes=choices,
+            log_weights=np.full(len(choices), -math.log(len(choices))),
+            scales=np.full((1, leaves), self.scale, np.float64),
+            log_scale_weights=np.zeros(1),
+            fixed=(False,) * leaves,
+            constant=(False,) * leaves,
+        )
+
+
+class LeafColumns(Columns):
+    """1 for the leaf that a point comes to, 0 for the others."""
+
+    depth: int = eqx.field(static=True)
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        here = jnp.arange(2**self.depth, dtype=node.dtype) == _leaf(node, self.depth, x)
+        return here.astype(x.dtype)
+
+
+def _leaf(coordinate: Int[Array, " inner"], depth: int, x: Float[Array, " d"]) -> Int[Array, ""]:
+    place = jnp.zeros((), coordinate.dtype)
+    for _ in range(depth):
+        right = (x[coordinate[place]] > 0).astype(place.dtype)
+        place = 2 * place + 1 + right
+    return place - coordinate.shape[0]

@@ -14,7 +14,10 @@ from offprior.parameter import Scalar, parameter
 
 
 class Fourier(Family):
-    """Fourier series Σ aₕ sin(hωx) + bₕ cos(hωx) with normal coefficients of standard deviation scale·h^(−decay)."""
+    """Fourier series Σ aₕ sin(hωx) + bₕ cos(hωx) with normal coefficients (a function class of arXiv 2306.04891).
+
+    Their standard deviation is scale·h^(−decay). The paper's scales and frequencies are unverified here.
+    """
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
     harmonics: int = parameter(3, "multiples of the base frequency", minimum=1, maximum=64)

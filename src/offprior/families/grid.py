@@ -28,9 +28,9 @@ class Curve(NamedTuple):
 
 
 class Grid(Family):
-    """Finitely many functions s·x + A·sin(ωx + φ) + c, all equally likely: a grid of parameters, or a list.
+    """Finitely many functions s·x + A·sin(ωx + φ) + c: a grid of parameters, or a list (arXiv 2410.01565).
 
-    An axis is (low, high, count), evenly spaced with both ends, or (value,). The prior of arXiv 2410.01565 is two
+    All are equally likely. An axis is (low, high, count), evenly spaced with both ends, or (value,). The paper has two
     grids: lines with slope and offset on 101 points of [−1, 1], which is the default, and 0.2·sin(3πx) + c with c on
     101 points of [0, 1].
     """

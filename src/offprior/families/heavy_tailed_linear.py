@@ -10,7 +10,7 @@ from scipy.special import gammaincinv
 
 from offprior.components import Components
 from offprior.families.family import Family
-from offprior.families.linear import LinearColumns
+from offprior.families.linear import with_spreads
 from offprior.laws import concrete, unit_nodes
 from offprior.parameter import Scalar, parameter
 
@@ -19,8 +19,9 @@ ROWS = 64
 
 
 class HeavyTailedLinear(Family):
-    """Linear functions w·x, w of Student's multivariate t-law: normal slopes with a random scale that a task's share.
+    """Linear functions w·x, w of Student's multivariate t-law (ours; no paper's setting).
 
+    That is normal slopes with a random scale that those of a task share:
     1/s² is Gamma(ν/2, rate ν/2) for ν degrees of freedom, and w is N(0, scale²·s²·I).
     """
 
@@ -42,12 +43,4 @@ class HeavyTailedLinear(Family):
         places, log_weights = unit_nodes(ROWS)
         half = (concrete(self.degrees) or 0.0) / 2
         spread: Any = float(self.scale) / np.sqrt(gammaincinv(half, places) / half)
-        return Components(
-            features=LinearColumns(False),
-            nodes=(),
-            log_weights=np.zeros(1),
-            scales=np.repeat(spread[:, None], self.dimension, axis=1),
-            log_scale_weights=log_weights,
-            fixed=(False,) * self.dimension,
-            constant=(False,) * self.dimension,
-        )
+        return with_spreads(spread, log_weights, self.dimension)

@@ -21,7 +21,7 @@ class Line(NamedTuple):
 
 
 class Linear(Family):
-    """Linear functions with normal slopes, with or without an intercept."""
+    """Linear functions with normal slopes, with or without an intercept (the lines of arXiv 2311.00871; 2208.01066)."""
 
     dimension: int = parameter(1, "numbers in an input", minimum=1)
     intercept: bool = parameter(False, "is there a constant term?")
@@ -62,3 +62,18 @@ class LinearColumns(Columns):
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
         return jnp.append(x, 1.0) if self.intercept else x
+
+
+def with_spreads(
+    spreads: Float[np.ndarray, " rows"], log_weights: Float[np.ndarray, " rows"], dimension: int
+) -> Components:
+    """Linear functions without intercept whose slopes share a random standard deviation: a row of scales for each."""
+    return Components(
+        features=LinearColumns(False),
+        nodes=(),
+        log_weights=np.zeros(1),
+        scales=np.repeat(spreads[:, None], dimension, axis=1),
+        log_scale_weights=log_weights,
+        fixed=(False,) * dimension,
+        constant=(False,) * dimension,
+    )

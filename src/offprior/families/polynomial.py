@@ -14,7 +14,7 @@ from offprior.parameter import Scalar, parameter
 
 
 class Polynomial(Family):
-    """Polynomials Σ cⱼ (x/width)ʲ up to a degree, with independent normal coefficients, the constant among them."""
+    """Polynomials Σ cⱼ (x/width)ʲ up to a degree, with independent normal coefficients (ours; no paper's setting)."""
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
     degree: int = parameter(3, "the highest power", minimum=0, maximum=30)

@@ -20,7 +20,7 @@ class Weights(NamedTuple):
 class ReluNetwork(Family):
     """Two-layer networks Σ aᵢ max(0, wᵢ·x) with normal weights, a scaled by √(2/hidden) (arXiv 2208.01066, section 5).
 
-    No mixture of Gaussian linear models: there is no exact posterior.
+    No finite mixture of Gaussian linear models: there is no exact posterior; `sampled-bayes` has a sampled one.
     """
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)

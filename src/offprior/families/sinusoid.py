@@ -29,7 +29,7 @@ class Wave(NamedTuple):
 
 
 class Sinusoid(Family):
-    """Sine waves A·sin(ωx + φ) + offset, with a law for each of the four."""
+    """Sine waves A·sin(ωx + φ) + offset, with a law for each of the four (the waves of arXiv 2311.00871)."""
 
     amplitude: Law = parameter(
         Rayleigh(1.0), "A; Rayleigh, with a phase of a full turn, is normal in sin ωx and cos ωx", converter=law

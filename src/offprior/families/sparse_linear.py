@@ -1,7 +1,9 @@
 """Linear functions of which few coordinates matter."""
 
+import dataclasses
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from offprior.components import Columns, Components, NoClosedForm
+from offprior.components import Columns, Components, NoClosedForm, Subsets
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
+from offprior.families.linear import with_spreads
 from offprior.parameter import Scalar, parameter
 
 MOST_SUPPORTS = 20_000
@@ -22,12 +25,14 @@ class SparseLinear(Family):
     """Linear functions w·x with normal slopes on a few coordinates, drawn for each task (arXiv 2208.01066, section 4).
 
     Every set of `sparsity` coordinates is equally likely; with sparsity 0 their number is itself drawn, evenly from 1
-    to `dimension`.
+    to `dimension`. Where the sets are too many to enumerate, `particles` makes their posterior an approximate one: sets
+    are then sampled for every prompt, as `posterior/subsets.py` says.
     """
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)
     sparsity: int = parameter(3, "coordinates that matter; 0 draws their number for each task", minimum=0)
     scale: Scalar = parameter(1.0, "standard deviation of a slope that is not 0", above=0)
+    particles: int = parameter(0, "sets that are sampled where they are too many to enumerate; 0: none are", minimum=0)
 
     def __check_init__(self):
         if self.sparsity > self.dimension:
@@ -44,17 +49,19 @@ class SparseLinear(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each set of coordinates: all of them are enumerated.
+        """A node for each set of coordinates: all of them are enumerated, or `particles` of them sampled.
 
         Raises:
-            NoClosedForm: there are more than 20,000.
+            NoClosedForm: there are more than 20,000, and none are sampled.
         """
         sizes = [self.sparsity] if self.sparsity else range(1, self.dimension + 1)
         count = sum(math.comb(self.dimension, size) for size in sizes)
         if count > MOST_SUPPORTS:
+            if self.particles:
+                return self._sampled(sizes)
             raise NoClosedForm(
                 f"{self.label}: {count} sets of coordinates are too many to enumerate ({MOST_SUPPORTS} at most); "
-                "choose a smaller dimension or sparsity"
+                "choose a smaller dimension or sparsity, or an approximate posterior with particles: 512"
             )
         columns = max(sizes)
         supports = [support for size in sizes for support in itertools.combinations(range(self.dimension), size)]
@@ -70,6 +77,17 @@ class SparseLinear(Family):
             log_scale_weights=np.zeros(1),
             fixed=(False,) * columns,
             constant=(False,) * columns,
+        )
+
+    def _sampled(self, sizes: Sequence[int]) -> Components:
+        log_weights = np.full(self.dimension + 1, -np.inf)
+        for size in sizes:
+            log_weights[size] = -math.log(len(sizes) * math.comb(self.dimension, size))
+        linear = with_spreads(np.full(1, self.scale, np.float64), np.zeros(1), self.dimension)
+        return dataclasses.replace(
+            linear,
+            subsets=Subsets(log_weights, self.particles),
+            approximation=f"{self.label}: {self.particles} sets of coordinates are sampled (SMC over the context)",
         )
 
 

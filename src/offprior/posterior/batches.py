@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 from offprior.components import Components
 from offprior.conjugate import ROWS_TIMES_NODES, pairs
 from offprior.errors import OffpriorError
-from offprior.posterior import passes
-from offprior.posterior.nodes import Sums
+from offprior.posterior import passes, subsets
+from offprior.posterior.nodes import Sums, columns_of
 from offprior.posterior.refinement import TOLERANCE, noise_levels, refined
 from offprior.precision import as_double, double
 
@@ -95,6 +95,10 @@ def _of_group(
     """Log-evidence [B, L], first and second moments [B, L, m] and quadrature errors [B, L]."""
     group = jax.tree.map(jnp.asarray, group)
     shape = (len(prompts.x), len(lengths))
+    if group.subsets is not None:
+        columns, asked = (np.asarray(columns_of(group, jnp.asarray(at)))[..., 0] for at in (prompts.x, prompts.queries))
+        found = subsets.sampled(group, columns, prompts.y, asked, lengths, float(noise))
+        return *found, np.zeros(shape)
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
     errors = np.zeros(shape)
     levels = noise_levels(group, prompts.x, float(noise))

@@ -12,6 +12,7 @@ from offprior.components import Components
 from offprior.conjugate import gram_of, solve
 from offprior.laws import PANEL_NODES
 from offprior.posterior.nodes import columns_at, columns_of, places_of, with_y
+from offprior.posterior.subsets import nearest
 from offprior.precision import as_double, double
 
 FIT_NOISE = 1e-4
@@ -35,6 +36,10 @@ def best_fit(
     with double():
         for place, group in enumerate(groups):
             group = jax.tree.map(jnp.asarray, group)
+            if group.subsets is not None:
+                columns = np.asarray(columns_of(group, jnp.asarray(queries)))[..., 0]
+                found[:, place] = nearest(group, columns, truth)
+                continue
             block = BLOCK * max(1, ROWS // (len(group.scales) * group.node_count))
             block = min(block, 1 << max(len(truth) - 1, 0).bit_length())
             for start in range(0, len(truth), block):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from offprior.components import Components, equal, merged
+from offprior.components import Components, approximations, equal, merged
 from offprior.errors import Problem, SettingError
 from offprior.laws import concrete
 from offprior.mixture import Mixture
@@ -40,7 +40,7 @@ class Bayes(Predictor):
         self.nodes = nodes
         self.label = label
         self.extra = tuple(extra)
-        self.noise = _noise(self.mixture, noise)
+        self.noise = noise_of(self.mixture, noise)
         self.groups, self.weights = _prior(self.mixture, self.extra, nodes)
 
     @classmethod
@@ -49,6 +49,11 @@ class Bayes(Predictor):
     ) -> "Bayes":
         """C: half of the prior is `mixture`, the other half spread evenly over a probe's distributions of prompts."""
         return cls(mixture, nodes, label, _evenly(probe_mixtures))
+
+    @property
+    def approximation(self) -> str:
+        """What is approximate about it beyond a quadrature, in words; empty where nothing is."""
+        return approximations(self.groups)
 
     def predict_batch(
         self,
@@ -59,7 +64,7 @@ class Bayes(Predictor):
     ) -> BatchPrediction:
         """Posterior means and variances [B, L, m] of the noise-free value, in double precision."""
         of_groups = posterior(self.groups, x, y, queries, lengths, self.noise)
-        return BatchPrediction(*_mixed(of_groups, self.weights)[:2])
+        return BatchPrediction(*mixed(of_groups, self.weights)[:2])
 
     def classes(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
@@ -125,7 +130,7 @@ class References:
         noise: float | None = None,
     ):
         self.mixture = mixture
-        self.noise = _noise(mixture, noise)
+        self.noise = noise_of(mixture, noise)
         self.groups, self.weights = _prior(mixture, _evenly(probe_mixtures), nodes)
 
     def batch(
@@ -145,8 +150,8 @@ class References:
         found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance)
         alone = Posterior(*(getattr(found, name)[:, :, :families] for name in Posterior.__dataclass_fields__))
         own = np.asarray(self.mixture.weights, np.float64)
-        bayes_mean, bayes_variance, log_mass = _mixed(alone, own / own.sum())
-        combined_mean, combined_variance, _ = _mixed(found, self.weights)
+        bayes_mean, bayes_variance, log_mass = mixed(alone, own / own.sum())
+        combined_mean, combined_variance, _ = mixed(found, self.weights)
         log_evidence = np.logaddexp.reduce(log_mass, axis=-1)
         return ReferenceBatch(
             bayes_mean,
@@ -162,6 +167,11 @@ class References:
     def is_refined(self) -> bool:
         """Is every quadrature refined where a posterior is narrow? Products of several are not."""
         return not any(group.integrated and group.locate is None for group in self.groups)
+
+    @property
+    def approximation(self) -> str:
+        """What is approximate about B or C beyond a quadrature, in words; empty where nothing is."""
+        return approximations(self.groups)
 
     def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
         """The nearest function of each of the mixture's families to the truth at the queries."""
@@ -201,7 +211,7 @@ def _add(groups: list[Components], weights: list[float], group: Components, weig
     weights.append(weight)
 
 
-def _mixed(
+def mixed(
     found: Posterior, weights: Float[np.ndarray, " G"]
 ) -> tuple[Float[np.ndarray, "B L m"], Float[np.ndarray, "B L m"], Float[np.ndarray, "B L G"]]:
     """Mean and variance under the weighted groups, and each group's log of weight times evidence."""
@@ -220,7 +230,12 @@ def _logarithm(weights: Float[np.ndarray, " G"]) -> Float[np.ndarray, " G"]:
     return np.log(weights, out=np.full(len(weights), -np.inf), where=weights > 0)
 
 
-def _noise(mixture: Mixture, noise: float | None) -> float:
+def noise_of(mixture: Mixture, noise: float | None) -> float:
+    """The noise that a posterior assumes: the one given, or the mixture's own or its floor.
+
+    Raises:
+        SettingError: it is not one number above 0.
+    """
     found = concrete(mixture.bayes_noise) if noise is None else float(noise)
     if found is None or not found > 0:
         raise SettingError(Problem("noise", f"{noise} is no noise level; an exact posterior needs one number above 0"))

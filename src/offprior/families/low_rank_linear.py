@@ -1,0 +1,72 @@
+"""Linear functions whose slopes are a few numbers times a random matrix."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.special import gammaincinv
+
+from offprior.components import Columns, Components
+from offprior.errors import Problem, SettingError
+from offprior.families.family import Family
+from offprior.families.linear import with_spreads
+from offprior.laws import unit_nodes
+from offprior.parameter import Scalar, parameter
+
+ROWS = 64
+"""Nodes over the length of z, where each task has a matrix of its own."""
+
+
+class LowRankLinear(Family):
+    """Linear functions w·x with w = U z: U a normal matrix of few columns, z normal (no paper's setting; ours).
+
+    U is either one for all tasks, drawn from `seed`, so that all slopes lie in one subspace; or each task has its own.
+    In the latter case no task shows its rank: given |z| the slopes are normal with standard deviation |z|/√rank, so
+    that the family is one of linear functions with a random scale, |z|² being χ² with `rank` degrees of freedom.
+    """
+
+    dimension: int = parameter(10, "numbers in an input", minimum=1)
+    rank: int = parameter(3, "columns of U", minimum=1)
+    shared: bool = parameter(True, "is U the same for all tasks?")
+    scale: Scalar = parameter(1.0, "standard deviation of a slope, over draws of U too", above=0)
+    seed: int = parameter(0, "of the shared U", minimum=0)
+
+    def __check_init__(self):
+        if self.rank > self.dimension:
+            message = f"{self.rank} columns are no low rank among {self.dimension} slopes; choose at most as many"
+            raise SettingError(Problem("rank", message))
+
+    @property
+    def matrix(self) -> Float[np.ndarray, "d rank"]:
+        """The shared U, with entries N(0, 1/rank)."""
+        return np.random.default_rng(self.seed).normal(size=(self.dimension, self.rank)) / self.rank**0.5
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
+        of_matrix, of_coefficients = jax.random.split(key)
+        own = jax.random.normal(of_matrix, (self.dimension, self.rank)) / self.rank**0.5
+        matrix = jnp.asarray(self.matrix, float) if self.shared else own
+        return self.scale * (matrix @ jax.random.normal(of_coefficients, (self.rank,)))
+
+    def value(self, task: Float[Array, " d"], x: Float[Array, " d"]) -> Float[Array, ""]:
+        return jnp.dot(task, x)
+
+    def components(self, nodes: int = 256) -> Components:
+        """A shared U: one component of `rank` columns. Otherwise a row of scales for each of 64 nodes of |z|."""
+        if not self.shared:
+            places, log_weights = unit_nodes(ROWS)
+            lengths: Any = np.sqrt(2 * gammaincinv(self.rank / 2, places))
+            return with_spreads(float(self.scale) * lengths / self.rank**0.5, log_weights, self.dimension)
+        one = with_spreads(np.full(1, self.scale, np.float64), np.zeros(1), self.rank)
+        return dataclasses.replace(one, features=MatrixColumns(self.matrix))
+
+
+class MatrixColumns(Columns):
+    """Uᵀx."""
+
+    matrix: Float[Any, "d rank"]
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        return x @ jnp.asarray(self.matrix, x.dtype)

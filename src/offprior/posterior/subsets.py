@@ -1,0 +1,186 @@
+"""Posteriors over subsets of columns that are too many to enumerate, by sequential Monte Carlo over the context.
+
+Chopin's iterated batch importance sampling (Biometrika 89, 2002): a cloud of subsets, drawn from the prior, is weighted
+by the density of each further y. Where the weights have become uneven it is drawn anew by them, and every subset is
+moved by Metropolis steps that flip one column or swap two. Coefficients are integrated exactly. The evidence is
+unbiased, predictions are consistent: both get better with the square root of the particles. The same prompt has the
+same cloud, whatever stands beside it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import gammaln, logsumexp
+
+from offprior.components import Components, Subsets
+
+SEED = 20231101
+MOVES = 12
+"""Metropolis steps of every subset whenever the cloud is drawn anew."""
+UNEVEN = 0.5
+"""Effective sample size, as a share of the particles, below which it is."""
+
+
+class Gram(NamedTuple):
+    """What a context says of scaled columns, in units of the noise."""
+
+    columns: Float[np.ndarray, "c c"]
+    towards: Float[np.ndarray, " c"]
+    squares: float
+
+    def log_evidence(self, masks: Bool[np.ndarray, "N c"]) -> Float[np.ndarray, " N"]:
+        """Of each subset, without the −(k/2)·log 2πσ² that all share."""
+        precision, towards = self._of(masks)
+        # The last entry of the factor of the bordered matrix is what b·A⁻¹b leaves of its corner.
+        bordered = np.zeros((len(masks), len(self.towards) + 1, len(self.towards) + 1))
+        bordered[:, :-1, :-1], bordered[:, -1, :-1], bordered[:, :-1, -1] = precision, towards, towards
+        bordered[:, -1, -1] = self.squares + 1
+        diagonal = np.diagonal(np.linalg.cholesky(bordered), axis1=1, axis2=2)
+        return -(diagonal[:, -1] ** 2 - 1) / 2 - np.log(diagonal[:, :-1]).sum(1)
+
+    def moments(
+        self, masks: Bool[np.ndarray, "N c"], queries: Float[np.ndarray, "m c"]
+    ) -> tuple[Float[np.ndarray, "N m"], Float[np.ndarray, "N m"]]:
+        """First and second moment of the value at queries, given each subset."""
+        precision, towards = self._of(masks)
+        asked = queries[None] * masks[:, None]
+        solved = np.linalg.solve(precision, np.concatenate([towards[:, None], asked], axis=1).swapaxes(1, 2))
+        mean = np.einsum("Nmc,Nc->Nm", asked, solved[..., 0])
+        return mean, mean**2 + np.einsum("Nmc,Ncm->Nm", asked, solved[..., 1:])
+
+    def _of(self, masks: Bool[np.ndarray, "N c"]) -> tuple[np.ndarray, np.ndarray]:
+        both = masks[:, :, None] & masks[:, None, :]
+        return np.eye(len(self.towards)) + np.where(both, self.columns, 0.0), np.where(masks, self.towards, 0.0)
+
+
+def sampled(
+    group: Components,
+    columns: Float[np.ndarray, "c B n"],
+    y: Float[np.ndarray, "B n"],
+    asked: Float[np.ndarray, "c B m"],
+    lengths: Sequence[int],
+    noise: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log-evidence [B, L] without −(k/2)·log 2πσ², and the value's first and second moments [B, L, m]; `lengths` rise.
+
+    `columns` and `asked` are the group's columns at the contexts' points and at the queries.
+    """
+    assert group.subsets is not None and len(group.scales) == 1
+    scales = np.asarray(group.scales)[0][:, None, None]
+    known, asked = scales * np.asarray(columns), scales * np.asarray(asked)
+    answers = [
+        _of_prompt(group.subsets, known[:, b].T / noise, y[b] / noise, asked[:, b].T, lengths) for b in range(len(y))
+    ]
+    log_evidence, first, second = (np.stack(part) for part in zip(*answers, strict=True))
+    return log_evidence, first, second
+
+
+def nearest(
+    group: Components, columns: Float[np.ndarray, "c B m"], truth: Float[np.ndarray, "B m"]
+) -> Float[np.ndarray, "B m"]:
+    """The nearest function of the largest subsets, their columns chosen one by one: each that helps most beside those
+    chosen (orthogonal least squares). An upper bound of the least error, as subsets are not all tried."""
+    assert group.subsets is not None
+    most = int(np.flatnonzero(np.isfinite(group.subsets.log_weights)).max())
+    found = np.zeros_like(truth)
+    for b in range(len(truth)):
+        every = np.asarray(columns[:, b])
+        rest, residual = every.copy(), truth[b].copy()
+        for _ in range(min(most, len(every))):
+            norms = np.square(rest).sum(1)
+            gains = np.where(norms > 1e-12 * np.square(every).sum(1), (rest @ residual) ** 2, 0) / np.maximum(
+                norms, 1e-300
+            )
+            best = rest[gains.argmax()]
+            if not gains.max() > 0:
+                break
+            unit = best / np.linalg.norm(best)
+            residual = residual - (unit @ residual) * unit
+            rest = rest - np.outer(rest @ unit, unit)
+        found[b] = truth[b] - residual
+    return found
+
+
+def _of_prompt(
+    subsets: Subsets, x: np.ndarray, y: np.ndarray, asked: np.ndarray, lengths: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(SEED)
+    prior = np.asarray(subsets.log_weights)
+    masks = _drawn(generator, prior, int(subsets.particles))
+    weights, settled, current = np.zeros(len(masks)), 0.0, np.zeros(len(masks))
+    log_evidence, moments = [], []
+    for length in range(lengths[-1] + 1):
+        gram = Gram(x[:length].T @ x[:length], x[:length].T @ y[:length], float(y[:length] @ y[:length]))
+        if length:
+            following = gram.log_evidence(masks)
+            weights, current = weights + following - current, following
+            share = np.exp(weights - logsumexp(weights))
+            if 1 / np.square(share).sum() < UNEVEN * len(masks):
+                settled += logsumexp(weights) - np.log(len(masks))
+                masks, current = _moved(generator, masks[_systematic(generator, share)], gram, prior)
+                weights = np.zeros(len(masks))
+        if length in lengths:
+            log_evidence.append(settled + logsumexp(weights) - np.log(len(masks)))
+            moments.append(_predicted(gram, masks, np.exp(weights - logsumexp(weights)), asked))
+    return np.asarray(log_evidence), *(np.stack(part) for part in zip(*moments, strict=True))
+
+
+def _drawn(generator: np.random.Generator, prior: Float[np.ndarray, " sizes"], count: int) -> Bool[np.ndarray, "N c"]:
+    """Subsets from the prior: a size, then which."""
+    columns = len(prior) - 1
+    of_size = np.exp(prior + _log_binomial(columns))
+    sizes = generator.choice(columns + 1, count, p=of_size / of_size.sum())
+    return generator.random((count, columns)).argsort(1) < sizes[:, None]
+
+
+def _moved(
+    generator: np.random.Generator, masks: np.ndarray, gram: Gram, prior: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Metropolis steps that leave the posterior as it is: a flip of one column or a swap of two, either symmetric."""
+    current = _log_posterior(masks, gram, prior)
+    count, columns = masks.shape
+    flips = 0.5 if np.isfinite(prior).sum() > 1 else 0.0
+    rows = np.arange(count)
+    for _ in range(MOVES):
+        proposed = masks.copy()
+        order = generator.random((count, columns))
+        one_in, one_out = np.where(masks, order, -1).argmax(1), np.where(masks, -1, order).argmax(1)
+        is_swap = generator.random(count) >= flips
+        swaps = is_swap & masks.any(1) & ~masks.all(1)
+        proposed[rows[swaps], one_in[swaps]], proposed[rows[swaps], one_out[swaps]] = False, True
+        proposed[rows[~is_swap], order.argmax(1)[~is_swap]] ^= True
+        following = _log_posterior(proposed, gram, prior)
+        taken = np.log(generator.random(count)) < following - current
+        masks, current = np.where(taken[:, None], proposed, masks), np.where(taken, following, current)
+    return masks, current - prior[masks.sum(1)]
+
+
+def _log_posterior(masks: np.ndarray, gram: Gram, prior: np.ndarray) -> np.ndarray:
+    """−∞ where the prior has no such size."""
+    of_size = prior[masks.sum(1)]
+    allowed = np.isfinite(of_size)
+    found = np.full(len(masks), -np.inf)
+    if allowed.any():
+        found[allowed] = of_size[allowed] + gram.log_evidence(masks[allowed])
+    return found
+
+
+def _predicted(gram: Gram, masks: np.ndarray, share: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Equal subsets are looked at once."""
+    distinct, which = np.unique(masks, axis=0, return_inverse=True)
+    of_distinct = np.bincount(which.ravel(), weights=share)
+    mean, second = gram.moments(distinct, asked)
+    return of_distinct @ mean, of_distinct @ second
+
+
+def _systematic(generator: np.random.Generator, share: np.ndarray) -> np.ndarray:
+    """Indices drawn by their shares, evenly."""
+    places = (np.arange(len(share)) + generator.random()) / len(share)
+    return np.minimum(np.searchsorted(np.cumsum(share), places), len(share) - 1)
+
+
+def _log_binomial(columns: int) -> Float[np.ndarray, " sizes"]:
+    size = np.arange(columns + 1)
+    return gammaln(columns + 1) - gammaln(size + 1) - gammaln(columns - size + 1)
