@@ -11,6 +11,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -38,6 +39,14 @@ class Locate(eqx.Module):
         raise NotImplementedError
 
 
+class Subsets(eqx.Module):
+    """A prior over which of the columns a function has; `posterior/subsets.py` samples it."""
+
+    log_weights: Float[np.ndarray, " sizes"]
+    """Of a single subset of 0, 1, 2 … columns."""
+    particles: int = eqx.field(static=True)
+
+
 class Components(eqx.Module):
     """Weighted Gaussian linear models, one for every pair of a node and a row of scales."""
 
@@ -55,6 +64,10 @@ class Components(eqx.Module):
     """How many laws the nodes integrate numerically; 0 where they are all there is."""
     locate: Locate | None = None
     """Where the nodes are the panels of `laws.unit_nodes`, the node at any place of the unit interval."""
+    subsets: Subsets | None = None
+    """Where the components are too many to enumerate: one for every subset of the columns of the only node."""
+    approximation: str = eqx.field(default="", static=True)
+    """What is approximate about this prior beyond its quadrature, in words; empty where nothing is."""
 
     @property
     def node_count(self) -> int:
@@ -77,7 +90,7 @@ class Both(Columns):
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
         second = self.second(node[1], x)[np.asarray(self.kept, int)]
-        return jax.numpy.concatenate([self.first(node[0], x), second])
+        return jnp.concatenate([self.first(node[0], x), second])
 
 
 class LocateBoth(Locate):
@@ -95,11 +108,7 @@ def combine(first: Components, second: Components, a: float, b: float) -> Compon
 
     Where at most one of them has more than one node, the refinement of its quadrature is kept.
     """
-    pairs = np.indices((first.node_count, second.node_count)).reshape(2, -1)
-    nodes = tuple(
-        jax.tree.map(lambda leaf, which=which: leaf[which], side.nodes)
-        for side, which in zip((first, second), pairs, strict=True)
-    )
+    nodes, log_weights = paired(first, second)
     rows = np.indices((len(first.scales), len(second.scales))).reshape(2, -1)
     left, right = a * first.scales[rows[0]], b * second.scales[rows[1]]
     # Two fixed constants are one, which keeps combinations of grids small.
@@ -115,13 +124,75 @@ def combine(first: Components, second: Components, a: float, b: float) -> Compon
     return Components(
         features=Both(first.features, second.features, kept),
         nodes=nodes,
-        log_weights=first.log_weights[pairs[0]] + second.log_weights[pairs[1]],
+        log_weights=log_weights,
         scales=scales,
         log_scale_weights=log_scale_weights,
         fixed=first.fixed + tuple(second.fixed[j] for j in kept),
         constant=first.constant + tuple(second.constant[j] for j in kept),
         integrated=first.integrated + second.integrated,
-        locate=_locate_both(first, second),
+        locate=locate_both(first, second),
+        approximation=approximations((first, second)),
+    )
+
+
+def paired(first: Components, second: Components) -> tuple[tuple[Any, Any], Float[np.ndarray, " pairs"]]:
+    """All pairs of the nodes of two families, and their log-weights.
+
+    Raises:
+        NoClosedForm: one of them has too many components to enumerate.
+    """
+    if first.subsets is not None or second.subsets is not None:
+        raise NoClosedForm("a prior over subsets that are sampled, not enumerated, is joined to no other family's")
+    pairs = np.indices((first.node_count, second.node_count)).reshape(2, -1)
+    left, right = (
+        jax.tree.map(lambda leaf, which=which: leaf[which], side.nodes)
+        for side, which in zip((first, second), pairs, strict=True)
+    )
+    return (left, right), first.log_weights[pairs[0]] + second.log_weights[pairs[1]]
+
+
+def approximations(sides: Sequence[Components]) -> str:
+    """What is approximate about any of them, each said once."""
+    return "; ".join(dict.fromkeys(side.approximation for side in sides if side.approximation))
+
+
+class Value(Columns):
+    """A function without freedom as a single column; a node is one of the columns', and a row of their scales."""
+
+    columns: Columns
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        inner, row = node
+        return jnp.dot(jnp.asarray(row, x.dtype), self.columns(inner, x))[None]
+
+
+class LocateValue(Locate):
+    """A node of the columns, the only row of their scales beside it."""
+
+    locate: Locate
+    row: Any
+
+    def __call__(self, u: Float[Array, ""]) -> Any:
+        return self.locate(u), self.row
+
+
+def as_values(known: Components) -> Components:
+    """The same prior over functions, all of them known but for their node: a single column of coefficient 1."""
+    if known.rank:
+        raise NoClosedForm("its functions have free coefficients")
+    node, row = np.indices((known.node_count, len(known.scales))).reshape(2, -1)
+    one_row = len(known.scales) == 1
+    return Components(
+        features=Value(known.features),
+        nodes=(jax.tree.map(lambda leaf: leaf[node], known.nodes), known.scales[row]),
+        log_weights=known.log_weights[node] + known.log_scale_weights[row],
+        scales=np.ones((1, 1)),
+        log_scale_weights=np.zeros(1),
+        fixed=(True,),
+        constant=(False,),
+        integrated=known.integrated,
+        locate=LocateValue(known.locate, known.scales[0]) if one_row and known.locate is not None else None,
+        approximation=known.approximation,
     )
 
 
@@ -141,6 +212,7 @@ def distinct(
 def merged(first: Components, second: Components, share: float) -> Components | None:
     """The mixture (1 − share)·first + share·second of two priors as one; None where they are too different."""
     same_shape = (first.fixed, first.constant) == (second.fixed, second.constant)
+    same_shape &= first.approximation == second.approximation and first.subsets is second.subsets is None
     if not same_shape or not eqx.tree_equal(first.features, second.features):
         return None
     weight = np.log1p(-share), np.log(share)
@@ -168,7 +240,8 @@ def _same(first: Any, second: Any) -> bool:
     return jax.tree.structure(first) == jax.tree.structure(second) and bool(eqx.tree_equal(first, second))
 
 
-def _locate_both(first: Components, second: Components) -> Locate | None:
+def locate_both(first: Components, second: Components) -> Locate | None:
+    """The refinement of a pair's quadrature, where at most one of them has more than one node."""
     sides: Sequence[Components] = (first, second)
     if not any(side.locate is not None for side in sides):
         return None

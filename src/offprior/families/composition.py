@@ -1,0 +1,82 @@
+"""One family's functions of another's values."""
+
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.components import Columns, Components, NoClosedForm, approximations, as_values, locate_both, paired
+from offprior.errors import Problem, SettingError
+from offprior.families.combination import PAIR_NODES, Pair
+from offprior.families.family import Family
+from offprior.families.polynomial import Polynomial
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Fixed
+from offprior.parameter import parameter
+
+
+class Composition(Family):
+    """Functions f(g(x)) with f and g drawn independently from two families (the compositions of zhang-2025).
+
+    The posterior is exact where g has no free coefficient: a grid, a pool, a sinusoid of fixed or finite amplitude.
+    Where it has, f of it is no Gaussian linear model, and there is none.
+    """
+
+    outer: Family = parameter(Polynomial(degree=2, width=1.0), "the family of f, of one number")
+    inner: Family = parameter(Sinusoid(amplitude=Fixed(1.0), phase=Fixed(0.0)), "the family of g")
+
+    def __check_init__(self):
+        if self.outer.dimension != 1:
+            message = f"it takes {self.outer.dimension} numbers, the inner family gives one; choose a family of one"
+            raise SettingError(Problem("outer.dimension", message))
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """Numbers in an input."""
+        return self.inner.dimension
+
+    def draw(self, key: PRNGKeyArray) -> Pair:
+        of_outer, of_inner = jax.random.split(key)
+        return Pair(self.outer.draw(of_outer), self.inner.draw(of_inner))
+
+    def value(self, task: Pair, x: Float[Array, " d"]) -> Float[Array, ""]:
+        return self.outer.value(task.first, self.inner.value(task.second, x)[None])
+
+    def components(self, nodes: int = 256) -> Components:
+        """The columns of f at the values of g, for all pairs of their nodes.
+
+        Raises:
+            NoClosedForm: g has free coefficients, or a family has no closed form.
+        """
+        outer, inner = self.outer.components(nodes), self.inner.components(nodes)
+        if inner.rank:
+            raise NoClosedForm(
+                f"{self.label}: the functions of {self.inner.label} have normal coefficients inside another function; "
+                "there is no exact posterior"
+            )
+        if outer.node_count > 1 and inner.integrated:
+            outer, inner = (side.components(min(nodes, PAIR_NODES)) for side in (self.outer, self.inner))
+        inner = as_values(inner)
+        pairs, log_weights = paired(inner, outer)
+        return Components(
+            features=ComposedColumns(inner.features, outer.features),
+            nodes=pairs,
+            log_weights=log_weights,
+            scales=outer.scales,
+            log_scale_weights=outer.log_scale_weights,
+            fixed=outer.fixed,
+            constant=outer.constant,
+            integrated=inner.integrated + outer.integrated,
+            locate=locate_both(inner, outer),
+            approximation=approximations((inner, outer)),
+        )
+
+
+class ComposedColumns(Columns):
+    """The outer family's columns at the inner one's value."""
+
+    inner: Columns
+    outer: Columns
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        return self.outer(node[1], self.inner(node[0], x))

@@ -1,0 +1,124 @@
+"""Products of two families' functions."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.components import (
+    Columns,
+    Components,
+    NoClosedForm,
+    approximations,
+    as_values,
+    distinct,
+    locate_both,
+    paired,
+)
+from offprior.errors import Problem, SettingError
+from offprior.families.combination import PAIR_NODES, Pair
+from offprior.families.family import Family
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Normal
+from offprior.parameter import parameter
+
+COEFFICIENT_NODES = 64
+"""Nodes over a single free coefficient of the side that has fewer."""
+
+
+class Product(Family):
+    """Products f(x)·g(x) with f and g drawn independently from two families (the products of zhang-2025).
+
+    The posterior is exact where one of them has no free coefficient, and up to a quadrature over it where it has one:
+    what is left is then linear in the other's. Two of two or more each are bilinear, and there is none.
+    """
+
+    first: Family = parameter(Linear(), "the family of f")
+    second: Family = parameter(Sinusoid(), "the family of g")
+
+    def __check_init__(self):
+        if self.first.dimension != self.second.dimension:
+            message = f"its inputs have {self.second.dimension} numbers, the first family's {self.first.dimension}"
+            raise SettingError(Problem("second.dimension", message))
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """Numbers in an input."""
+        return self.first.dimension
+
+    def draw(self, key: PRNGKeyArray) -> Pair:
+        of_first, of_second = jax.random.split(key)
+        return Pair(self.first.draw(of_first), self.second.draw(of_second))
+
+    def value(self, task: Pair, x: Float[Array, " d"]) -> Float[Array, ""]:
+        return self.first.value(task.first, x) * self.second.value(task.second, x)
+
+    def components(self, nodes: int = 256) -> Components:
+        """The columns of one side times the value of the other, which has no freedom but for its node and its row.
+
+        Raises:
+            NoClosedForm: both have two free coefficients or more, or a family has no closed form.
+        """
+        sides = [family.components(nodes) for family in (self.first, self.second)]
+        if all(side.node_count > 1 for side in sides):
+            sides = [family.components(min(nodes, PAIR_NODES)) for family in (self.first, self.second)]
+        known, free = sorted(sides, key=lambda side: side.rank)
+        if known.rank > 1:
+            raise NoClosedForm(
+                f"{self.label}: products of {known.rank} and {free.rank} normal coefficients are no Gaussian linear "
+                "model; there is no exact posterior"
+            )
+        known = _integrated(known)
+        if len(known.fixed) > 1:
+            known = as_values(known)
+        pairs, log_weights = paired(known, free)
+        row = np.indices((len(known.scales), len(free.scales))).reshape(2, -1)
+        scales, log_scale_weights = distinct(
+            known.scales[row[0]] * free.scales[row[1]],
+            known.log_scale_weights[row[0]] + free.log_scale_weights[row[1]],
+        )
+        return Components(
+            features=MultipliedColumns(known.features, free.features),
+            nodes=pairs,
+            log_weights=log_weights,
+            scales=scales,
+            log_scale_weights=log_scale_weights,
+            fixed=free.fixed,
+            constant=tuple(known.constant[0] and constant for constant in free.constant),
+            integrated=known.integrated + free.integrated,
+            locate=locate_both(known, free),
+            approximation=approximations((known, free)),
+        )
+
+
+class MultipliedColumns(Columns):
+    """One family's columns times the only column of another."""
+
+    known: Columns
+    free: Columns
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        return self.known(node[0], x) * self.free(node[1], x)
+
+
+def _integrated(known: Components) -> Components:
+    """At most one free coefficient as rows of scales: its nodes and weights under N(0, 1)."""
+    if known.rank == 0:
+        return known
+    values, log_weights = Normal().nodes(COEFFICIENT_NODES)
+    row, node = np.indices((len(known.scales), len(values))).reshape(2, -1)
+    scales = np.where(known.fixed, known.scales[row], known.scales[row] * values[node][:, None])
+    return Components(
+        features=known.features,
+        nodes=known.nodes,
+        log_weights=known.log_weights,
+        scales=scales,
+        log_scale_weights=known.log_scale_weights[row] + log_weights[node],
+        fixed=(True,) * len(known.fixed),
+        constant=known.constant,
+        integrated=known.integrated,
+        locate=known.locate,
+        approximation=known.approximation,
+    )

@@ -1,0 +1,122 @@
+"""Linear functions whose slopes lie on a cap of a sphere."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from offprior.components import Columns, Components, Locate
+from offprior.families.family import Family
+from offprior.laws import unit_nodes
+from offprior.parameter import Scalar, parameter
+
+DEGREE = np.pi / 180
+ROOT_STEPS = 24
+"""Of the search for a quantile of the angle: Newton's, or a halving where that would leave the bracket."""
+AT, WEIGHTS = np.polynomial.legendre.leggauss(64)
+"""Integrates sinⁿ over an angle to rounding, n up to a hundred."""
+
+
+class SphericalCap(Family):
+    """Linear functions w·x, w uniform on a spherical cap about a pole, the first axis (goddard-2025, arXiv 2506.05574).
+
+    The angle between w and the pole is at most `angle`; 180° is the whole sphere. In the plane the posterior is exact,
+    by a quadrature over the angle. In more dimensions it is approximate: the angle to the pole has its own law, by
+    quadrature, but given it the rest of w, uniform on a sphere, is taken as normal with the same mean and covariance.
+    Its length then varies by 1/√(2(d − 1)) of itself, which matters the less the larger d is and the more data there
+    are. The paper's dimension, length and noise are unverified here.
+    """
+
+    dimension: int = parameter(10, "numbers in an input", minimum=2)
+    angle: Scalar = parameter(90.0, "largest angle between w and the pole, in degrees", above=0, maximum=180)
+    radius: Scalar = parameter(1.0, "length of w", above=0)
+
+    def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
+        of_angle, of_direction = jax.random.split(key)
+        angle = angle_quantile(jax.random.uniform(of_angle), self.angle * DEGREE, self.dimension)
+        rest = jax.random.normal(of_direction, (self.dimension - 1,))
+        rest = rest / jnp.linalg.norm(rest)
+        return self.radius * jnp.concatenate([jnp.cos(angle)[None], jnp.sin(angle) * rest])
+
+    def value(self, task: Float[Array, " d"], x: Float[Array, " d"]) -> Float[Array, ""]:
+        return jnp.dot(task, x)
+
+    def components(self, nodes: int = 256) -> Components:
+        """A node for each angle: of a fixed column in the plane, with d − 1 normal columns beside it in space."""
+        u, log_weights = unit_nodes(nodes)
+        flat = self.dimension == 2
+        columns = 1 if flat else self.dimension
+        scales = np.full((1, columns), float(self.radius) / np.sqrt(self.dimension - 1))
+        scales[0, 0] = self.radius
+        locate = LocateAngle(np.float64(self.angle) * DEGREE, self.dimension)
+        with jax.enable_x64(True):
+            angles = np.asarray(jax.vmap(locate)(jnp.asarray(u)))
+        return Components(
+            features=PlaneColumn() if flat else CapColumns(),
+            nodes=angles,
+            log_weights=log_weights,
+            scales=scales,
+            log_scale_weights=np.zeros(1),
+            fixed=(True,) + (False,) * (columns - 1),
+            constant=(False,) * columns,
+            integrated=1,
+            locate=locate,
+            approximation="" if flat else f"{self.label}: given its angle to the pole, w is taken as normal",
+        )
+
+
+class PlaneColumn(Columns):
+    """The coordinate of a point along a direction of the plane."""
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        return (jnp.cos(node) * x[0] + jnp.sin(node) * x[1])[None]
+
+
+class CapColumns(Columns):
+    """The coordinate along the pole, and the others, as an angle to the pole lets them count."""
+
+    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
+        return jnp.concatenate([jnp.cos(node) * x[:1], jnp.sin(node) * x[1:]])
+
+
+class LocateAngle(Locate):
+    """The angle at a quantile: from the pole to either side in the plane, to any side in space."""
+
+    largest: Any
+    dimension: int = eqx.field(static=True)
+
+    def __call__(self, u: Float[Array, ""]) -> Float[Array, ""]:
+        if self.dimension == 2:
+            return (2 * u - 1) * jnp.asarray(self.largest, u.dtype)
+        return angle_quantile(u, self.largest, self.dimension)
+
+
+def angle_quantile(u: Float[Array, ""], largest: Any, dimension: int) -> Float[Array, ""]:
+    """The quantile of the angle between a uniform point of a cap and its pole, whose density is sin^(d − 2) up to
+    `largest`, in radians."""
+    largest = jnp.asarray(largest, u.dtype)
+    target = jnp.log(u) + _log_mass(largest, dimension - 2)
+
+    def closer(_: Any, sofar: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        low, high, angle = sofar
+        log_mass = _log_mass(angle, dimension - 2)
+        low, high = jnp.where(log_mass < target, angle, low), jnp.where(log_mass < target, high, angle)
+        # Newton's step of the logarithm of the mass in that of the angle, near to a line for small angles.
+        slope = angle * jnp.exp((dimension - 2) * _log_sine(angle) - log_mass)
+        step = angle * jnp.exp((target - log_mass) / slope)
+        return low, high, jnp.where((step > low) & (step < high), step, (low + high) / 2)
+
+    return jax.lax.fori_loop(0, ROOT_STEPS, closer, (jnp.zeros_like(largest), largest, largest / 2))[2]
+
+
+def _log_mass(angle: Float[Array, ""], power: int) -> Float[Array, ""]:
+    """Logarithm of the integral of sin^power from 0 to an angle."""
+    places, shares = (jnp.asarray(table, angle.dtype) for table in ((AT + 1) / 2, WEIGHTS / 2))
+    return jnp.log(angle) + jax.nn.logsumexp(power * _log_sine(angle * places), b=shares)
+
+
+def _log_sine(angle: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    return jnp.log(jnp.maximum(jnp.sin(angle), 1e-30))
