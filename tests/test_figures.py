@@ -1,6 +1,7 @@
 """What single figures show, and where."""
 
 import dataclasses
+import itertools
 import subprocess
 import sys
 from typing import Any
@@ -8,11 +9,22 @@ from typing import Any
 import matplotlib.colors
 import numpy as np
 import pytest
-from fixture_table import RANGE, report_data
+from fixture_table import RANGE, evaluation, report_data
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from offprior import catalog
 from offprior.figures.error_by_length import ErrorByLength
 from offprior.figures.error_by_strength import ErrorByStrength
-from offprior.figures.figure import CLASS_STYLES, RUN_STYLES, STYLES, along_context, prior_spans, spread, style_of
+from offprior.figures.figure import (
+    CLASS_STYLES,
+    RUN_STYLES,
+    STYLES,
+    ReportData,
+    along_context,
+    prior_spans,
+    spread,
+    style_of,
+)
 from offprior.figures.implied_weight import ImpliedWeight
 from offprior.figures.prediction_panels import PredictionPanels
 from offprior.figures.training_curve import TrainingCurve
@@ -80,6 +92,30 @@ def test_ten_times_the_floor_is_drawn_where_prompts_are_noise_free():
     canvas = drawn(ErrorByStrength("convex"), report_data(noise_free=True))
     assert "B at 10× floor" in labels(canvas)
     assert "B at 10× floor" not in labels(drawn(ErrorByStrength("convex"), report_data()))
+
+
+@pytest.mark.parametrize("probe", ["orthogonal-queries", "noise-tail"])
+def test_any_probe_s_coordinate_is_readable(probe):
+    """In the words of the probe's own class, inside the canvas, and over no other label."""
+    rows = evaluation()
+    rows = rows[rows["probe"].isin(["mixture-weight", "in-distribution"])]
+    words = str(catalog.constant("probes", probe, "axis"))
+    data = ReportData.from_evaluation(rows.replace({"probe": {"mixture-weight": f"{probe}, noise-free"}}))
+    for figure in (ErrorByStrength(f"{probe}, noise-free"), VerdictMap()):
+        canvas = drawn(figure, data)
+        FigureCanvasAgg(canvas).draw()
+        found = [axis.xaxis.label for axis in canvas.axes]
+        assert {" ".join(label.get_text().split()) for label in found} == {words}
+        boxes = [label.get_window_extent() for label in found]
+        boxes += [tick.get_window_extent() for axis in canvas.axes for tick in axis.get_xticklabels() if tick.get_text()]
+        assert all(canvas.bbox.contains(*corner) for box in boxes for corner in box.corners())
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_a_probe_of_another_package_is_shown_by_its_symbol():
+    rows = evaluation().query("probe == 'mixture-weight'").assign(probe="theirs", coordinate="z")
+    (axis, *_) = drawn(ErrorByStrength("theirs"), ReportData.from_evaluation(rows)).axes
+    assert axis.get_xlabel() == "z"
 
 
 def test_context_lengths_beyond_pretraining_are_marked():

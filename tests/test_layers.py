@@ -28,6 +28,7 @@ GROUND = {
     "devices",
     "errors",
     "files",
+    "input_laws",
     "laws",
     "parameter",
     "parquet",

@@ -104,11 +104,26 @@ def caption(folder: str, name: str) -> str:
             return (inspect.getdoc(find(folder, name)) or "").partition("\n")[0]
         except OffpriorError as error:
             return f"broken: {error}"
+    node = _class_definition(folder, name)
+    return ((node and ast.get_docstring(node)) or "").partition("\n")[0]
+
+
+def constant(folder: str, name: str, attribute: str) -> str | None:
+    """A word or phrase that the class of a part of ours is given in its own file, which is read, not imported.
+
+    None where the class has none there, or the part is another package's.
+    """
+    node = _class_definition(folder, name) if name in built_in(folder) else None
+    for statement in node.body if node else ():
+        if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", None) == attribute:
+            return statement.value.value if isinstance(statement.value, ast.Constant) else None
+    return None
+
+
+def _class_definition(folder: str, name: str) -> ast.ClassDef | None:
     source = (HERE / folder / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef) and node.name.lower() == class_name(name).lower():
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    return next((node for node in classes if node.name.lower() == class_name(name).lower()), None)
 
 
 def _abstract(folder: str) -> str:

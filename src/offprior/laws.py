@@ -25,9 +25,6 @@ PANEL_NODES = 8
 class Law(eqx.Module):
     """A law of a real number, or of the inputs of a prompt."""
 
-    nested: ClassVar[bool] = True
-    """Are the first k of n inputs themselves a sample of k inputs?"""
-
     finite: ClassVar[bool] = False
     """Does it put its whole mass on finitely many values?"""
 
@@ -52,6 +49,15 @@ class Law(eqx.Module):
         with jax.enable_x64(True):
             return np.asarray(jax.vmap(self.quantile)(jnp.asarray(u))), log_weights
 
+    def scaled(self, factor: Scalar) -> "Law":
+        """The law of `factor` (above 0) times its number: what describes it is in the unit of the number itself."""
+        return jax.tree.map(lambda number: factor * number, self)
+
+    @property
+    def nested(self) -> bool:
+        """Are the first k of n inputs of a prompt themselves a sample of k inputs?"""
+        return True
+
     def inputs(self, key: PRNGKeyArray, n: int, d: int) -> Float[Array, "n d"]:
         """Inputs of a context of n pairs."""
         return self.sample(key, (n, d))
@@ -59,6 +65,12 @@ class Law(eqx.Module):
     def queries(self, key: PRNGKeyArray, m: int, d: int) -> Float[Array, "m d"]:
         """Inputs at which predictions are asked for."""
         return self.sample(key, (m, d))
+
+    def prompt(
+        self, of_context: PRNGKeyArray, of_queries: PRNGKeyArray, n: int, m: int, d: int
+    ) -> tuple[Float[Array, "n d"], Float[Array, "m d"]]:
+        """Inputs of one prompt, its context's and its queries', each with a key: independent unless overridden."""
+        return self.inputs(of_context, n, d), self.queries(of_queries, m, d)
 
 
 class Fixed(Law):
@@ -137,12 +149,15 @@ class Rayleigh(Law):
 class Evenly(Law):
     """Inputs only: evenly spaced points, ends included, in random order."""
 
-    nested: ClassVar[bool] = False
     low: Scalar = parameter(-1.0, "the first point")
     high: Scalar = parameter(1.0, "the last point")
 
     def __check_init__(self):
         _check_order(self.low, self.high)
+
+    @property
+    def nested(self) -> bool:
+        return False
 
     def distribution(self) -> dist.Distribution:
         """The limit of many points."""
@@ -176,7 +191,7 @@ LAWS: dict[str, type[Law]] = {
     "rayleigh": Rayleigh,
     "evenly": Evenly,
 }
-"""The laws by their names in recipes."""
+"""The laws by their names in recipes; those of the inputs alone are in `offprior.input_laws`."""
 
 
 def law(value: Any) -> Law:

@@ -1,5 +1,6 @@
 """What a model is pretrained on: weighted families, a law of inputs and a noise level."""
 
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Sequence
@@ -51,7 +52,9 @@ class Prompts(NamedTuple):
 class Mixture(eqx.Module):
     """Weighted families of functions, a law of inputs and a noise level.
 
-    The family is drawn for each sequence. Weights are normalised.
+    The family is drawn for each sequence. Weights are normalised. Noise is normal unless `noise_degrees` are given;
+    Student's t is scaled to the standard deviation `noise` where it has one, above two degrees of freedom, and is
+    `noise` times the plain law below. Exact posteriors assume normal noise, whatever the noise is.
 
     Raises:
         SettingError: weights that are negative, not finite, all 0, or of another number than the families; families of
@@ -63,6 +66,13 @@ class Mixture(eqx.Module):
     inputs: Law = parameter(Uniform(-5.0, 5.0), "law of the inputs", converter=law)
     noise: Scalar = parameter(0.1, "standard deviation of the noise of y", minimum=0)
     noise_floor: Scalar = parameter(1e-3, "least noise that exact posteriors assume; matters without noise", above=0)
+    noise_degrees: Scalar | None = parameter(
+        None,
+        "degrees of freedom ν of Student's t for the noise, whose exact posteriors assume normal noise; normal if null",
+        above=0,
+        static=False,
+        added=True,
+    )
 
     def __init__(
         self,
@@ -71,12 +81,14 @@ class Mixture(eqx.Module):
         inputs: Any = Uniform(-5.0, 5.0),  # noqa: B008
         noise: Scalar = 0.1,
         noise_floor: Scalar = 1e-3,
+        noise_degrees: Scalar | None = None,
     ):
         self.families = tuple(families)
         self.weights = _normalised(weights, len(self.families))
         self.inputs = inputs
         self.noise = noise
         self.noise_floor = noise_floor
+        self.noise_degrees = noise_degrees
 
     def __check_init__(self):
         for place, family in enumerate(self.families):
@@ -105,6 +117,12 @@ class Mixture(eqx.Module):
         noise, floor = concrete(self.noise), concrete(self.noise_floor)
         return jnp.maximum(self.noise, self.noise_floor) if noise is None or floor is None else max(noise, floor)
 
+    def changed(self, **settings: Any) -> "Mixture":
+        """The same mixture but for these settings; new families are equally likely unless they come with `weights`."""
+        known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        weights = {"weights": None} if "families" in settings else {}
+        return Mixture(**{**known, **weights, **settings})
+
     def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
         """`batch` prompts of `points` pairs; a pure function of the key."""
         x = jax.vmap(lambda one: self.inputs.inputs(one, points, self.dimension))(_keys(key, "inputs", batch))
@@ -113,14 +131,21 @@ class Mixture(eqx.Module):
 
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
         """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
-        context = jax.vmap(lambda one: self.inputs.inputs(one, length, self.dimension))(_keys(key, "inputs", count))
-        asked = jax.vmap(lambda one: self.inputs.queries(one, queries, self.dimension))(_keys(key, "queries", count))
+        keys = _keys(key, "inputs", count), _keys(key, "queries", count)
+        context, asked = jax.vmap(lambda *of: self.inputs.prompt(*of, length, queries, self.dimension))(*keys)
         values, family, frequency = self._values(key, jnp.concatenate([context, asked], axis=1))
         y = self._noisy(key, values[:, :length])
         return Prompts(context, y, asked, values[:, length:], family, frequency)
 
     def _noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
-        return values + self.noise * jax.random.normal(fold(key, "noise"), values.shape, values.dtype)
+        of_noise, degrees = fold(key, "noise"), self.noise_degrees
+        if degrees is None:
+            return values + self.noise * jax.random.normal(of_noise, values.shape, values.dtype)
+        degrees = jnp.asarray(degrees, values.dtype)
+        # Up to two degrees of freedom the law has no variance to scale to.
+        has_variance = degrees > 2
+        scale = jnp.where(has_variance, jnp.sqrt(1 - 2 / jnp.where(has_variance, degrees, 4)), 1)
+        return values + self.noise * scale * jax.random.t(of_noise, degrees, values.shape, values.dtype)
 
     def _values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]

@@ -56,6 +56,8 @@ class ParameterInfo:
     default: Any
     doc: str
     bounds: Bounds
+    added: bool = False
+    """Did it come after runs were recorded? It is not written while it has its default, so that they can be resumed."""
 
     @property
     def alternatives(self) -> tuple[Any, ...]:
@@ -99,11 +101,13 @@ def parameter(
     below: float | None = None,
     static: bool | None = None,
     converter: Callable[[Any], Any] | None = None,
+    added: bool = False,
 ) -> Any:
     """Declare a parameter of a part: an `equinox.field` that knows its sentence and its bounds.
 
     A default that is a bool, an int or a str makes it static (part of a program's shape); anything else is a leaf or
-    holds leaves. `converter` turns what a user writes into what the part keeps, as `offprior.laws.law` does.
+    holds leaves. `converter` turns what a user writes into what the part keeps, as `offprior.laws.law` does. One that
+    was `added` to a part of which there are recorded runs is not written into recipes while it has its default.
 
     A value out of its bounds raises `SettingError` when the part is built.
     """
@@ -111,7 +115,7 @@ def parameter(
         static = isinstance(default, bool | int | str)
     bounds = Bounds(above, minimum, maximum, below)
     checked = _Checked(converter, is_number=isinstance(default, float))
-    field = eqx.field(default=default, converter=checked, static=static, metadata={MARK: (doc, bounds)})
+    field = eqx.field(default=default, converter=checked, static=static, metadata={MARK: (doc, bounds, added)})
     field.__class__ = _Field
     return field
 
@@ -124,8 +128,7 @@ def fields_of(part: type) -> tuple[ParameterInfo, ...]:
     for field in dataclasses.fields(part):
         if MARK not in field.metadata:
             continue
-        doc, bounds = field.metadata[MARK]
-        found.append(ParameterInfo(field.name, hints[field.name], field.default, doc, bounds))
+        found.append(ParameterInfo(field.name, hints[field.name], field.default, *field.metadata[MARK]))
     return tuple(found)
 
 

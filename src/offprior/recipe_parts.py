@@ -67,16 +67,17 @@ def settings_from(part: type, raw: Any) -> Any:
 def law_from(raw: Any) -> Any:
     """A law of a real number: `2.0`, `[low, high]` or `{name: normal, mean: 0, sd: 1}`."""
     laws = importlib.import_module("offprior.laws")
+    known = laws_by_name()
     if isinstance(raw, Mapping):
         name = raw.get("name")
-        if not isinstance(name, str) or name not in laws.LAWS:
+        if not isinstance(name, str) or name not in known:
             reason = "it is missing" if name is None else f"{shown(name)} is no law"
-            raise SettingError(Problem("name", f"{reason}; {choose_from(name, laws.LAWS)}"))
-        return settings_from(laws.LAWS[name], {key: value for key, value in raw.items() if key != "name"})
+            raise SettingError(Problem("name", f"{reason}; {choose_from(name, known)}"))
+        return settings_from(known[name], {key: value for key, value in raw.items() if key != "name"})
     if isinstance(raw, list) and len(raw) == 2:
         return _built(laws.law, {"value": tuple(_number(end) for end in raw)})
     if isinstance(raw, list | str | bool):
-        message = f"{shown(raw)} is no law; write a number, [low, high] or {{name: ...}} with {', '.join(laws.LAWS)}"
+        message = f"{shown(raw)} is no law; write a number, [low, high] or {{name: ...}} with {', '.join(known)}"
         raise SettingError(Problem("", message))
     return _built(laws.law, {"value": _number(raw)})
 
@@ -102,12 +103,12 @@ def plain(value: Any) -> Any:
     folder = catalog.folder_of(kind)
     if folder is not None or is_law(kind):
         name = catalog.name_of(kind) if folder is not None else law_name(kind)
-        settings = {info.name: plain(getattr(value, info.name)) for info in fields_of(kind)}
+        settings = _settings_of(value)
         if name == "fixed":
             return settings["value"]
         return [settings["low"], settings["high"]] if name == "uniform" else {"name": name, **settings}
     if hasattr(kind, "__dataclass_fields__"):
-        return {info.name: plain(getattr(value, info.name)) for info in fields_of(kind)}
+        return _settings_of(value)
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float | str):
@@ -125,13 +126,23 @@ def is_law(kind: Any) -> bool:
 
 def law_name(kind: type) -> str:
     """The name of a law in recipes."""
-    laws = importlib.import_module("offprior.laws")
-    return next(name for name, law in laws.LAWS.items() if law is kind)
+    return next(name for name, law in laws_by_name().items() if law is kind)
+
+
+def laws_by_name() -> dict[str, type]:
+    """All laws by their names in recipes: those of numbers, and those of inputs alone."""
+    of_numbers, of_inputs = (importlib.import_module(f"offprior.{module}") for module in ("laws", "input_laws"))
+    return {**of_numbers.LAWS, **of_inputs.INPUT_LAWS}
 
 
 def is_array(kind: Any) -> bool:
     """Is it an array type of jaxtyping?"""
     return isinstance(kind, type) and hasattr(kind, "dim_str")
+
+
+def _settings_of(value: Any) -> dict[str, Any]:
+    infos = [info for info in fields_of(type(value)) if not (info.added and getattr(value, info.name) is info.default)]
+    return {info.name: plain(getattr(value, info.name)) for info in infos}
 
 
 def _preset(part: type, raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The JSON Schema of recipes, for editors: read from the parts' own declarations."""
 
-import importlib
 import types
 import typing
 from typing import Any, Literal
@@ -8,15 +7,14 @@ from typing import Any, Literal
 from offprior import catalog
 from offprior.parameter import ParameterInfo, fields_of
 from offprior.recipe import SECTIONS, Recipe, settings_class
-from offprior.recipe_parts import is_array, is_law, plain
+from offprior.recipe_parts import is_array, is_law, laws_by_name, plain
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a recipe; each part folder and the laws are definitions of their own."""
-    laws = importlib.import_module("offprior.laws")
     definitions = {folder: _folder(folder) for folder in ("families", "models", "probes")}
     pair = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-    named = [_settings(law, name) for name, law in laws.LAWS.items()]
+    named = [_settings(law, name) for name, law in laws_by_name().items()]
     definitions["law"] = {"anyOf": [{"type": "number"}, pair, *named]}
     sections: dict[str, Any] = {name: _settings(settings_class(name)) for name in SECTIONS}
     sections["model"] = {"$ref": "#/$defs/models"}

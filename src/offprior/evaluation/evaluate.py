@@ -28,6 +28,7 @@ NOT_REFINED = (
     "a family integrates over two laws or more, on a grid that is not refined: B and C are approximate where noise is "
     "little or contexts are long (Bayes.quadrature_gap tells by how much)"
 )
+NOISE_TAKEN_AS_NORMAL = "the mixture's noise is of Student's t, which B and C take for normal: both are approximate"
 FLOOR_FACTOR = 10
 
 
@@ -58,12 +59,14 @@ def evaluate(
     probes = [probes] if isinstance(probes, Probe) else list(probes)
     mixture = mixture if mixture is not None else _mixture_of(predictors)
     predictors = _beside_references(predictors, mixture)
-    wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths)} | set(lengths)))
+    wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths, mixture)} | set(lengths)))
     _check_probes(probes)
-    own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths)))) for probe in probes}
+    own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths, mixture)))) for probe in probes}
     plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
     first = InDistribution()
     own_lengths[id(first)] = wanted
+    if mixture.noise_degrees is not None:
+        warnings.warn(NOISE_TAKEN_AS_NORMAL, stacklevel=2)
     progress = progress if progress is not None else progress_report()
     total = sum(1 if probe.along_context else len(probe.strengths(mixture)) for probe in [first, *plain])
     progress.start("probing", total)

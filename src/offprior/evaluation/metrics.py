@@ -51,6 +51,8 @@ def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row |= _in_distribution_gap(trained)
     model, bayes = cell.nmse(cell.predictor), cell.nmse("B")
     row |= _named("M2", model)
+    # M1 at the cell itself: where only inputs or noise changed, B is the optimum still.
+    row |= _named("bayes_distance", cell.nmse(cell.predictor, "bayes_gap"))
     row["bayes_nmse"] = bayes.value
     row["bayes_nmse_floor10"] = cell.nmse(FLOOR).value if cell.has(FLOOR) else np.nan
     gain = bayes.minus(model)

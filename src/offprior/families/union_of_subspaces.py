@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from offprior.components import Columns, Components
 from offprior.errors import Problem, SettingError
@@ -39,8 +39,12 @@ class UnionOfSubspaces(Family):
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
         of_subspace, of_coefficients = jax.random.split(key)
-        basis = jnp.asarray(self.bases, float)[jax.random.randint(of_subspace, (), 0, self.count)]
+        basis = self.basis(jax.random.randint(of_subspace, (), 0, self.count))
         return self.scale * (basis @ jax.random.normal(of_coefficients, (self.rank,)))
+
+    def basis(self, number: Int[Array, ""]) -> Float[Array, "d rank"]:
+        """One of the bases."""
+        return jnp.asarray(self.bases, float)[number]
 
     def value(self, task: Float[Array, " d"], x: Float[Array, " d"]) -> Float[Array, ""]:
         return jnp.dot(task, x)

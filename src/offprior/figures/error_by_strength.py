@@ -1,5 +1,6 @@
 """Error along a probe's coordinate."""
 
+import textwrap
 from typing import Any, ClassVar
 
 import matplotlib.figure
@@ -7,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from offprior.figures.figure import (
-    AXES,
     MEANING,
     RUN_STYLES,
     SHADE,
@@ -16,6 +16,7 @@ from offprior.figures.figure import (
     ReportData,
     Style,
     along_context,
+    coordinate_in_words,
     grid_of_panels,
     legend_below,
     log_error_axis,
@@ -24,6 +25,8 @@ from offprior.figures.figure import (
 )
 
 LENGTHS = 4
+LABEL_WIDTH = 36
+"""Letters in a line of a label; a panel is not wider."""
 SMALLEST = 1e-6
 """A normalised error below this is drawn here: a logarithm has no zero."""
 
@@ -57,14 +60,14 @@ class ErrorByStrength(Figure):
         own_length = along_context(cells)
         lengths = [None] if own_length else spread(cells["length"].tolist(), LENGTHS)
         canvas, axes = grid_of_panels(len(lengths), columns=4 if len(lengths) != 4 else 2, height=2.7)
-        coordinate = str(cells["coordinate"].iloc[0])
+        words = textwrap.fill(coordinate_in_words(cells), LABEL_WIDTH)
         for axis, length in zip(axes, lengths, strict=True):
             _mark_prior(axis, data, cells)
             _curves(axis, _at(cells, length), data)
             for place, other in enumerate(data.others):
                 _other_run(axis, _at(other.cells(str(probe)), length), data, other, RUN_STYLES[place % len(RUN_STYLES)])
             axis.set_title("each k with contexts of its own length" if own_length else f"{length} context pairs")
-            axis.set_xlabel(AXES.get(coordinate, coordinate))
+            axis.set_xlabel(words)
             log_error_axis(axis)
             if own_length:
                 _context_axis(axis, cells["strength"])

@@ -11,6 +11,7 @@ import matplotlib.figure
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from offprior import catalog
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 
@@ -41,14 +42,6 @@ RC: Any = {
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 SHADE = "#ededed"
-
-AXES = {
-    "a": "weight a of the first family",
-    "ω": "angular frequency ω",
-    "w": "share w of the prompts",
-    "k": "context length k",
-}
-"""What the coordinates of our probes are in words; another probe's is shown as its symbol."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +150,12 @@ class ReportData:
         """The longest context of pretraining, in pairs."""
         points = (self.recipe.get("training") or {}).get("points")
         return int(points) if isinstance(points, int | float) else None
+
+
+def coordinate_in_words(cells: pd.DataFrame) -> str:
+    """What a probe's coordinate is, as its class says; of a probe of another package, the coordinate's symbol."""
+    name = str(cells["probe"].iloc[0]).partition(",")[0]
+    return catalog.constant("probes", name, "axis") or str(cells["coordinate"].iloc[0])
 
 
 def along_context(cells: pd.DataFrame) -> bool:

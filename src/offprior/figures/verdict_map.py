@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
 from offprior.evaluation.verdict import BEATS, FOLLOWS, INSIDE, SLIGHTLY, UNDECIDED, UNDER_TRAINED, WORSE
-from offprior.figures.figure import AXES, BLUE, Figure, ReportData, along_context
+from offprior.figures.figure import BLUE, Figure, ReportData, along_context, coordinate_in_words
 from offprior.table import IN_DISTRIBUTION
 
 # verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
@@ -69,11 +69,10 @@ def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
     for cell in cells.to_dict("records"):
         row = 0 if own_length else lengths.index(cell["length"])
         _cell(axis, strengths.index(cell["strength"]), row, cell)
-    coordinate = str(cells["coordinate"].iloc[0])
     axis.set(xlim=(-0.5, len(strengths) - 0.5), ylim=(len(lengths) - 0.5, -0.5))
     axis.set_xticks(range(len(strengths)), [f"{strength:.3g}" for strength in strengths])
     axis.set_yticks(range(len(lengths)), ["" if length is None else f"{length:g}" for length in lengths])
-    axis.set_xlabel(AXES.get(coordinate, coordinate), labelpad=2)
+    axis.set_xlabel(coordinate_in_words(cells), labelpad=2)
     axis.set_ylabel("" if own_length else "pairs k")
     axis.set_title(probe, loc="left", pad=4)
     axis.grid(False)

@@ -21,7 +21,8 @@ class Bayes(Predictor):
     """The Bayes predictor: the exact posterior mean under a mixture, with the mixture's noise or its noise floor.
 
     `extra` are further mixtures in the prior with their shares of it; `mixture` has what they leave. The noise is the
-    mixture's own, its floor where it has none, whatever the noise of a test; `noise` overrides it.
+    mixture's own, its floor where it has none, whatever the noise of a test; `noise` overrides it. It is taken as
+    normal: where a mixture has `noise_degrees`, the posterior is not exact.
 
     Raises:
         NoClosedForm: a family has no exact posterior.

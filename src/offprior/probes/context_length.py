@@ -36,5 +36,5 @@ class ContextLength(Probe):
     def inside(self, strength: float, mixture: Mixture) -> bool:
         return self.inputs is None and self.noise is None
 
-    def lengths(self, lengths: Sequence[int]) -> tuple[int, ...]:
+    def lengths(self, lengths: Sequence[int], mixture: Mixture) -> tuple[int, ...]:
         return tuple(sorted(set(self.ks)))

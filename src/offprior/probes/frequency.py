@@ -9,7 +9,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Fixed, Law, concrete
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
 
 
 class Frequency(Probe):
@@ -40,12 +40,7 @@ class Frequency(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         family = self._sinusoid(mixture)
-        return Mixture(
-            families=[eqx.tree_at(lambda sinusoid: sinusoid.frequency, family, Fixed(strength))],
-            inputs=mixture.inputs,
-            noise=mixture.noise,
-            noise_floor=mixture.noise_floor,
-        )
+        return mixture.changed(families=[eqx.tree_at(lambda sinusoid: sinusoid.frequency, family, Fixed(strength))])
 
     def inside(self, strength: float, mixture: Mixture) -> bool:
         known = self._ends(mixture)
@@ -67,7 +62,4 @@ class Frequency(Probe):
         return [end for end in ends if end is not None]
 
     def _sinusoid(self, mixture: Mixture) -> Sinusoid:
-        for family in mixture.families:
-            if isinstance(family, Sinusoid):
-                return family
-        raise SettingError([Problem("name", "the mixture has no family of sinusoids whose frequency could change")])
+        return first_of(Sinusoid, mixture, "sinusoids whose frequency")

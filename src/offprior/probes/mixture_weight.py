@@ -45,7 +45,7 @@ class MixtureWeight(Probe):
             others = weights[1:].sum()
             rest = weights[1:] / others if others > 0 else np.full(len(families) - 1, 1 / (len(families) - 1))
             weights = np.concatenate([[strength], (1 - strength) * rest])
-        return Mixture(families, weights, mixture.inputs, mixture.noise, mixture.noise_floor)
+        return mixture.changed(families=families, weights=weights)
 
     def inside(self, strength: float, mixture: Mixture) -> bool:
         return strength == (1.0 if self.sums else self._trained(mixture))

@@ -2,14 +2,18 @@
 
 import abc
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import equinox as eqx
 
 from offprior import catalog
+from offprior.errors import Problem, SettingError
+from offprior.families.family import Family
 from offprior.laws import Evenly, Law, concrete, law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
+
+FamilyKind = TypeVar("FamilyKind", bound=Family)
 
 
 def law_or_none(value: object) -> Law | None:
@@ -30,6 +34,11 @@ class Probe(eqx.Module):
     inputs: eqx.AbstractVar[Law | None]
     noise: eqx.AbstractVar[Scalar | None]
 
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """A mixture that the probe applies to: the plain one unless it needs another."""
+        return Mixture()
+
     @abc.abstractmethod
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         """The places on the path to test at.
@@ -40,25 +49,23 @@ class Probe(eqx.Module):
 
     @abc.abstractmethod
     def path(self, strength: float, mixture: Mixture) -> Mixture:
-        """The prompt distribution at a place, with the mixture's own inputs and noise."""
+        """The prompt distribution at a place, from the mixture's own inputs and noise."""
 
     @abc.abstractmethod
     def inside(self, strength: float, mixture: Mixture) -> bool:
-        """Does the pretraining prior hold the functions at this place?"""
+        """Does the pretraining prior hold the functions at this place, and the conditions that the path changes?"""
+
+    def conditions(self, mixture: Mixture) -> Mixture:
+        """The mixture with the probe's own inputs and noise where it has any: what the path sets out from."""
+        own = {"inputs": self.inputs, "noise": self.noise}
+        return mixture.changed(**{name: value for name, value in own.items() if value is not None})
 
     def distribution(self, strength: float, mixture: Mixture) -> Mixture:
-        """The prompt distribution at a place, with the probe's own inputs and noise where it has any."""
-        found = self.path(strength, mixture)
-        return Mixture(
-            families=found.families,
-            weights=found.weights,
-            inputs=found.inputs if self.inputs is None else self.inputs,
-            noise=found.noise if self.noise is None else self.noise,
-            noise_floor=found.noise_floor,
-        )
+        """The prompt distribution at a place, from the probe's own inputs and noise where it has any."""
+        return self.path(strength, self.conditions(mixture))
 
-    def lengths(self, lengths: Sequence[int]) -> tuple[int, ...]:
-        """The context lengths to test at."""
+    def lengths(self, lengths: Sequence[int], mixture: Mixture) -> tuple[int, ...]:
+        """The context lengths to test at, of those asked for."""
         return tuple(lengths)
 
     @property
@@ -84,6 +91,34 @@ def evenly_spaced(start: float, stop: float, count: int) -> tuple[float, ...]:
     if count == 1:
         return (start,)
     return tuple(round(start + (stop - start) * place / (count - 1), 10) for place in range(count))
+
+
+def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
+    """The places that a parameter lists, in order, each once.
+
+    Raises:
+        SettingError: there are none.
+    """
+    if not values:
+        raise SettingError(Problem(name, "nothing was given; write one number or more"))
+    return tuple(sorted({float(value) for value in values}))
+
+
+def holds(mixture: Mixture, family: Family) -> bool:
+    """Is it one of the mixture's families?"""
+    return any(bool(eqx.tree_equal(family, known)) for known in mixture.families)
+
+
+def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:
+    """The mixture's first family of a kind.
+
+    Raises:
+        SettingError: it has none; `what` says what such a family has that would change.
+    """
+    for family in mixture.families:
+        if isinstance(family, kind):
+            return family
+    raise SettingError(Problem("name", f"the mixture has no family of {what} could change"))
 
 
 INPUTS = "law of x in the test prompts; the mixture's own unless given"

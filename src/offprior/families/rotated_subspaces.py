@@ -1,0 +1,59 @@
+"""Linear functions whose slopes lie in subspaces turned out of a few others."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from offprior.errors import Problem, SettingError
+from offprior.families.union_of_subspaces import UnionOfSubspaces
+from offprior.parameter import Scalar, parameter
+
+
+class RotatedSubspaces(UnionOfSubspaces):
+    """Linear functions w·x, w normal in a subspace at an angle to one of a union's (the test tasks of kwon-2025).
+
+    All principal angles to it are the same. A subspace is turned towards the next one of the union, whose directions
+    it has at 90° as far as they are orthogonal to its own, so that it stays in the span of the two; or outside, out of
+    the span of all.
+    """
+
+    angle: Scalar = parameter(45.0, "between a subspace and the one it was, in degrees", minimum=0, maximum=90)
+    towards: Literal["next", "outside"] = parameter("next", "the next subspace, or out of the span of all")
+
+    def __check_init__(self):
+        spans = self.rank * (2 if self.towards == "next" else self.count + 1)
+        if self.towards == "next" and self.count < 2:
+            raise SettingError(Problem("towards", "there is one subspace and no next one; turn it outside"))
+        if spans > self.dimension:
+            message = f"{self.dimension} has no room for {spans} orthogonal directions; choose a larger one"
+            raise SettingError(Problem("dimension", message))
+
+    @property
+    def bases(self) -> Float[np.ndarray, "count d rank"]:
+        """cos θ times a subspace's basis, plus sin θ times orthonormal directions that are orthogonal to it."""
+        own, away = self._frames()
+        angle = np.deg2rad(float(self.angle))
+        return np.cos(angle) * own + np.sin(angle) * away
+
+    def basis(self, number: Int[Array, ""]) -> Float[Array, "d rank"]:
+        own, away = (jnp.asarray(table, float)[number] for table in self._frames())
+        angle = jnp.deg2rad(jnp.asarray(self.angle, float))
+        return jnp.cos(angle) * own + jnp.sin(angle) * away
+
+    def _frames(self) -> tuple[Float[np.ndarray, "count d rank"], Float[np.ndarray, "count d rank"]]:
+        """Bases of the subspaces, and of what they are turned towards."""
+        own = super().bases
+        if self.towards == "next":
+            away = [_orthogonal(towards, basis) for basis, towards in zip(own, np.roll(own, -1, axis=0), strict=True)]
+        else:
+            drawn = np.random.default_rng([self.seed, 1]).normal(size=own.shape)
+            away = [_orthogonal(towards, np.concatenate(list(own), axis=1)) for towards in drawn]
+        return own, np.stack(away)
+
+
+def _orthogonal(towards: Float[np.ndarray, "d rank"], to: Float[np.ndarray, "d any"]) -> Float[np.ndarray, "d rank"]:
+    """An orthonormal basis of what `towards` has orthogonal to all columns of `to`."""
+    known = np.linalg.qr(to)[0]
+    return np.linalg.qr(towards - known @ (known.T @ towards))[0]

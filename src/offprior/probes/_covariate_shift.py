@@ -1,0 +1,42 @@
+"""Probes that change the inputs of the prompts and leave the functions as they are."""
+
+import abc
+
+from offprior.errors import Problem, SettingError
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.probes.probe import Probe
+
+
+class CovariateShift(Probe):
+    """A path along which the law of the inputs changes, away from the plain place, where it is the mixture's own.
+
+    The prior holds the functions everywhere: B is the optimum, M3 is 0 and the verdict `inside the prior`; what tells
+    is `bayes_distance`, how far a model is from B at the place itself.
+    """
+
+    @abc.abstractmethod
+    def law(self, strength: float, mixture: Mixture) -> Law:
+        """The law of the inputs at another place than the plain one, made from the mixture's."""
+
+    def plain_place(self, mixture: Mixture) -> float:
+        """Where on the path the inputs are the mixture's own."""
+        return 0.0
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        if strength == self.plain_place(mixture):
+            return mixture
+        return mixture.changed(inputs=self.law(strength, mixture))
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return self.inputs is None and self.noise is None and strength == self.plain_place(mixture)
+
+
+def check_dimension(mixture: Mixture, what: str) -> None:
+    """Do inputs have two coordinates or more?
+
+    Raises:
+        SettingError: they have one; `what` is what there is none of then.
+    """
+    if mixture.dimension < 2:
+        raise SettingError(Problem("name", f"inputs of one number have no {what}; it needs two dimensions or more"))

@@ -1,0 +1,48 @@
+"""Linear tasks at angles inside and beyond the spherical cap pretrained on."""
+
+from typing import ClassVar
+
+from offprior.families.spherical_cap import SphericalCap
+from offprior.families.spherical_ring import SphericalRing
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+
+
+class CapAngle(Probe):
+    """Linear functions with slopes at one angle θ to the pole of the cap pretrained on (goddard-2025; the angles ours).
+
+    The prior holds the angles up to the cap's own.
+    """
+
+    coordinate: ClassVar[str] = "θ"
+    axis: ClassVar[str] = "angle θ to the pole, degrees"
+
+    start: Scalar = parameter(15.0, "the first θ, in degrees", minimum=0, maximum=180)
+    stop: Scalar = parameter(180.0, "the last θ, in degrees", above=0, maximum=180)
+    count: int = parameter(12, "how many angles", minimum=1)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """Half of the directions of the plane."""
+        return Mixture([SphericalCap(dimension=2, angle=90.0)])
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        self._cap(mixture)
+        return evenly_spaced(float(self.start), float(self.stop), self.count)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        cap = self._cap(mixture)
+        family = SphericalRing(  # pyright: ignore[reportCallIssue]
+            dimension=cap.dimension, angle=strength, radius=cap.radius
+        )
+        return mixture.changed(families=[family])
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return strength <= float(self._cap(mixture).angle)
+
+    def _cap(self, mixture: Mixture) -> SphericalCap:
+        return first_of(SphericalCap, mixture, "spherical caps whose angle")

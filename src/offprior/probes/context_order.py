@@ -1,0 +1,31 @@
+"""Contexts in an order."""
+
+from typing import ClassVar
+
+from offprior.input_laws import Ordered
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes._covariate_shift import CovariateShift
+from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+
+
+class ContextOrder(CovariateShift):
+    """Contexts sorted by their first coordinate, from descending (−1) over random (0) to ascending (1); settings ours.
+
+    Between, a pair's place is its rank and chance, weighted by |o|. The posterior does not depend on the order: what a
+    model makes of it is its own.
+    """
+
+    coordinate: ClassVar[str] = "o"
+    axis: ClassVar[str] = "order o of the context: −1 descending, 1 ascending"
+
+    count: int = parameter(5, "how many orders, from −1 to 1; an odd number has 0 among them", minimum=2)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        return evenly_spaced(-1.0, 1.0, self.count)
+
+    def law(self, strength: float, mixture: Mixture) -> Law:
+        return Ordered(mixture.inputs, degree=strength)  # pyright: ignore[reportCallIssue]

@@ -1,0 +1,48 @@
+"""Inputs of which only the first coordinates are in use."""
+
+from typing import ClassVar
+
+from offprior.errors import Problem, SettingError
+from offprior.families.linear import Linear
+from offprior.input_laws import FirstCoordinates
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes._covariate_shift import CovariateShift, check_dimension
+from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter, places
+
+PLACES = 5
+"""Numbers of coordinates that are tested unless they are given."""
+
+
+class Dimension(CovariateShift):
+    """Inputs of which the first d′ of d coordinates are in use, the others 0 (the curriculum of arXiv 2208.01066)."""
+
+    coordinate: ClassVar[str] = "d′"
+    axis: ClassVar[str] = "coordinates d′ in use"
+
+    used: tuple[int, ...] | None = parameter(
+        None, "the numbers d′; five of them from 1 to d unless given", minimum=1, static=True
+    )
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """Linear functions of several numbers."""
+        return Mixture([Linear(dimension=4)])
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        check_dimension(mixture, "further coordinate to leave out")
+        spread = evenly_spaced(1, mixture.dimension, min(PLACES, mixture.dimension))
+        found = places("used", [round(place) for place in spread] if self.used is None else self.used)
+        if found[-1] > mixture.dimension:
+            message = f"{found[-1]:g} coordinates were given, an input has {mixture.dimension}; choose at most as many"
+            raise SettingError(Problem("used", message))
+        return found
+
+    def plain_place(self, mixture: Mixture) -> float:
+        return float(mixture.dimension)
+
+    def law(self, strength: float, mixture: Mixture) -> Law:
+        return FirstCoordinates(mixture.inputs, used=int(strength))  # pyright: ignore[reportCallIssue]

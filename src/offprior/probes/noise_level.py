@@ -1,0 +1,49 @@
+"""Contexts with more and less noise than in pretraining."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import parameter
+from offprior.probes.probe import Probe, inputs_parameter, places
+
+FACTORS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+WITHOUT = (0.0, 0.01, 0.1, 1.0)
+"""Levels where pretraining has no noise to multiply."""
+
+
+class NoiseLevel(Probe):
+    """Contexts whose y have noise of standard deviation σ (the noisy prompts of arXiv 2208.01066, section 4; σ ours).
+
+    B keeps the noise of pretraining, which its prior has. The functions are the mixture's own, hence M3 is 0.
+    """
+
+    coordinate: ClassVar[str] = "σ"
+    axis: ClassVar[str] = "standard deviation σ of the noise"
+
+    levels: tuple[float, ...] | None = parameter(
+        None, "the levels σ; from none to ten times that of pretraining unless given", minimum=0, static=True
+    )
+    inputs: Law | None = inputs_parameter()
+
+    @property
+    def noise(self) -> None:
+        """The path itself is of noise."""
+        return None
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        if self.levels is not None:
+            return places("levels", self.levels)
+        own = self._own(mixture)
+        return tuple(round(factor * own, 10) for factor in FACTORS) if own > 0 else WITHOUT
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        return mixture if strength == self._own(mixture) else mixture.changed(noise=strength)
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return self.inputs is None and strength == self._own(mixture)
+
+    def _own(self, mixture: Mixture) -> float:
+        return round(float(np.asarray(mixture.noise)), 10)

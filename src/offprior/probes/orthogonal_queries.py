@@ -1,0 +1,42 @@
+"""Queries in directions of which the context says nothing."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from offprior.families.linear import Linear
+from offprior.input_laws import OrthogonalQueries as Orthogonal
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes._covariate_shift import CovariateShift, check_dimension
+from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+
+
+class OrthogonalQueries(CovariateShift):
+    """Queries without a share o of their part in the context's span, orthogonal at 1 (arXiv 2208.01066, section 4).
+
+    Their lengths stay. Contexts are shorter than the inputs have coordinates: longer ones of those asked for are left
+    out, and where none is short enough the longest possible one is taken.
+    """
+
+    coordinate: ClassVar[str] = "o"
+    axis: ClassVar[str] = "share o of the queries' part in the context's span that is taken away"
+
+    count: int = parameter(3, "how many shares, from 0 to 1", minimum=2)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """Linear functions of more numbers than a short context has pairs."""
+        return Mixture([Linear(dimension=10)])
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        check_dimension(mixture, "direction orthogonal to a context")
+        return evenly_spaced(0.0, 1.0, self.count)
+
+    def law(self, strength: float, mixture: Mixture) -> Law:
+        return Orthogonal(mixture.inputs, degree=strength)  # pyright: ignore[reportCallIssue]
+
+    def lengths(self, lengths: Sequence[int], mixture: Mixture) -> tuple[int, ...]:
+        return tuple(length for length in lengths if length < mixture.dimension) or (mixture.dimension - 1,)

@@ -1,0 +1,67 @@
+"""Tasks of a family that the mixture lacks."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from offprior.errors import Problem, SettingError
+from offprior.families.family import Family
+from offprior.families.heavy_tailed_linear import HeavyTailedLinear
+from offprior.families.linear import Linear
+from offprior.families.polynomial import Polynomial
+from offprior.families.sinusoid import Sinusoid
+from offprior.families.sparse_linear import SparseLinear
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes.probe import Probe, evenly_spaced, holds, inputs_parameter, noise_parameter
+
+
+class OtherFamily(Probe):
+    """Prompts of which a share p is of a family that the mixture lacks (the tests of wang-2024: one class on another).
+
+    Which family it is `family` says; unless given, the first that the mixture has none of: polynomials, sinusoids and
+    lines of one number, sparse, heavy-tailed and dense linear functions of several. A family that is in the mixture
+    after all, as on the diagonal of a train-on-i × test-on-j matrix, is inside the prior.
+    """
+
+    coordinate: ClassVar[str] = "p"
+    axis: ClassVar[str] = "share p of the prompts that are of another family"
+
+    family: Family | None = parameter(None, "the other family; one that the mixture lacks unless given")
+    count: int = parameter(3, "how many shares, from 0 to 1", minimum=2)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        self.path(1.0, mixture)
+        return evenly_spaced(0.0, 1.0, self.count)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        if strength == 0.0:
+            return mixture
+        other = self._other(mixture)
+        if strength == 1.0:
+            return mixture.changed(families=[other])
+        weights = np.append((1 - strength) * np.asarray(mixture.weights, float), strength)
+        return mixture.changed(families=[*mixture.families, other], weights=weights)
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return strength == 0.0 or holds(mixture, self._other(mixture))
+
+    def departures(self) -> list[str]:
+        return [*([] if self.family is None else [self.family.label]), *super().departures()]
+
+    def _other(self, mixture: Mixture) -> Family:
+        d = mixture.dimension
+        if self.family is not None:
+            if self.family.dimension != d:
+                message = f"its inputs have {self.family.dimension} numbers, the mixture's {d}"
+                raise SettingError(Problem("family.dimension", message))
+            return self.family
+        of_several = [SparseLinear(dimension=d, sparsity=1), HeavyTailedLinear(dimension=d), Linear(dimension=d)]
+        known = {type(family) for family in mixture.families}
+        for family in [Polynomial(), Sinusoid(), Linear()] if d == 1 else of_several:
+            if type(family) not in known:
+                return family
+        raise SettingError(Problem("family", "the mixture has all that are tried; write the one to test with"))

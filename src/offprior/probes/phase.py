@@ -1,0 +1,56 @@
+"""Sinusoids of phases inside and outside the pretraining range."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import numpy as np
+
+from offprior.errors import Problem, SettingError
+from offprior.families.sinusoid import FULL_TURN, Sinusoid
+from offprior.laws import Fixed, Law, Uniform, concrete
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+
+
+class Phase(Probe):
+    """Sinusoids of one phase φ each, around the turn, inside and outside the pretraining range (settings ours).
+
+    Raises:
+        SettingError: the pretraining phases make a full turn, so that none is left, or their law has no ends.
+    """
+
+    coordinate: ClassVar[str] = "φ"
+    axis: ClassVar[str] = "phase φ, radians"
+
+    count: int = parameter(8, "how many phases from the least pretrained on, evenly around the turn", minimum=1)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """Waves that begin upwards."""
+        return Mixture([Sinusoid(amplitude=Fixed(1.0), frequency=Fixed(2.0), phase=Uniform(0.0, np.pi))])
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        low, _ = self._range(mixture)
+        return evenly_spaced(low, low + FULL_TURN * (self.count - 1) / self.count, self.count)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        family = first_of(Sinusoid, mixture, "sinusoids whose phase")
+        return mixture.changed(families=[eqx.tree_at(lambda wave: wave.phase, family, Fixed(strength))])
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        low, high = self._range(mixture)
+        # Places are rounded to ten decimals.
+        return low - 1e-9 <= strength <= high + 1e-9
+
+    def _range(self, mixture: Mixture) -> tuple[float, float]:
+        law = first_of(Sinusoid, mixture, "sinusoids whose phase").phase
+        names = ("value", "value") if isinstance(law, Fixed) else ("low", "high")
+        low, high = (concrete(getattr(law, name, None)) for name in names)
+        if low is None or high is None:
+            raise SettingError(Problem("name", "the law of the mixture's phase has no ends to go beyond"))
+        if high - low >= FULL_TURN * (1 - 1e-6):
+            raise SettingError(Problem("name", "the mixture's phases make a full turn; no other phase is left"))
+        return low, high

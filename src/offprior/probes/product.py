@@ -1,0 +1,32 @@
+"""Products of functions of two families."""
+
+from typing import ClassVar
+
+from offprior.families.combination import Combination
+from offprior.families.family import Family
+from offprior.families.product import Product as Products
+from offprior.laws import Law
+from offprior.parameter import Scalar, parameter
+from offprior.probes._two_families import TwoFamilies
+from offprior.probes.probe import inputs_parameter, noise_parameter
+
+
+class Product(TwoFamilies):
+    """Products f·g of a function of each of two families, blended in: a·f·g + (1−a)·h (the products of zhang-2025).
+
+    The function h is another one of the first family; a = 1 is the product alone.
+    """
+
+    coordinate: ClassVar[str] = "a"
+    axis: ClassVar[str] = "weight a of the product"
+
+    count: int = parameter(5, "how many weights", minimum=1)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def together(self, strength: float, first: Family, second: Family) -> Family:
+        product = Products(first=first, second=second)  # pyright: ignore[reportCallIssue]
+        return Combination(first=product, second=first, weight=strength)  # pyright: ignore[reportCallIssue]
+
+    def ends(self, first: Family, second: Family) -> dict[float, Family]:
+        return {0.0: first}

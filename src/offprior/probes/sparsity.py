@@ -1,0 +1,64 @@
+"""Linear functions of fewer and more coordinates than those pretrained on."""
+
+from typing import ClassVar
+
+from offprior.errors import Problem, SettingError
+from offprior.families.linear import Linear
+from offprior.families.sparse_linear import SparseLinear
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, places
+
+
+class Sparsity(Probe):
+    """Linear functions of which s coordinates matter, from 1 to all d (arXiv 2208.01066, section 4; the range ours).
+
+    The prior holds the sparsity of its sparse family, every one where it draws it, and s = d where it has dense linear
+    functions of the same scale. C enumerates all sets of coordinates of every s: beyond 20,000 of them there is no C,
+    so that in twenty dimensions `sparsities` has to leave out the middle.
+    """
+
+    coordinate: ClassVar[str] = "s"
+    axis: ClassVar[str] = "coordinates that matter"
+
+    sparsities: tuple[int, ...] | None = parameter(None, "the numbers s; 1 to d unless given", minimum=1, static=True)
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """Sparse and dense linear functions."""
+        return Mixture([SparseLinear(dimension=4, sparsity=2), Linear(dimension=4)])
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        dimension = self._linear(mixture).dimension
+        found = range(1, dimension + 1) if self.sparsities is None else self.sparsities
+        if any(sparsity > dimension for sparsity in found):
+            message = f"{max(found)} coordinates matter, an input has {dimension}; choose at most as many"
+            raise SettingError(Problem("sparsities", message))
+        return places("sparsities", found)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        known = self._linear(mixture)
+        family = SparseLinear(  # pyright: ignore[reportCallIssue]
+            dimension=known.dimension, sparsity=int(strength), scale=known.scale
+        )
+        return mixture.changed(families=[family])
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        known = self._linear(mixture)
+        for family in mixture.families:
+            if isinstance(family, SparseLinear) and family.sparsity in (0, strength):
+                return True
+            is_dense = isinstance(family, Linear) and not family.intercept and family.scale == known.scale
+            if is_dense and strength == family.dimension:
+                return True
+        return False
+
+    def _linear(self, mixture: Mixture) -> SparseLinear | Linear:
+        kinds = (SparseLinear, Linear)
+        found = [family for kind in kinds for family in mixture.families if isinstance(family, kind)]
+        if not found:
+            raise SettingError(Problem("name", "the mixture has no family of linear functions, sparse or dense"))
+        return found[0]

@@ -1,0 +1,53 @@
+"""Linear tasks at an angle to the subspaces pretrained on."""
+
+from typing import ClassVar, Literal
+
+from offprior.families.rotated_subspaces import RotatedSubspaces
+from offprior.families.union_of_subspaces import UnionOfSubspaces
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, fields_of, parameter
+from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+
+
+class SubspaceAngle(Probe):
+    """Linear functions with slopes in a subspace at an angle θ to one pretrained on (kwon-2025; the angles ours).
+
+    Towards the next subspace the tasks stay in the span of those pretrained on, sums of which they are: the positive
+    control for combination. Towards outside they leave it. The prior holds θ = 0.
+    """
+
+    coordinate: ClassVar[str] = "θ"
+    axis: ClassVar[str] = "angle θ to a subspace pretrained on, degrees"
+
+    stop: Scalar = parameter(90.0, "the last θ, in degrees", above=0, maximum=90)
+    count: int = parameter(7, "how many angles, from 0", minimum=2)
+    towards: Literal["next", "outside"] = parameter("next", "the next subspace, or out of the span of all")
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    @classmethod
+    def example_mixture(cls) -> Mixture:
+        """Two planes."""
+        return Mixture([UnionOfSubspaces(dimension=6, count=2, rank=2)])
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        places = evenly_spaced(0.0, float(self.stop), self.count)
+        self._rotated(places[-1], mixture)
+        return places
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        return mixture.changed(families=[self._rotated(strength, mixture)])
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return strength == 0.0
+
+    def departures(self) -> list[str]:
+        return [*(["outside the span"] if self.towards == "outside" else []), *super().departures()]
+
+    def _rotated(self, strength: float, mixture: Mixture) -> UnionOfSubspaces:
+        family = first_of(UnionOfSubspaces, mixture, "subspaces that")
+        known = {info.name: getattr(family, info.name) for info in fields_of(UnionOfSubspaces)}
+        if strength == 0.0:
+            return family
+        return RotatedSubspaces(**known, angle=strength, towards=self.towards)

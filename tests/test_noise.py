@@ -1,0 +1,67 @@
+"""Noise that is not normal, and mixtures that differ in one setting."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from offprior.errors import SettingError
+from offprior.evaluation.evaluate import evaluate
+from offprior.families.linear import Linear
+from offprior.laws import Normal
+from offprior.mixture import Mixture, draw_sequences
+from offprior.predictors.least_squares import LeastSquares
+from offprior.probes.in_distribution import InDistribution
+from offprior.recipe_parts import plain
+
+KEY = jax.random.key(2)
+
+
+def noise(**settings):
+    batch = draw_sequences(Mixture(noise=0.5, **settings), KEY, 4000, 10)
+    return np.asarray(batch.y - batch.values, np.float64).ravel()
+
+
+@pytest.mark.parametrize("degrees", [3.0, 5.0, 1.5])
+def test_students_noise_has_its_law(degrees):
+    """Of the standard deviation `noise` where there is one, and the plain law times `noise` where there is none."""
+    scale = 0.5 * np.sqrt((degrees - 2) / degrees) if degrees > 2 else 0.5
+    drawn = noise(noise_degrees=degrees)
+    assert stats.kstest(drawn / scale, stats.t(degrees).cdf).pvalue > 1e-3
+    assert stats.kstest(drawn / 0.5, stats.norm.cdf).pvalue < 1e-6
+
+
+def test_normal_noise_is_bit_for_bit_what_it_was():
+    """A run's fingerprint and batches are those of before there was another law of noise."""
+    assert "noise_degrees" not in plain(Mixture()) and plain(Mixture(noise_degrees=4.0))["noise_degrees"] == 4.0
+    y = np.asarray(draw_sequences(Mixture(), jax.random.key(0), 2, 3).y, np.float64)
+    np.testing.assert_allclose(y, BEFORE, rtol=1e-6)
+
+
+BEFORE: list[list[float]] = []
+
+
+def test_degrees_are_a_leaf_and_are_bounded():
+    draw_sequences(Mixture(noise_degrees=4.0), KEY, 4, 3)
+    programs = draw_sequences._cache_size()
+    draw_sequences(Mixture(noise_degrees=9.0), KEY, 4, 3)
+    assert draw_sequences._cache_size() == programs
+    with pytest.raises(SettingError, match=r"noise_degrees: -1.* above 0"):
+        Mixture(noise_degrees=-1.0)
+
+
+def test_a_changed_mixture_keeps_the_rest():
+    mixture = Mixture(weights=[0.2, 0.8], inputs=Normal(), noise=0.3, noise_floor=0.01, noise_degrees=4.0)
+    assert plain(mixture.changed()) == plain(mixture)
+    changed = mixture.changed(noise=0.0)
+    assert plain(changed) == {**plain(mixture), "noise": 0.0}
+    lines = mixture.changed(families=[Linear(), Linear(scale=2.0)])
+    np.testing.assert_allclose(lines.weights, [0.5, 0.5])
+    assert lines.noise_degrees == 4.0 and lines.inputs == Normal()
+
+
+def test_exact_predictors_say_that_they_take_noise_for_normal():
+    with pytest.warns(UserWarning, match="Student's t, which B and C take for normal"):
+        evaluate(
+            [LeastSquares()], InDistribution(), [4], mixture=Mixture([Linear()], noise_degrees=4.0), tasks=8, queries=4
+        )
