@@ -12,6 +12,6 @@ there, and `Bayes.quadrature_gap` checks them against twice the nodes.
 """
 
 from offprior.posterior.batches import Posterior, posterior
-from offprior.posterior.nearest import best_fit
+from offprior.posterior.nearest import best_fit, fit_each
 
-__all__ = ["Posterior", "best_fit", "posterior"]
+__all__ = ["Posterior", "best_fit", "fit_each", "posterior"]
