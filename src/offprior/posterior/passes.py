@@ -55,7 +55,7 @@ def streamed_pass(
     shape = (x.shape[0], len(lengths))
     nothing = (jnp.zeros((*shape, queries.shape[1])) for _ in range(2))
     start = Sums(jnp.full(shape, -jnp.inf), *nothing)
-    return jax.lax.scan(add, start, (blocks.nodes, blocks.log_weights))[0]
+    return jax.lax.scan(add, start, (blocks.nodes, jnp.asarray(blocks.log_weights)))[0]
 
 
 def _together(one: Sums, other: Sums) -> Sums:

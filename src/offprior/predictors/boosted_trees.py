@@ -19,7 +19,8 @@ class BoostedTrees(Algorithm):
     """Gradient boosting of regression trees on each context (Friedman 2001, section 4.1; arXiv 2208.01066, section 4).
 
     Squared error, exact greedy splits: what scikit-learn's GradientBoostingRegressor computes, many prompts at a time.
-    That paper's code takes XGBoost with its defaults. Of splits that do as well as each other the one on the first input is taken.
+    The latter paper's code takes XGBoost with its defaults. Of splits that do as well as each other the one on the first
+    input is taken.
     """
 
     trees: int = parameter(50, "trees", minimum=1)

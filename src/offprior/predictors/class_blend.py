@@ -13,17 +13,17 @@ from offprior.laws import concrete
 from offprior.parameter import parameter
 from offprior.posterior import posterior
 from offprior.precision import as_double
-from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPrediction, without_variance
+from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPrediction, in_order, without_variance
 
 NODES = 256
 
 
 class ClassBlend(AlgorithmOfMixture):
-    """w·p₁ + (1 − w)·p₂ of two class posterior means, w in [0, 1] fitted to the context by cross-validation (metric M7).
+    """w·p₁ + (1 − w)·p₂ of two class posterior means, w in [0, 1] fitted to the context by cross-validation (M7).
 
-    Fitted to the pairs that the posteriors have seen the weight would go to the class that interpolates. So each pair is
-    predicted from a context without it: the pairs, in the order of their inputs, are dealt out to folds, and w is the
-    least squares of the left out y. Of several pairs of classes the one of least error. A single pair gives w = ½.
+    Fitted to the pairs that the posteriors have seen the weight would go to the class that interpolates. So each pair
+    is predicted from a context without it: the pairs, in the order of their inputs, are dealt out to folds, and w is
+    the least squares of the left out y. Of several pairs of classes the one of least error. A single pair gives w = ½.
 
     Raises:
         NoClosedForm: a family is no mixture of Gaussian linear models.
@@ -66,16 +66,15 @@ class ClassBlend(AlgorithmOfMixture):
         prompts, pairs = y.shape
         folds = min(self.folds, pairs)
         size = -(-pairs // folds)
-        order = np.lexsort((y, *np.moveaxis(x, -1, 0)[::-1]))
+        x, y = in_order(x, y)
         # Folds of one size, so that they are one batch: where it does not divide, some pairs are left out twice.
         out = [(fold + folds * np.arange(size)) % pairs for fold in range(folds)]
         kept = [np.setdiff1d(np.arange(pairs), places) for places in out]
-        parts = []
-        for places in (kept, out):
-            chosen = order[:, np.asarray(places)].reshape(prompts * folds, -1)
-            rows = np.repeat(np.arange(prompts), folds)[:, None]
-            parts.append((x[rows, chosen], y[rows, chosen]))
-        (seen, of_seen), (asked, of_asked) = parts
+        # [prompts, folds, places] as one batch.
+        (seen, of_seen), (asked, of_asked) = (
+            (x[:, places].reshape(prompts * folds, -1, x.shape[2]), y[:, places].reshape(prompts * folds, -1))
+            for places in (np.asarray(kept), np.asarray(out))
+        )
         means = self._class_means(seen, of_seen, asked, [pairs - size])[:, 0]
         means = means.reshape(prompts, folds, -1, size).swapaxes(1, 2).reshape(prompts, -1, folds * size)
         return means, of_asked.reshape(prompts, -1)

@@ -9,9 +9,10 @@ from offprior.predictors.predictor import LABEL, Algorithm, without_variance
 
 
 class DecisionTree(Algorithm):
-    """A regression tree, grown greedily on each context (Breiman et al. 1984; scikit-learn's; arXiv 2208.01066, section 4).
+    """A regression tree, grown greedily on each context (scikit-learn's; arXiv 2208.01066, section 4).
 
-    That paper's code takes both a depth of 4 and no limit. Splits that do as well as each other are chosen between as `seed` says.
+    That paper's code takes both a depth of 4 and no limit. Of splits that do as well as each other one is drawn, as
+    `seed` says.
     """
 
     depth: int | None = parameter(None, "splits from the root to a leaf at most; null is no limit", minimum=1)

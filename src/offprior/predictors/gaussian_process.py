@@ -28,7 +28,7 @@ class Fit(NamedTuple):
 
 
 class GaussianProcess(Algorithm):
-    """Gaussian process regression with an RBF kernel fitted to each context (Rasmussen and Williams 2006, section 5.4.1).
+    """Gaussian process regression, its RBF kernel fitted to each context (Rasmussen and Williams 2006, section 5.4).
 
     The marginal likelihood is exact, and largest over a grid of 14 length scales, from a fiftieth of the inputs' root
     mean square distance to four times it, and 14 shares of noise, from 10⁻⁶ of the function's variance to three times

@@ -15,14 +15,17 @@ from offprior.randomness import key_for
 
 NETWORK_RATE = 5e-3
 
+Network = tuple[Float[Array, "d hidden"], Float[Array, " hidden"]]
+"""The weights of two layers."""
+
 
 class GradientDescent(Algorithm):
     """A few steps of gradient descent on a context's squared error (arXiv 2212.07677 for the linear model).
 
     `linear` starts from weights of 0 and descends the mean of (y − w·x)²/2; its rate is the inverse of that loss's
     largest curvature, a number of each context, unless given. `relu` is a two-layer network, trained with Adam on the
-    whole context from the same random weights for every prompt, in single precision. The code of arXiv 2208.01066 has 100
-    hidden units, 100 steps and the rate 0.005; that ours has no biases, and its first weights, are our choice.
+    whole context from the same random weights for every prompt, in single precision. The code of arXiv 2208.01066 has
+    100 hidden units, 100 steps and the rate 0.005; that ours has no biases, and its first weights, are our choice.
     """
 
     model: Literal["linear", "relu"] = parameter("linear", "what is fitted")
@@ -55,18 +58,17 @@ class GradientDescent(Algorithm):
     def _relu(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
     ) -> Float[np.ndarray, "B m"]:
-        rate = NETWORK_RATE if self.rate is None else float(self.rate)
+        rate = jnp.asarray(NETWORK_RATE if self.rate is None else float(self.rate), jnp.float32)
+        prompts = (jnp.asarray(array, jnp.float32) for array in (x, y, queries))
+        return np.asarray(_trained(self.first_weights(x.shape[2]), *prompts, rate, self.steps), np.float64)
+
+    def first_weights(self, dimension: int) -> Network:
+        """Of the relu network, for inputs of `dimension` numbers: normal, its values about as large as inputs."""
         first, second = jax.random.split(key_for(self.seed, "gradient descent"))
-        dimension = x.shape[2]
-        start = (
+        return (
             jax.random.normal(first, (dimension, self.hidden), jnp.float32) / np.float32(np.sqrt(dimension)),
             jax.random.normal(second, (self.hidden,), jnp.float32) * np.float32(np.sqrt(2 / self.hidden)),
         )
-        prompts = (jnp.asarray(array, jnp.float32) for array in (x, y, queries))
-        return np.asarray(_trained(start, *prompts, jnp.asarray(rate, jnp.float32), self.steps), np.float64)
-
-
-Network = tuple[Float[Array, "d hidden"], Float[Array, " hidden"]]
 
 
 def _value(network: Network, x: Float[Array, "n d"]) -> Float[Array, " n"]:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from offprior.parameter import parameter
-from offprior.predictors.predictor import LABEL, Algorithm, first_of_the_best, without_variance
+from offprior.predictors.predictor import LABEL, Algorithm, first_of_the_best, in_order, without_variance
 
 LEAST = 1e-3
 """The least penalty of a cross-validation, as a share of the one above which all weights are 0."""
@@ -17,9 +17,9 @@ NEGLIGIBLE = 1e-10
 class Lasso(Algorithm):
     """The Lasso: the w that minimise |y − Xw|²/2k + α|w|₁, without an intercept (arXiv 2208.01066, section 3).
 
-    α is given, or chosen among penalties from the least that leaves nothing down to a thousandth of it, by the squared
-    error of pairs that are left out in folds: pair i is in fold i modulo their number. With one pair that cannot be, and
-    the answer is 0.
+    α is given, as in that paper's code, or chosen among penalties from the least that leaves nothing down to a
+    thousandth of it, by the squared error of pairs that are left out in folds: in the order of their inputs, pair i is
+    in fold i modulo their number. With one pair that cannot be, and the answer is 0.
     """
 
     penalty: float | None = parameter(None, "α; null chooses it by cross-validation", above=0)
@@ -43,15 +43,12 @@ class Lasso(Algorithm):
         largest = np.abs(np.einsum("bkd,bk->bd", x, y)).max(1) / y.shape[1]
         return largest[:, None] * np.logspace(0, np.log10(LEAST), self.count)[None]
 
-    def fold(self, pairs: int) -> np.ndarray:
-        """The fold of each pair."""
-        return np.arange(pairs) % self.folds
-
     def _errors(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], penalties: Float[np.ndarray, "B count"]
     ) -> Float[np.ndarray, "B count"]:
         """Squared errors on left out pairs, the mean over folds of the folds' means."""
-        fold = self.fold(y.shape[1])
+        x, y = in_order(x, y)
+        fold = np.arange(y.shape[1]) % self.folds
         errors = []
         for number in np.unique(fold):
             out = fold == number

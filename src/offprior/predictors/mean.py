@@ -20,5 +20,7 @@ class Mean(Algorithm):
     ) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
         k = y.shape[1]
         variance = y.var(1, ddof=1) / k if k > 1 else np.full(len(y), np.nan)
-        mean, spread = (np.repeat(of_prompts[:, None], queries.shape[1], axis=1) for of_prompts in (y.mean(1), variance))
+        mean, spread = (
+            np.repeat(of_prompts[:, None], queries.shape[1], axis=1) for of_prompts in (y.mean(1), variance)
+        )
         return mean, spread

@@ -14,7 +14,7 @@ Of bandwidths that do as well as each other the widest is taken.
 
 
 class NadarayaWatson(Algorithm):
-    """Means of the context's y, weighted by a Gaussian kernel of the distance to the query (Nadaraya 1964, Watson 1964).
+    """The context's y averaged with a Gaussian kernel of the distance to the query (Nadaraya 1964, Watson 1964).
 
     The bandwidth is one number for all inputs, or the one of least squared error on the context, each pair left out in
     turn.

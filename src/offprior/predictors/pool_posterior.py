@@ -16,11 +16,11 @@ from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPredic
 
 
 class PoolPosterior(AlgorithmOfMixture):
-    """The posterior mean under a finite pool of tasks, dMMSE (arXiv 2306.15063, section 2, equation 3).
+    """The posterior mean under a finite pool of tasks, dMMSE (arXiv 2306.15063, section 2).
 
-    The pool is the mixture's, its first one; of a mixture without a pool, `size` tasks of its first family. The noise is
-    the mixture's. Without any context it answers the pool's mean. Tasks are looked at in blocks: a pool of 2²⁰ takes a
-    few hundred megabytes.
+    The pool is the mixture's, its first one; of a mixture without a pool, `size` tasks of its first family. The noise
+    is the mixture's. Without any context it answers the pool's mean. Tasks are looked at in blocks, so that 2²⁰ of them
+    fit in memory.
     """
 
     size: int = parameter(64, "tasks in the pool, where the mixture has none", minimum=1, maximum=2**24)

@@ -114,6 +114,14 @@ def without_variance(mean: Float[np.ndarray, "B m"]) -> tuple[Float[np.ndarray, 
     return mean, np.full_like(mean, np.nan)
 
 
+def in_order(
+    x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]
+) -> tuple[Float[np.ndarray, "B k d"], Float[np.ndarray, "B k"]]:
+    """The pairs in the order of their inputs: what is dealt out to folds after that does not hang on the context's."""
+    order = np.lexsort((y, *np.moveaxis(x, -1, 0)[::-1]))
+    return np.take_along_axis(x, order[..., None], axis=1), np.take_along_axis(y, order, axis=1)
+
+
 def first_of_the_best(errors: Float[np.ndarray, "B g"]) -> Int[np.ndarray, " B"]:
     """Of settings whose errors are the same but for rounding, the first: no answer hangs on the last digit."""
     least = errors.min(1, keepdims=True)
