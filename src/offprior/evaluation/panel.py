@@ -25,8 +25,8 @@ def panel(mixture: Mixture) -> list[Predictor]:
     """The predictors that models pretrained on `mixture` are compared with (M11), those that apply to it.
 
     Averaging and the Lasso are for inputs of two numbers or more, a network by gradient descent for mixtures of
-    networks, fits inside classes for families with a closed form; their blend and the posterior of a pool are there where
-    there is more than one family: of one, the latter is B.
+    networks, fits inside classes for families with a closed form; their blend and the posterior of a pool are there
+    where there is more than one family: of one, the latter is B.
     """
     found: list[Predictor] = [
         Mean(),

@@ -19,8 +19,8 @@ class BoostedTrees(Algorithm):
     """Gradient boosting of regression trees on each context (Friedman 2001, section 4.1; arXiv 2208.01066, section 4).
 
     Squared error, exact greedy splits: what scikit-learn's GradientBoostingRegressor computes, many prompts at a time.
-    The latter paper's code takes XGBoost with its defaults. Of splits that do as well as each other the one on the first
-    input is taken.
+    The latter paper's code takes XGBoost with its defaults. Of splits that do as well as each other the one on the
+    first input is taken.
     """
 
     trees: int = parameter(50, "trees", minimum=1)
@@ -57,11 +57,13 @@ def _boosted(
             for level in range(depth):
                 which, threshold = _split(x, upto, residual, here, 2**level)
                 here, there = (
-                    2 * node + (jnp.take_along_axis(points, which[node][:, None], 1)[:, 0] > threshold[node])
+                    2 * node
+                    + (jnp.take_along_axis(points, which[node][:, None], 1)[:, 0] > threshold[node]).astype(int)
                     for node, points in ((here, x), (there, queries))
                 )
             inside = here[None] == jnp.arange(2**depth)[:, None]
-            leaf = rate * jnp.where(inside, residual, 0.0).sum(1) / jnp.maximum(inside.sum(1), 1)
+            of_leaves = jnp.where(inside, residual[None], 0.0).sum(1)
+            leaf = rate * of_leaves / jnp.maximum(inside.sum(1), 1).astype(float)
             return residual - leaf[here], mean + leaf[there]
 
         start = y.mean()
@@ -80,10 +82,10 @@ def _split(
     """Of each node the input that it splits on, and where; at infinity where its points are all alike."""
     same = node[:, None] == node[None]
     left = upto & same[None]
-    count, total = same.sum(1), jnp.where(same, residual[None], 0.0).sum(1)
-    count_left, sum_left = left.sum(2), jnp.where(left, residual[None, None], 0.0).sum(2)
+    count, total = same.sum(1).astype(float), jnp.where(same, residual[None], 0.0).sum(1)
+    count_left, sum_left = left.sum(2).astype(float), jnp.where(left, residual[None, None], 0.0).sum(2)
     count_right, sum_right = count[None] - count_left, total[None] - sum_left
-    gain = sum_left**2 / count_left + sum_right**2 / jnp.maximum(count_right, 1)
+    gain = sum_left**2 / count_left + sum_right**2 / jnp.maximum(count_right, 1.0)
     gain = jnp.where(count_right > 0, gain, -jnp.inf)
     inside = node[None] == jnp.arange(nodes)[:, None]
     after = jnp.where(inside, gain.max(0)[None], -jnp.inf).argmax(1)

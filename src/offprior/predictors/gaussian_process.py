@@ -7,12 +7,14 @@ from jaxtyping import Float
 
 from offprior.parameter import parameter
 from offprior.predictors.nadaraya_watson import squared_distances, typical_distance
-from offprior.predictors.predictor import LABEL, TIE, Algorithm
+from offprior.predictors.predictor import LABEL, TIE, Algorithm, first_of_the_best
 
 SCALES = np.logspace(0.6, -1.7, 14)
 """Length scales, times the root mean square distance of the context's inputs; the longest first."""
 NOISES = np.logspace(-6, 0.5, 14)
 """Variances of the noise, over that of the function."""
+TINY = 1e-200
+"""Least square of an amplitude: that of a context which is 0."""
 
 
 class Fit(NamedTuple):
@@ -62,9 +64,9 @@ class GaussianProcess(Algorithm):
             along = np.einsum("bki,bk->bi", vectors, y) ** 2
             spectrum = np.maximum(values, 0.0)[:, None] + NOISES[None, :, None]
             # The amplitude that is best for a kernel R with noise: its square is yᵀR⁻¹y/k.
-            amplitude = np.maximum((along[:, None] / spectrum).mean(-1), np.finfo(float).tiny)
+            amplitude = np.maximum((along[:, None] / spectrum).mean(-1), TINY)
             likelihood = -(pairs * (np.log(2 * np.pi * amplitude) + 1) + np.log(spectrum).sum(-1)) / 2
-            place = likelihood.argmax(1)[:, None]
+            place = first_of_the_best(-likelihood)[:, None]
             found, chosen = (np.take_along_axis(table, place, axis=1)[:, 0] for table in (likelihood, amplitude))
             fit = Fit(length_scale, np.sqrt(chosen), np.sqrt(chosen * NOISES[place[:, 0]]), found)
             if best is None:

@@ -32,7 +32,7 @@ class GradientDescent(Algorithm):
     steps: int = parameter(1, "steps", minimum=0)
     rate: float | None = parameter(None, "of a step; null: 1/curvature for linear, 0.005 for relu", above=0)
     hidden: int = parameter(100, "hidden units of relu", minimum=1)
-    seed: int = parameter(0, "of relu's first weights", minimum=0)
+    first: int = parameter(0, "seed of relu's first weights", minimum=0)
     label: str = parameter("gradient descent", LABEL)
 
     def answer(
@@ -64,7 +64,7 @@ class GradientDescent(Algorithm):
 
     def first_weights(self, dimension: int) -> Network:
         """Of the relu network, for inputs of `dimension` numbers: normal, its values about as large as inputs."""
-        first, second = jax.random.split(key_for(self.seed, "gradient descent"))
+        first, second = jax.random.split(key_for(self.first, "gradient descent"))
         return (
             jax.random.normal(first, (dimension, self.hidden), jnp.float32) / np.float32(np.sqrt(dimension)),
             jax.random.normal(second, (self.hidden,), jnp.float32) * np.float32(np.sqrt(2 / self.hidden)),

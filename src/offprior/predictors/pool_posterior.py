@@ -24,7 +24,7 @@ class PoolPosterior(AlgorithmOfMixture):
     """
 
     size: int = parameter(64, "tasks in the pool, where the mixture has none", minimum=1, maximum=2**24)
-    seed_of_pool: int = parameter(0, "of the tasks, where the mixture has no pool", minimum=0)
+    pool_seed: int = parameter(0, "of the tasks, where the mixture has no pool", minimum=0)
     label: str = parameter("pool posterior", LABEL)
 
     @functools.cached_property
@@ -37,7 +37,7 @@ class PoolPosterior(AlgorithmOfMixture):
         """The pool that it goes by."""
         families = self.known.families
         pools = [family for family in families if isinstance(family, TaskPool)]
-        return pools[0] if pools else TaskPool(family=families[0], size=self.size, seed=self.seed_of_pool)
+        return pools[0] if pools else TaskPool(family=families[0], size=self.size, seed=self.pool_seed)
 
     def predict_batch(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]

@@ -1,5 +1,6 @@
 """Ridge regression, its penalty given, that of the pretraining prior, or left to the context."""
 
+import functools
 from typing import Literal
 
 import jax
@@ -37,6 +38,11 @@ class Ridge(AlgorithmOfMixture):
     choice: Literal["oracle", "leave-one-out"] = parameter("oracle", "whose λ, where none is given")
     label: str = parameter("ridge", LABEL)
 
+    @functools.cached_property
+    def oracle(self) -> float:
+        """λ of the oracle."""
+        return oracle_penalty(self.known)
+
     def answer(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
     ) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
@@ -66,7 +72,7 @@ class Ridge(AlgorithmOfMixture):
         if self.penalty is not None:
             return np.full(len(y), float(self.penalty))
         if self.choice == "oracle":
-            return np.full(len(y), oracle_penalty(self.known))
+            return np.full(len(y), self.oracle)
         penalties = PENALTIES[None] * (singular**2).mean(1)[:, None] + np.finfo(float).tiny
         kept = singular[:, None] ** 2 / (singular[:, None] ** 2 + penalties[..., None])
         residual = y[:, None] - np.einsum("bkr,bgr->bgk", left, kept * along[:, None])
