@@ -30,6 +30,7 @@ MODULE_OF = {
     "Member": "pretraining.population",
     "Training": "pretraining.training",
     "evaluate": "evaluation.evaluate",
+    "panel": "evaluation.panel",
     "Table": "table",
     "Recipe": "recipe",
     "read_recipe": "recipe",

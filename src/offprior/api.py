@@ -253,7 +253,7 @@ def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         table = evaluate(
-            models,
+            [*models, *recipe.predictors],
             probes,
             settings.lengths,
             mixture=recipe.mixture,

@@ -24,7 +24,7 @@ SECTIONS = {
 }
 """Sections whose class is given; of the others a part is chosen by its name."""
 EXPERIMENT = ("mixture", "model", "training", "evaluation", "probes")
-"""What the hash of a recipe covers; the rest is text."""
+"""What the hash of a recipe covers, with `predictors` where there are any; the rest is text."""
 
 
 def settings_class(section: str) -> type:
@@ -43,6 +43,10 @@ def _model(raw: Any) -> Any:
 
 def _probe(raw: Any) -> Any:
     return _reporting(lambda: part_from("probes", raw), raw)
+
+
+def _predictor(raw: Any) -> Any:
+    return _reporting(lambda: part_from("predictors", raw), raw)
 
 
 def _reporting(build: Any, raw: Any) -> Any:
@@ -82,6 +86,9 @@ class Recipe(BaseModel):
         Any, BeforeValidator(functools.partial(_section, "evaluation")), Field(validate_default=True)
     ] = {}
     probes: Annotated[list[Annotated[Any, BeforeValidator(_probe)]], Field(description="where to test")] = []
+    predictors: Annotated[
+        list[Annotated[Any, BeforeValidator(_predictor)]], Field(description="who else answers, beside the model")
+    ] = []
 
     def to_mapping(self) -> dict[str, Any]:
         """Every setting, defaults and presets included, as plain values."""
@@ -94,7 +101,9 @@ class Recipe(BaseModel):
     def fingerprint(self) -> str:
         """A hash of the experiment, its texts left out: twelve hexadecimal digits."""
         mapping = self.to_mapping()
-        experiment = json.dumps({key: mapping[key] for key in EXPERIMENT}, sort_keys=True)
+        # Recipes without further predictors keep the hash that they had before there were any.
+        keys = (*EXPERIMENT, "predictors") if self.predictors else EXPERIMENT
+        experiment = json.dumps({key: mapping[key] for key in keys}, sort_keys=True)
         return hashlib.sha256(experiment.encode()).hexdigest()[:12]
 
 
@@ -153,6 +162,13 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
         if longest is not None and length > longest:
             message = f"{length} is beyond the {longest} pairs the model can take, training.points is {points}"
             problems.append(Problem(f"evaluation.lengths.{place}", message))
+    from offprior.table import is_reference
+
+    labels = [predictor.label for predictor in recipe.predictors]
+    for place, label in enumerate(labels):
+        if label in labels[:place] or is_reference(label) or label in ("", "model"):
+            taken = f"{label!r} is taken; give every predictor a label of its own" if label else "it is empty"
+            problems.append(Problem(f"predictors.{place}.label", taken))
     for place, probe in enumerate(recipe.probes):
         try:
             for strength in probe.strengths(recipe.mixture):

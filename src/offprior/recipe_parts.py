@@ -3,6 +3,7 @@
 Which keys a part takes, of which types and within which bounds, is what its class declares with `parameter`.
 """
 
+import dataclasses
 import importlib
 import math
 import types
@@ -36,7 +37,16 @@ def part_from(folder: str, raw: Any) -> Any:
     if not isinstance(raw["name"], str):
         raise SettingError(Problem("name", f"{shown(raw['name'])} is no name among {', '.join(catalog.names(folder))}"))
     part = catalog.find(folder, raw["name"])
+    reason = why_no_recipe(part)
+    if reason:
+        raise SettingError(Problem("name", f"{raw['name']!r} cannot be named in a recipe: {reason}"))
     return settings_from(part, {key: value for key, value in raw.items() if key != "name"})
+
+
+def why_no_recipe(part: type) -> str:
+    """Why a recipe cannot name a part; empty where it can."""
+    declares = "" if dataclasses.is_dataclass(part) else "its class declares no parameters with `parameter`"
+    return getattr(part, "outside_recipes", "") or declares
 
 
 def settings_from(part: type, raw: Any) -> Any:

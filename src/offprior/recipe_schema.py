@@ -7,18 +7,19 @@ from typing import Any, Literal
 from offprior import catalog
 from offprior.parameter import ParameterInfo, fields_of
 from offprior.recipe import SECTIONS, Recipe, settings_class
-from offprior.recipe_parts import is_array, is_law, laws_by_name, plain
+from offprior.recipe_parts import is_array, is_law, laws_by_name, plain, why_no_recipe
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a recipe; each part folder and the laws are definitions of their own."""
-    definitions = {folder: _folder(folder) for folder in ("families", "models", "probes")}
+    definitions = {folder: _folder(folder) for folder in ("families", "models", "probes", "predictors")}
     pair = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
     named = [_settings(law, name) for name, law in laws_by_name().items()]
     definitions["law"] = {"anyOf": [{"type": "number"}, pair, *named]}
     sections: dict[str, Any] = {name: _settings(settings_class(name)) for name in SECTIONS}
     sections["model"] = {"$ref": "#/$defs/models"}
-    sections["probes"] = {"type": "array", "items": {"$ref": "#/$defs/probes"}}
+    for section in ("probes", "predictors"):
+        sections[section] = {"type": "array", "items": {"$ref": f"#/$defs/{section}"}}
     properties = Recipe.model_json_schema()["properties"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -33,6 +34,7 @@ def json_schema() -> dict[str, Any]:
 
 def _folder(folder: str) -> dict[str, Any]:
     parts = {name: catalog.find(folder, name) for name in catalog.names(folder)}
+    parts = {name: part for name, part in parts.items() if not why_no_recipe(part)}
     return {"anyOf": [{"enum": list(parts)}, *(_settings(part, name) for name, part in parts.items())]}
 
 

@@ -45,7 +45,8 @@ def evaluate(
 ) -> Table:
     """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
 
-    Every predictor answers the same prompts, pure functions of `seed`, the probe and the place. B, C, the single
+    Every predictor answers the same prompts, pure functions of `seed`, the probe and the place; those that go by what
+    was pretrained on are told the mixture (`Predictor.for_mixture`), unless they know one already. B, C, the single
     classes and the best fits inside them are evaluated beside; C's prior puts half its weight on the mixture and half
     on the probe's own prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them.
     Context lengths that a predictor cannot take are left out for that predictor alone.
@@ -58,7 +59,7 @@ def evaluate(
     """
     probes = [probes] if isinstance(probes, Probe) else list(probes)
     mixture = mixture if mixture is not None else _mixture_of(predictors)
-    predictors = _beside_references(predictors, mixture)
+    predictors = _beside_references([predictor.for_mixture(mixture) for predictor in predictors], mixture)
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths, mixture)} | set(lengths)))
     _check_probes(probes)
     own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths, mixture)))) for probe in probes}

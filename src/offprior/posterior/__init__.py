@@ -13,6 +13,6 @@ are sampled (`subsets.py`), which `Components.approximation` says.
 """
 
 from offprior.posterior.batches import Posterior, posterior
-from offprior.posterior.nearest import best_fit
+from offprior.posterior.nearest import best_fit, fit_each
 
-__all__ = ["Posterior", "best_fit", "posterior"]
+__all__ = ["Posterior", "best_fit", "fit_each", "posterior"]

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +24,8 @@ QUEUE = 16 * ITEMS
 """Posteriors that wait, so that those of alike depth can be refined together."""
 MEMORY = 16 << 20
 """Bytes; what fits a cache is twice as fast as what fits the memory."""
+NODES_A_BLOCK = 1 << 10
+"""Of groups that have so many more nodes that they are looked at in blocks, as pools of tasks do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +96,8 @@ def _of_group(
     group: Components, prompts: _Prompts, lengths: tuple[int, ...], noise: Array, variance: bool, memory_bytes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Log-evidence [B, L], first and second moments [B, L, m] and quadrature errors [B, L]."""
-    group = jax.tree.map(jnp.asarray, group)
+    blocks = _blocks_of_nodes(group)
+    group = jax.tree.map(jnp.asarray, group if blocks is None else blocks)
     shape = (len(prompts.x), len(lengths))
     if group.subsets is not None:
         columns, asked = (np.asarray(columns_of(group, jnp.asarray(at)))[..., 0] for at in (prompts.x, prompts.queries))
@@ -108,8 +112,12 @@ def _of_group(
         kept = slice(start, min(start + block, shape[0]))
         rows = kept.stop - start
         taken = [_filled(array[kept], block) for array in prompts]
-        found, error, log_mass = passes.first_pass(group, *taken, lengths, noise, variance)
-        errors[kept] = error[:rows]
+        if blocks is None:
+            found, error, log_mass = passes.first_pass(group, *taken, lengths, noise, variance)
+            errors[kept] = error[:rows]
+        else:
+            found, log_mass = passes.streamed_pass(group, *taken, lengths, noise, variance), None
+            errors[kept] = np.nan if group.integrated else 0.0
         for whole, part in zip(sums, found, strict=True):
             whole[kept] = part[:rows]
         if group.locate is not None:
@@ -151,9 +159,26 @@ def _empty(
             whole[where] = np.asarray(part)[: len(rows)]
 
 
+def _blocks_of_nodes(group: Components) -> Components | None:
+    """Nodes and log-weights with a leading axis of blocks, filled up with nodes of weight 0; None where it is small."""
+    if group.locate is not None or group.node_count <= 4 * NODES_A_BLOCK:
+        return None
+    blocks = -(-group.node_count // NODES_A_BLOCK)
+    size = blocks * NODES_A_BLOCK
+
+    def folded(leaf: Any) -> np.ndarray:
+        leaf = np.asarray(leaf)
+        return _filled(leaf, size).reshape(blocks, NODES_A_BLOCK, *leaf.shape[1:])
+
+    missing = np.full(size - group.node_count, -np.inf)
+    log_weights = np.concatenate([group.log_weights, missing]).reshape(blocks, NODES_A_BLOCK)
+    nodes = jax.tree.map(folded, group.nodes)
+    return eqx.tree_at(lambda whole: (whole.nodes, whole.log_weights), group, (nodes, log_weights))
+
+
 def _block(group: Components, prompts: _Prompts, lengths: int, memory: int) -> int:
     """Prompts in a block: a power of two whose arrays take about as many bytes as they may."""
-    columns, nodes, (count, n) = len(group.fixed), group.node_count, prompts.y.shape
+    columns, nodes, (count, n) = len(group.fixed), group.log_weights.shape[-1], prompts.y.shape
     second = len(pairs(columns))
     rows = min(len(group.scales), max(1, ROWS_TIMES_NODES // nodes))
     of_node = n * (columns + 1) + prompts.queries.shape[1] * (columns + second)

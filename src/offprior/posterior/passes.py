@@ -1,7 +1,9 @@
 """The compiled programs of the engine: a first pass over whole prompts, and a second over single posteriors."""
 
 import functools
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -32,6 +34,35 @@ def first_pass(
     share = jnp.exp(log_mass - total[..., None])
     sums = _at_queries(columns_of(group, queries), share, found.first, found.second, variance)
     return Sums(total, *sums), _error(group, log_mass - total[..., None]), log_mass
+
+
+@functools.partial(jax.jit, static_argnames=("lengths", "variance"))
+def streamed_pass(
+    blocks: Components,
+    x: Float[Array, "b n d"],
+    y: Float[Array, "b n"],
+    queries: Float[Array, "b m d"],
+    lengths: tuple[int, ...],
+    noise: Float[Array, ""],
+    variance: bool,
+) -> Sums:
+    """The sums of `first_pass` for a group of many nodes in blocks, of which one at a time takes memory."""
+
+    def add(sofar: Sums, block: tuple[Any, Array]) -> tuple[Sums, None]:
+        group = eqx.tree_at(lambda whole: (whole.nodes, whole.log_weights), blocks, block)
+        return _together(sofar, first_pass(group, x, y, queries, lengths, noise, variance)[0]), None
+
+    shape = (x.shape[0], len(lengths))
+    nothing = (jnp.zeros((*shape, queries.shape[1])) for _ in range(2))
+    start = Sums(jnp.full(shape, -jnp.inf), *nothing)
+    return jax.lax.scan(add, start, (blocks.nodes, jnp.asarray(blocks.log_weights)))[0]
+
+
+def _together(one: Sums, other: Sums) -> Sums:
+    """What two sets of nodes sum to."""
+    log_evidence = jnp.logaddexp(one.log_evidence, other.log_evidence)
+    shares = [jnp.exp(each.log_evidence - log_evidence)[..., None] for each in (one, other)]
+    return Sums(log_evidence, *(shares[0] * a + shares[1] * b for a, b in zip(one[1:], other[1:], strict=True)))
 
 
 @functools.partial(jax.jit, static_argnames=("variance",))

@@ -78,29 +78,43 @@ def sampled(
 
 
 def nearest(
-    group: Components, columns: Float[np.ndarray, "c B m"], truth: Float[np.ndarray, "B m"]
-) -> Float[np.ndarray, "B m"]:
-    """The nearest function of the largest subsets, their columns chosen one by one: each that helps most beside those
-    chosen (orthogonal least squares). An upper bound of the least error, as subsets are not all tried."""
+    group: Components,
+    columns: Float[np.ndarray, "c B k"],
+    y: Float[np.ndarray, "B k"],
+    asked: Float[np.ndarray, "c B m"],
+) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, " B"]]:
+    """The nearest function of the largest subsets to y at the points of `columns`: its values where it is `asked` for,
+    and its squared error.
+
+    Columns are chosen one by one, each that helps most beside those chosen (orthogonal least squares). An upper bound
+    of the least error, as subsets are not all tried.
+    """
     assert group.subsets is not None
     most = int(np.flatnonzero(np.isfinite(group.subsets.log_weights)).max())
-    found = np.zeros_like(truth)
-    for b in range(len(truth)):
+    found, errors = np.zeros((len(y), asked.shape[2])), np.zeros(len(y))
+    for b in range(len(y)):
         every = np.asarray(columns[:, b])
-        rest, residual = every.copy(), truth[b].copy()
-        for _ in range(min(most, len(every))):
-            norms = np.square(rest).sum(1)
-            gains = np.where(norms > 1e-12 * np.square(every).sum(1), (rest @ residual) ** 2, 0) / np.maximum(
-                norms, 1e-300
-            )
-            best = rest[gains.argmax()]
-            if not gains.max() > 0:
-                break
-            unit = best / np.linalg.norm(best)
-            residual = residual - (unit @ residual) * unit
-            rest = rest - np.outer(rest @ unit, unit)
-        found[b] = truth[b] - residual
-    return found
+        chosen = _chosen(every, y[b], most)
+        coefficients = np.linalg.lstsq(every[chosen].T, y[b], rcond=None)[0]
+        found[b] = coefficients @ asked[chosen, b]
+        errors[b] = np.square(y[b] - coefficients @ every[chosen]).sum()
+    return found, errors
+
+
+def _chosen(every: Float[np.ndarray, "c k"], y: Float[np.ndarray, " k"], most: int) -> list[int]:
+    """At most so many columns, by orthogonal least squares."""
+    rest, residual, chosen = every.copy(), y.copy(), []
+    for _ in range(min(most, len(every))):
+        norms = np.square(rest).sum(1)
+        usable = norms > 1e-12 * np.square(every).sum(1)
+        gains = np.where(usable, (rest @ residual) ** 2, 0) / np.maximum(norms, 1e-300)
+        if not gains.max() > 0:
+            break
+        chosen.append(int(gains.argmax()))
+        unit = rest[chosen[-1]] / np.linalg.norm(rest[chosen[-1]])
+        residual = residual - (unit @ residual) * unit
+        rest = rest - np.outer(rest @ unit, unit)
+    return chosen
 
 
 def _of_prompt(

@@ -1,7 +1,7 @@
 """The optimal predictor under a prior, exactly: B under the pretraining mixture, C under a prior that holds a probe."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -28,6 +28,8 @@ class Bayes(Predictor):
         NoClosedForm: a family has no exact posterior.
         SettingError: shares in `extra` that are negative, or leave nothing for `mixture`.
     """
+
+    outside_recipes: ClassVar[str] = "B and C are always evaluated"
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -29,6 +29,8 @@ class Pretrained(Predictor):
 
     Built without arguments it is an untrained transformer of toy size, so that it can be shown unseen.
     """
+
+    outside_recipes: ClassVar[str] = "what a run trains is always evaluated"
 
     def __init__(
         self,

@@ -1,0 +1,101 @@
+"""A few steps of gradient descent on the context."""
+
+import functools
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from offprior.parameter import parameter
+from offprior.predictors.predictor import LABEL, Algorithm, without_variance
+from offprior.randomness import key_for
+
+NETWORK_RATE = 5e-3
+
+Network = tuple[Float[Array, "d hidden"], Float[Array, " hidden"]]
+"""The weights of two layers."""
+
+
+class GradientDescent(Algorithm):
+    """A few steps of gradient descent on a context's squared error (arXiv 2212.07677 for the linear model).
+
+    `linear` starts from weights of 0 and descends the mean of (y − w·x)²/2; its rate is the inverse of that loss's
+    largest curvature, a number of each context, unless given. `relu` is a two-layer network, trained with Adam on the
+    whole context from the same random weights for every prompt, in single precision. The code of arXiv 2208.01066 has
+    100 hidden units, 100 steps and the rate 0.005; that ours has no biases, and its first weights, are our choice.
+    """
+
+    model: Literal["linear", "relu"] = parameter("linear", "what is fitted")
+    steps: int = parameter(1, "steps", minimum=0)
+    rate: float | None = parameter(None, "of a step; null: 1/curvature for linear, 0.005 for relu", above=0)
+    hidden: int = parameter(100, "hidden units of relu", minimum=1)
+    first: int = parameter(0, "seed of relu's first weights", minimum=0)
+    label: str = parameter("gradient descent", LABEL)
+
+    def answer(
+        self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
+    ) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
+        return without_variance(self._linear(x, y, queries) if self.model == "linear" else self._relu(x, y, queries))
+
+    def _linear(
+        self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
+    ) -> Float[np.ndarray, "B m"]:
+        curvatures, axes = np.linalg.eigh(np.einsum("bki,bkj->bij", x, x) / y.shape[1])
+        curvatures = np.maximum(curvatures, 0.0)
+        steepest = np.maximum(curvatures[:, -1:], np.finfo(float).tiny)
+        rate = 1 / steepest if self.rate is None else np.full_like(steepest, float(self.rate))
+        # After t steps the part along an axis is (1 − (1 − rate·curvature)ᵗ)/curvature of the gradient at 0.
+        left = 1 - rate * curvatures
+        with np.errstate(over="ignore"):
+            taken = sum((rate * left**step for step in range(self.steps)), np.zeros_like(left))
+        gradient = np.einsum("bkd,bk->bd", x, y) / y.shape[1]
+        weights = np.einsum("bdi,bi->bd", axes, taken * np.einsum("bdi,bd->bi", axes, gradient))
+        return np.einsum("bmd,bd->bm", queries, weights)
+
+    def _relu(
+        self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
+    ) -> Float[np.ndarray, "B m"]:
+        rate = jnp.asarray(NETWORK_RATE if self.rate is None else float(self.rate), jnp.float32)
+        prompts = (jnp.asarray(array, jnp.float32) for array in (x, y, queries))
+        return np.asarray(_trained(self.first_weights(x.shape[2]), *prompts, rate, self.steps), np.float64)
+
+    def first_weights(self, dimension: int) -> Network:
+        """Of the relu network, for inputs of `dimension` numbers: normal, its values about as large as inputs."""
+        first, second = jax.random.split(key_for(self.first, "gradient descent"))
+        return (
+            jax.random.normal(first, (dimension, self.hidden), jnp.float32) / np.float32(np.sqrt(dimension)),
+            jax.random.normal(second, (self.hidden,), jnp.float32) * np.float32(np.sqrt(2 / self.hidden)),
+        )
+
+
+def _value(network: Network, x: Float[Array, "n d"]) -> Float[Array, " n"]:
+    return jax.nn.relu(x @ network[0]) @ network[1]
+
+
+@functools.partial(jax.jit, static_argnames=("steps",))
+def _trained(
+    start: Network,
+    x: Float[Array, "B k d"],
+    y: Float[Array, "B k"],
+    queries: Float[Array, "B m d"],
+    rate: Float[Array, ""],
+    steps: int,
+) -> Float[Array, "B m"]:
+    optimiser = optax.adam(rate)
+
+    def of_prompt(x: Array, y: Array, queries: Array) -> Array:
+        def loss(network: Network) -> Array:
+            return jnp.square(_value(network, x) - y).mean()
+
+        def step(_: Array, state: tuple[Network, optax.OptState]) -> tuple[Network, optax.OptState]:
+            network, memory = state
+            updates, memory = optimiser.update(jax.grad(loss)(network), memory)
+            return optax.apply_updates(network, updates), memory  # pyright: ignore[reportReturnType]
+
+        network, _ = jax.lax.fori_loop(0, steps, step, (start, optimiser.init(start)))
+        return _value(network, queries)
+
+    return jax.vmap(of_prompt)(x, y, queries)

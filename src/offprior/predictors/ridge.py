@@ -1,0 +1,97 @@
+"""Ridge regression, its penalty given, that of the pretraining prior, or left to the context."""
+
+import functools
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from offprior.families.family import Family
+from offprior.families.linear import Linear
+from offprior.families.task_pool import TaskPool
+from offprior.laws import concrete
+from offprior.mixture import Mixture
+from offprior.parameter import parameter
+from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, first_of_the_best
+from offprior.randomness import key_for
+
+PENALTIES = np.logspace(4, -6, 41)
+"""Of the choice by cross-validation, times the mean of the squared inputs, summed over the context; the largest first.
+
+Of penalties that do as well as each other the largest is taken.
+"""
+DRAWS = 16_384
+
+
+class Ridge(AlgorithmOfMixture):
+    """Ridge regression: the w that minimise |y − Xw|² + λ|w|², without an intercept (arXiv 2306.15063, section 2).
+
+    The oracle's λ is noise²/scale² of the pretraining mixture, with the scale of its linear family's slopes: the
+    posterior mean under that family, which has a variance. Of a mixture without the family `linear` the scale is that
+    of the values at unit vectors, from 16,384 tasks. Leave-one-out takes the λ of least squared error on the context,
+    each pair left out in turn, in closed form (Golub, Heath and Wahba 1979).
+    """
+
+    penalty: float | None = parameter(None, "λ; where it is null, `choice` chooses it", minimum=0)
+    choice: Literal["oracle", "leave-one-out"] = parameter("oracle", "whose λ, where none is given")
+    label: str = parameter("ridge", LABEL)
+
+    @functools.cached_property
+    def oracle(self) -> float:
+        """λ of the oracle."""
+        return oracle_penalty(self.known)
+
+    def answer(
+        self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
+    ) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
+        left, singular, right = np.linalg.svd(x, full_matrices=False)
+        along = np.einsum("bkr,bk->br", left, y)
+        penalty = self._penalty(left, singular, along, y)[:, None]
+        square = singular**2 + penalty
+        negligible = singular <= 1e-12 * singular.max(1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = np.where(negligible & (penalty == 0), 0.0, singular / square)
+        asked = np.einsum("bmd,brd->bmr", queries, right)
+        mean = np.einsum("bmr,br->bm", asked, gain * along)
+        if self.penalty is not None or self.choice != "oracle":
+            return mean, np.full_like(mean, np.nan)
+        # Of the prior λ⁻¹σ² the data take singular²/(singular² + λ) along each of their directions.
+        noise = concrete(self.known.bayes_noise) or 0.0
+        taken = np.einsum("bmr,br->bm", asked**2, singular * gain)
+        return mean, noise**2 / penalty * np.maximum((queries**2).sum(-1) - taken, 0.0)
+
+    def _penalty(
+        self,
+        left: Float[np.ndarray, "B k r"],
+        singular: Float[np.ndarray, "B r"],
+        along: Float[np.ndarray, "B r"],
+        y: Float[np.ndarray, "B k"],
+    ) -> Float[np.ndarray, " B"]:
+        if self.penalty is not None:
+            return np.full(len(y), float(self.penalty))
+        if self.choice == "oracle":
+            return np.full(len(y), self.oracle)
+        penalties = PENALTIES[None] * (singular**2).mean(1)[:, None] + np.finfo(float).tiny
+        kept = singular[:, None] ** 2 / (singular[:, None] ** 2 + penalties[..., None])
+        residual = y[:, None] - np.einsum("bkr,bgr->bgk", left, kept * along[:, None])
+        leverage = np.einsum("bkr,bgr->bgk", left**2, kept)
+        error = ((residual / np.maximum(1 - leverage, 1e-12)) ** 2).mean(-1)
+        return penalties[np.arange(len(y)), first_of_the_best(error)]
+
+
+def oracle_penalty(mixture: Mixture) -> float:
+    """noise²/scale² of a mixture, the scale that of the slopes of its linear family."""
+    families = [family.family if isinstance(family, TaskPool) else family for family in mixture.families]
+    lines = [family for family in families if isinstance(family, Linear)]
+    square = float(lines[0].scale) ** 2 if lines else float(np.mean([_square_at_unit(family) for family in families]))
+    return (concrete(mixture.bayes_noise) or 0.0) ** 2 / max(square, 1e-12)
+
+
+def _square_at_unit(family: Family) -> float:
+    """The prior's mean square of the values at unit vectors: that of a weight, where the functions are linear."""
+    places = jnp.eye(family.dimension)
+    keys = jax.random.split(key_for(0, "ridge"), DRAWS)
+    values = jax.vmap(lambda key: family.evaluate(family.draw(key), places))(keys)
+    return float(jnp.square(values).mean())
