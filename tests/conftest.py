@@ -41,6 +41,7 @@ def programs_are_let_go():
     yield
     if mappings() > MOST_MAPPINGS:
         import equinox
+
         from offprior.pretraining import program
 
         program._programs.clear()
