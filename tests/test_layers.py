@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "offprior"
 ROWS = (
     {"__main__"},
     {"cli"},
+    {"atlas"},
     {"api"},
     {"explorer", "listing", "report", "sweeps"},
     {"figures"},

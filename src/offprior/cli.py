@@ -103,6 +103,32 @@ def probe(run: Path, /, *probes: str, device: Device = None) -> None:
 
 
 @app.command
+def atlas(
+    what: str,
+    /,
+    *,
+    recipe: Annotated[
+        str | None, Parameter(show_default=False, help="Whose mixture a predictor is probed outside of.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Where it goes; RUN/atlas, or runs/atlas-PREDICTOR.")] = None,
+    tasks: Annotated[int, Parameter(help="Test prompts a cell; 0 is the default of the atlas.")] = 0,
+    device: Device = None,
+) -> None:
+    """Every probe that applies, on a run's models or on a predictor, and where they break first.
+
+    Parameters
+    ----------
+    what
+        A run's folder, or a predictor by name (offprior list predictors).
+    """
+    from offprior import devices
+    from offprior.atlas import atlas as carried_out
+
+    devices.use(device)
+    carried_out(what, recipe=recipe, out=out, tasks=tasks)
+
+
+@app.command
 def report(*runs: Path) -> None:
     """Write the report of a run again, or one report over several runs.
 

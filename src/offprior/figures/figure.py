@@ -112,6 +112,8 @@ class ReportData:
     manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     others: tuple["ReportData", ...] = ()
+    breaks: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    """Of an atlas: where the predictor breaks first, a row a probe."""
 
     @classmethod
     def from_evaluation(cls, rows: pd.DataFrame, **tables: Any) -> "ReportData":

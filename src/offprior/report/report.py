@@ -22,7 +22,7 @@ from offprior.runs import RECIPE, RunFolder
 
 PAGE = "index.html"
 NUMBERS = ("M1", "M2", "M3", "M4", "M5", "M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
-TABLES = ("verdicts", "metrics", "training", "panels")
+TABLES = ("verdicts", "metrics", "training", "panels", "breaks")
 
 
 def write_report(run_folder: str | Path | Sequence[str | Path]) -> Path:
@@ -137,6 +137,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
         figures=figures,
         absent=absent,
         tables=tables,
+        breaks=words.breaks(data),
         verdicts=[_verdict_table(data, probe) for probe in data.probes if probe != words.IN_DISTRIBUTION],
         limits={"gate": M1_GATE, "gap": M3_LEAST, "margin": MARGIN},
     )

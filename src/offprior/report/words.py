@@ -96,6 +96,32 @@ def headline(data: ReportData) -> dict[Any, Any] | None:
     return None
 
 
+def breaks(data: ReportData) -> list[dict[str, str]]:
+    """Of an atlas: a row a probe, those that break nearest to the mixture first."""
+    return [
+        {
+            "rank": str(row["rank"]) if row["rank"] else "",
+            "probe": str(row["probe"]),
+            "place": place(row),
+            "outside": number(row["outside"]),
+            "model": interval(row, "M2"),
+            "B": number(row["bayes_nmse"]),
+            "C": number(row["combined_nmse"]),
+            "shortfall": interval(row, "shortfall"),
+            "fault": str(row["fault"]) or "holds",
+        }
+        for row in data.breaks.to_dict("records")
+    ]
+
+
+def place(row: Mapping[Any, Any]) -> str:
+    """a = 0.5, 40 pairs."""
+    pairs = f"{row['length']:g} pairs"
+    if not row["coordinate"] or row["strength"] == row["length"]:
+        return pairs
+    return f"{row['coordinate']} = {row['strength']:.3g}, {pairs}"
+
+
 def summary(data: ReportData) -> str:
     """What one would quote of the run."""
     cell = headline(data)

@@ -1,0 +1,126 @@
+"""`offprior atlas`: every probe that applies, on a run's models or on a predictor, and where they break first."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from offprior import catalog
+from offprior.api import Run
+from offprior.errors import Problem, SettingError, choose_from
+from offprior.files import locked
+from offprior.recipe import read
+from offprior.report.words import number, place
+from offprior.runs import MANIFEST, RUNS, machine, now, versions, write_text
+
+FOLDER = "atlas"
+"""In a run's folder."""
+MIXTURE_OF = "mueller-2023"
+"""The recipe whose mixture a predictor that knows none is probed outside of."""
+
+
+def atlas(
+    what: str | Path,
+    *,
+    recipe: str | None = None,
+    out: str | Path | None = None,
+    tasks: int = 0,
+    progress: bool = True,
+) -> Path:
+    """Probe a run's models, or a predictor of the catalogue, with all that applies; return the folder of the result.
+
+    A run is probed outside of its own mixture, a predictor outside of that of `recipe`. Beside it stand the classical
+    predictors that apply. The folder has ``evaluation.parquet``, ``breaks.csv`` (where it breaks first) and a report.
+    With `tasks` 0 a cell has as many test prompts as the atlas's default.
+
+    Raises:
+        OffpriorError: `what` is neither a run nor a predictor; the run is not pretrained; another process is at work in
+            the folder.
+    """
+    from offprior.evaluation.atlas import LENGTHS, TASKS, applicable
+    from offprior.evaluation.atlas import atlas as table_of
+    from offprior.predictors.panel import panel
+    from offprior.progress import Silence, progress_report
+
+    console = Console(quiet=not progress)
+    if (Path(what) / MANIFEST).is_file():
+        if recipe is not None:
+            raise SettingError(Problem("--recipe", "a run has a recipe of its own; leave it out", str(what)))
+        run = Run(what)
+        mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
+        folder, lengths, about = run.folder / FOLDER, run.recipe.evaluation.lengths, dict(run.manifest)
+        label = "model"
+    else:
+        chosen = read(recipe or MIXTURE_OF)
+        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture)], chosen.to_yaml()
+        folder, lengths = RUNS / f"{FOLDER}-{what}", chosen.evaluation.lengths or LENGTHS
+        about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
+        label = judged[0].label
+    folder = Path(out) if out is not None else folder
+    beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
+    with locked(folder), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        table = table_of(
+            [*judged, *beside],
+            mixture,
+            lengths,
+            tasks=tasks or TASKS,
+            progress=progress_report() if progress else Silence(),
+        )
+        about["approximate"] = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
+        about["left_out"] = applicable(mixture).left_out
+        _write(folder, table, label, text, about, console)
+    return folder
+
+
+def _predictor(name: str, mixture: Any) -> Any:
+    known = catalog.names("predictors")
+    if name not in known:
+        reason = f"it is no run's folder ({MANIFEST} is missing) and no predictor; {choose_from(name, known)}"
+        raise SettingError(Problem("", reason, name))
+    return catalog.find("predictors", name)().for_mixture(mixture)
+
+
+def _write(folder: Path, table: Any, label: str, recipe: str, about: dict[str, Any], console: Console) -> None:
+    from offprior import recipe_file
+    from offprior.evaluation.breaks import breaks
+    from offprior.figures.figure import ReportData
+    from offprior.report.report import write_page
+
+    table.save(folder / "evaluation.parquet")
+    found = breaks(table.metrics(label))
+    write_text(folder / "breaks.csv", found.to_csv(index=False))
+    write_text(folder / "about.json", json.dumps({**about, "finished": now()}, indent=2) + "\n")
+    rows = table.to_pandas()
+    # Figures judge the predictor called "model".
+    rows["predictor"] = rows["predictor"].replace({label: "model"})
+    mapping = recipe_file.parse(recipe, str(folder))
+    mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
+    data = ReportData.from_evaluation(rows, label=folder.name, manifest=about, recipe=mapping, breaks=found)
+    page = write_page(data, folder / "report", recipe)
+    _print(found, label, console)
+    for name, why in about["left_out"].items():
+        console.print(f"left out: {name}: {why}", highlight=False, soft_wrap=True)
+    console.print(f"The report: {page}", highlight=False, soft_wrap=True)
+
+
+def _print(breaks: Any, label: str, console: Console) -> None:
+    """Where a predictor breaks first: a row a probe, those that hold last."""
+    style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
+    caption = "NMSE; outside: surprise above the mixture's own, nats a pair; no number: holds, at its worst place"
+    table = Table(title=f"Where {label} breaks first", caption=caption, **style)
+    for name in ("", "probe", "at"):
+        table.add_column(name, overflow="fold")
+    for name in ("outside", label, "B", "C"):
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("fault", overflow="fold")
+    for row in breaks.to_dict("records"):
+        numbers = (number(row[name]) for name in ("outside", "M2", "bayes_nmse", "combined_nmse"))
+        rank = str(row["rank"]) if row["rank"] else ""
+        table.add_row(rank, escape(row["probe"]), escape(place(row)), *numbers, row["fault"] or "holds")
+    console.print(table)
