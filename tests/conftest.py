@@ -1,8 +1,11 @@
 """JAX made strict for every test, and for the programs that tests start."""
 
+import atexit
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 # In the environment, before jax is imported: a command line started by a test is held to the same.
@@ -11,8 +14,6 @@ os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # so that sharing is tested wherever tests run
-# No compilation cache: its writes are not atomic, and tests kill programs that write.
-os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
 
@@ -23,6 +24,13 @@ install_import_hook("offprior", "strict_types.check")
 import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+
+# What one program that a test starts has compiled, the next need not. Not for this process, where what a killed program
+# has written by half would be an error.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="offprior-compiled-")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+jax.config.update("jax_compilation_cache_dir", None)
 
 MOST_MAPPINGS = 15_000
 """After which a test file leaves nothing compiled to the next."""
