@@ -106,8 +106,8 @@ def test_any_probe_s_coordinate_is_readable(probe):
         FigureCanvasAgg(canvas).draw()
         found = [axis.xaxis.label for axis in canvas.axes]
         assert {" ".join(label.get_text().split()) for label in found} == {words}
-        boxes = [label.get_window_extent() for label in found]
-        boxes += [tick.get_window_extent() for axis in canvas.axes for tick in axis.get_xticklabels() if tick.get_text()]
+        ticks = [tick for axis in canvas.axes for tick in axis.get_xticklabels() if tick.get_text()]
+        boxes = [text.get_window_extent() for text in (*found, *ticks)]
         assert all(canvas.bbox.contains(*corner) for box in boxes for corner in box.corners())
         assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
