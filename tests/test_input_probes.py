@@ -92,10 +92,10 @@ def test_noise_level_is_the_noise_of_y():
 
 
 def test_noise_tail_keeps_the_standard_deviation():
-    silent = prompts(NoiseLevel(), 0.0)
-    noise = np.asarray(prompts(NoiseTail(), 0.2).y - silent.y, np.float64).ravel()
-    assert noise.std() == pytest.approx(0.2, rel=0.1)
-    assert (np.abs(noise) > 0.6).mean() > 2 * (np.abs(np.asarray(prompts(NoiseTail(), 0.0).y - silent.y)) > 0.6).mean()
+    silent = np.asarray(prompts(NoiseLevel(), 0.0, length=20).y)
+    normal, heavy = (np.asarray(prompts(NoiseTail(), place, length=20).y) - silent for place in (0.0, 0.2))
+    assert normal.std() == pytest.approx(0.2, rel=0.03) and heavy.std() == pytest.approx(0.2, rel=0.1)
+    assert (np.abs(heavy) > 0.6).mean() > 2 * (np.abs(normal) > 0.6).mean()
     with pytest.raises(SettingError, match="noise: the prompts have none whose tails could change"):
         NoiseTail().strengths(FLAT.changed(noise=0.0))
     heavy = FLAT.changed(noise_degrees=4.0)
@@ -146,7 +146,8 @@ def test_where_only_inputs_change_the_verdict_is_inside_and_the_distance_tells()
         distance = cells.loc[strength, "bayes_distance"]
         assert distance == pytest.approx(part["bayes_gap"].mean() / variance)
         assert cells.loc[strength, "bayes_distance_low"] <= distance <= cells.loc[strength, "bayes_distance_high"]
-    assert cells.loc[4.0, "bayes_distance"] == pytest.approx(cells.loc[4.0, "M1"], rel=0.5)
+    # Three pairs fix a function of two dimensions, not one of four.
+    assert cells.loc[2.0, "bayes_distance_low"] > 0
 
 
 def test_evaluation_seeds_are_not_taken_from_the_clock():

@@ -8,13 +8,17 @@ from scipy import stats
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
 from offprior.families.linear import Linear
-from offprior.laws import Normal
-from offprior.mixture import Mixture, draw_sequences
+from offprior.laws import Evenly, Normal
+from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.in_distribution import InDistribution
+from offprior.recipe import read
 from offprior.recipe_parts import plain
 
 KEY = jax.random.key(2)
+# As version 0.1.0 drew them before mixtures had a law of noise.
+BEFORE = [[1.1738998, -1.3686674, -0.36391854], [0.91425401, 3.1875954, 1.0629505]]
+EVEN_BEFORE = [[1.158293, -1.5891341, 0.21537916], [0.80275822, 0.060337923, -0.89212662]]
 
 
 def noise(**settings):
@@ -34,11 +38,11 @@ def test_students_noise_has_its_law(degrees):
 def test_normal_noise_is_bit_for_bit_what_it_was():
     """A run's fingerprint and batches are those of before there was another law of noise."""
     assert "noise_degrees" not in plain(Mixture()) and plain(Mixture(noise_degrees=4.0))["noise_degrees"] == 4.0
-    y = np.asarray(draw_sequences(Mixture(), jax.random.key(0), 2, 3).y, np.float64)
-    np.testing.assert_allclose(y, BEFORE, rtol=1e-6)
-
-
-BEFORE: list[list[float]] = []
+    y = np.asarray(draw_sequences(Mixture(), jax.random.key(0), 2, 3).y)
+    np.testing.assert_allclose(y, BEFORE, rtol=1e-5)
+    even = draw_prompts(Mixture(inputs=Evenly()), jax.random.key(0), 2, 3, 2)
+    np.testing.assert_allclose(even.y, EVEN_BEFORE, rtol=1e-5)
+    assert read("mueller-2023").fingerprint() == "7e4ad6b63227"
 
 
 def test_degrees_are_a_leaf_and_are_bounded():

@@ -179,7 +179,10 @@ class OrthogonalQueries(InputLaw):
             message = f"no direction of {d} is orthogonal to a context of {n} inputs; test shorter contexts"
             raise SettingError(Problem("inputs", message))
         basis, _ = jnp.linalg.qr(context.T)
-        turned = queries - self.degree * (queries @ basis @ basis.T)
+        within = queries @ basis @ basis.T
+        rest = queries - within
+        rest = rest - rest @ basis @ basis.T  # what rounding left of the span, where little is outside it
+        turned = (1 - self.degree) * within + rest
         length, now = (jnp.linalg.norm(x, axis=1, keepdims=True) for x in (queries, turned))
         return context, turned * (length / now)
 
