@@ -275,8 +275,9 @@ def test_a_tree_of_depth_one_is_the_best_stump():
 
 @pytest.mark.parametrize(("dimension", "depth"), [(1, 3), (3, 1)])
 def test_boosted_trees_are_those_of_scikit_learn(dimension, depth):
-    """One input, or stumps: elsewhere splits are equally good, and scikit-learn draws among them."""
+    """Of several inputs some part the context alike, and scikit-learn draws among them: there at its own points."""
     x, y, queries = prompts(count=5, pairs=17, dimension=dimension)
+    queries = queries if dimension == 1 else x
 
     def fitted(x, y):
         return GradientBoostingRegressor(n_estimators=50, max_depth=depth, learning_rate=0.1, random_state=0).fit(x, y)
@@ -312,7 +313,7 @@ def test_the_panel_has_what_applies_and_all_of_it_answers(name):
     assert len(set(labels)) == len(labels) and there <= set(labels) and not absent & set(labels)
     x, y, queries, _ = (np.asarray(part, np.float64) for part in mixture.prompts(jax.random.key(0), 3, 6, 4)[:4])
     for predictor in found:
-        answer = predictor.predict_batch(x, y, queries, [0, 1, 2, 6])
+        answer = predictor.predict_batch(x, y, queries, [0, 1, 6])
         assert np.isfinite(answer.mean).all(), predictor.label
         assert not (answer.variance < 0).any(), predictor.label
 
@@ -320,7 +321,7 @@ def test_the_panel_has_what_applies_and_all_of_it_answers(name):
 def test_sinusoids_are_no_lines():
     """A panel is good for telling algorithms apart: on its own prior the class fit comes far nearer than a line."""
     mixture = Mixture(families=[Linear(), Sinusoid()], noise=0.02)
-    x, y, queries, truth = (np.asarray(p, np.float64) for p in mixture.prompts(jax.random.key(1), 64, 30, 16)[:4])
+    x, y, queries, truth = (np.asarray(p, np.float64) for p in mixture.prompts(jax.random.key(1), 32, 20, 16)[:4])
     errors = {p.label: np.square(means(p, x, y, queries) - truth).mean() for p in panel(mixture)}
     assert errors["class fit"] < 0.01 < 0.1 < errors["least squares"]
     assert errors["class blend"] < 0.05 and errors["Gaussian process"] < errors["least squares"]

@@ -88,9 +88,10 @@ def _split(
     gain = sum_left**2 / count_left + sum_right**2 / jnp.maximum(count_right, 1.0)
     gain = jnp.where(count_right > 0, gain, -jnp.inf)
     inside = node[None] == jnp.arange(nodes)[:, None]
-    after = jnp.where(inside, gain.max(0)[None], -jnp.inf).argmax(1)
+    of_points = jnp.where(inside, gain.max(0)[None], -jnp.inf)
+    after = of_points.argmax(1)
     which = gain.argmax(0)[after]
     along = x.T[which]  # [nodes, k]
     low = x[after, which]
     high = jnp.where(inside & (along > low[:, None]), along, jnp.inf).min(1)
-    return which, (low + high) / 2
+    return which, jnp.where(of_points.max(1) > -jnp.inf, (low + high) / 2, jnp.inf)

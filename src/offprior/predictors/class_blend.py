@@ -44,7 +44,8 @@ class ClassBlend(AlgorithmOfMixture):
         x, y, queries = as_double(x), as_double(y), as_double(queries)
         means = self._class_means(x, y, queries, lengths)
         blends = [self._blended(x[:, :k], y[:, :k], means[:, place]) for place, k in enumerate(lengths)]
-        return BatchPrediction(*without_variance(np.stack(blends, axis=1)))
+        mean = np.stack(blends, axis=1)
+        return BatchPrediction(mean, np.full_like(mean, np.nan))
 
     def answer(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]

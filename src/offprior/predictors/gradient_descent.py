@@ -6,7 +6,6 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
 from offprior.parameter import parameter
@@ -14,6 +13,8 @@ from offprior.predictors.predictor import LABEL, Algorithm, without_variance
 from offprior.randomness import key_for
 
 NETWORK_RATE = 5e-3
+DECAYS, SMALL = (0.9, 0.999), 1e-8
+"""Of Adam (Kingma and Ba 2015, algorithm 1)."""
 
 Network = tuple[Float[Array, "d hidden"], Float[Array, " hidden"]]
 """The weights of two layers."""
@@ -84,18 +85,24 @@ def _trained(
     rate: Float[Array, ""],
     steps: int,
 ) -> Float[Array, "B m"]:
-    optimiser = optax.adam(rate)
-
     def of_prompt(x: Array, y: Array, queries: Array) -> Array:
         def loss(network: Network) -> Array:
             return jnp.square(_value(network, x) - y).mean()
 
-        def step(_: Array, state: tuple[Network, optax.OptState]) -> tuple[Network, optax.OptState]:
-            network, memory = state
-            updates, memory = optimiser.update(jax.grad(loss)(network), memory)
-            return optax.apply_updates(network, updates), memory  # pyright: ignore[reportReturnType]
+        def step(number: Array, state: tuple[Network, Network, Network]) -> tuple[Network, Network, Network]:
+            network, *averages = state
+            gradient = jax.grad(loss)(network)
+            count = number.astype(jnp.float32) + 1
+            first, second = (
+                jax.tree.map(lambda old, g, beta=beta, power=power: beta * old + (1 - beta) * g**power, old, gradient)
+                for old, beta, power in zip(averages, DECAYS, (1, 2), strict=True)
+            )
+            scale = jnp.sqrt(1 - DECAYS[1] ** count) / (1 - DECAYS[0] ** count)
+            small = SMALL * jnp.sqrt(1 - DECAYS[1] ** count)
+            network = jax.tree.map(lambda w, m, v: w - rate * scale * m / (jnp.sqrt(v) + small), network, first, second)
+            return network, first, second
 
-        network, _ = jax.lax.fori_loop(0, steps, step, (start, optimiser.init(start)))
-        return _value(network, queries)
+        nothing = jax.tree.map(jnp.zeros_like, start)
+        return _value(jax.lax.fori_loop(0, steps, step, (start, nothing, nothing))[0], queries)
 
     return jax.vmap(of_prompt)(x, y, queries)
