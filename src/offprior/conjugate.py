@@ -13,10 +13,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 UNROLLED = 6
-"""Up to this rank Cholesky factors are written out, beyond it LAPACK makes them."""
+"""Up to this rank Cholesky factors are written out, beyond it LAPACK makes them, and matrices are kept whole."""
 ROWS_TIMES_NODES = 256
 """Rows of scales that are looked at together, times nodes."""
 
@@ -49,7 +49,18 @@ def pairs(count: int) -> tuple[tuple[int, int], ...]:
 
 def products(columns: Float[Array, "columns *n"]) -> Float[Array, "pairs *n"]:
     """Entries of the outer product of the columns with themselves, those off the diagonal counted twice."""
-    return jnp.stack([columns[i] * columns[j] * (1.0 if i == j else 2.0) for i, j in pairs(len(columns))])
+    if len(columns) <= UNROLLED + 1:
+        return jnp.stack([columns[i] * columns[j] * (1.0 if i == j else 2.0) for i, j in pairs(len(columns))])
+    first, second = places(len(columns))
+    twice = jnp.asarray(np.where(first == second, 1.0, 2.0), columns.dtype)
+    return jax.lax.expand_dims(twice, range(1, columns.ndim)) * columns[first] * columns[second]
+
+
+@functools.cache
+def places(count: int) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """The two indices of each of `pairs`."""
+    first, second = np.asarray(pairs(count)).T
+    return first, second
 
 
 def moments(
@@ -89,8 +100,11 @@ def solve(
     noise: Float[Array, ""],
     fixed: tuple[bool, ...],
 ) -> Solution:
-    """The update of every node with every row of scales."""
+    """The update of every node with every row of scales; of many columns without the covariances."""
     count = len(fixed)
+    if _is_large(fixed):
+        misfit, log_determinant, means, _ = _dense(gram, scales, noise, fixed)
+        return Solution(misfit, log_determinant, [means[..., j] for j in range(count)], {})
     place = {pair: k for k, pair in enumerate(pairs(count + 1))}
     rank = 1 + gram[0].ndim
 
@@ -117,8 +131,7 @@ def solve(
     means: list[Array] = [jnp.broadcast_to(one, shape) for one in s]
     if not free:
         return Solution(misfit, jnp.zeros(shape, gram.dtype), means, {})
-    factorise = _written_out if len(free) <= UNROLLED else _by_lapack
-    quadratic, log_determinant, centre, covariance = factorise(matrix, towards)
+    quadratic, log_determinant, centre, covariance = _written_out(matrix, towards)
     for i, j in enumerate(free):
         means[j] = s[j] * centre[i]
     covariances = {(free[i], free[j]): s[free[i]] * s[free[j]] * covariance[i, j] for i, j in covariance}
@@ -128,6 +141,8 @@ def solve(
 def _marginal(
     gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_second: bool
 ) -> Moments:
+    if _is_large(fixed):
+        return _marginal_dense(gram, scales, log_weights, noise, fixed, with_second)
     solution = solve(gram, scales, noise, fixed)
     log_mass = -(solution.misfit + solution.log_determinant) / 2
     log_mass = log_mass + jax.lax.expand_dims(log_weights, range(log_mass.ndim - 1))
@@ -176,32 +191,57 @@ def _written_out(
     return sum(one**2 for one in half), jnp.log(determinant), centre, covariance  # type: ignore[return-value]
 
 
-def _by_lapack(
-    matrix: dict[tuple[int, int], Array], towards: list[Array]
-) -> tuple[Array, Array, list[Array], dict[tuple[int, int], Array]]:
-    rank = len(towards)
-    shape = jnp.broadcast_shapes(matrix[0, 0].shape, towards[0].shape)
-    full = jnp.stack(
-        [
-            jnp.stack([jnp.broadcast_to(matrix[min(i, j), max(i, j)], shape) for j in range(rank)], -1)
-            for i in range(rank)
-        ],
-        -2,
-    )
-    b = jnp.stack([jnp.broadcast_to(one, shape) for one in towards], -1)[..., None]
-    lower = jnp.linalg.cholesky(full)
-    half = jax.lax.linalg.triangular_solve(lower, b, left_side=True, lower=True)
-    identity = jnp.broadcast_to(jnp.eye(rank, dtype=full.dtype), full.shape)
-    inverse = jax.lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
-    centre = (jnp.swapaxes(inverse, -1, -2) @ half)[..., 0]
-    covariance = jnp.swapaxes(inverse, -1, -2) @ inverse
+def _is_large(fixed: tuple[bool, ...]) -> bool:
+    """Has it too many coefficients to write out what is done with each?"""
+    return fixed.count(False) > UNROLLED
+
+
+def _dense(
+    gram: Array, scales: Array, noise: Array, fixed: tuple[bool, ...]
+) -> tuple[Float[Array, "*n rows"], Float[Array, "*n rows"], Float[Array, "*n rows columns"], Array]:
+    """What `Solution` holds, and the Cholesky factor L [*n, rows, free, free] of the precision; by LAPACK."""
+    count = len(fixed)
+    entries = np.zeros((count + 1, count + 1), int)
+    first, second = places(count + 1)
+    entries[first, second] = entries[second, first] = np.arange(len(first))
+    full = jnp.moveaxis(gram[entries], (0, 1), (-2, -1))[..., None, :, :]  # [*n, 1, columns + 1, columns + 1]
+    both = jnp.concatenate([scales, jnp.ones((len(scales), 1), scales.dtype)], axis=1)
+    full = full * jax.lax.expand_dims(both[:, :, None] * both[:, None, :], range(gram.ndim - 1)) / noise**2
+    known, free = (np.flatnonzero(np.asarray(fixed) == which) for which in (True, False))
+    misfit = full[..., -1, -1] - 2 * full[..., known, -1].sum(-1)
+    misfit = misfit + full[..., known[:, None], known[None, :]].sum((-2, -1))
+    towards = full[..., free, -1] - full[..., free[:, None], known[None, :]].sum(-1)
+    own = full[..., free[:, None], free[None, :]]
+    precision = own + jnp.broadcast_to(jnp.eye(len(free), dtype=own.dtype), own.shape)
+    lower = jnp.linalg.cholesky(precision)
+    half = jax.lax.linalg.triangular_solve(lower, towards[..., None], left_side=True, lower=True)
+    centre = jax.lax.linalg.triangular_solve(lower, half, left_side=True, lower=True, transpose_a=True)[..., 0]
     log_determinant = 2 * jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)).sum(-1)
-    return (
-        (half[..., 0] ** 2).sum(-1),
-        log_determinant,
-        [centre[..., i] for i in range(rank)],
-        {(i, j): covariance[..., i, j] for i, j in pairs(rank)},
-    )
+    means = jnp.broadcast_to(jax.lax.expand_dims(scales, range(gram.ndim - 1)), (*centre.shape[:-1], count))
+    means = means.at[..., free].multiply(centre)
+    return misfit - jnp.square(half[..., 0]).sum(-1), log_determinant, means, lower
+
+
+def _marginal_dense(
+    gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_second: bool
+) -> Moments:
+    misfit, log_determinant, means, lower = _dense(gram, scales, noise, fixed)
+    log_mass = -(misfit + log_determinant) / 2 + jax.lax.expand_dims(log_weights, range(misfit.ndim - 1))
+    log_evidence = jax.nn.logsumexp(log_mass, axis=-1)
+    share = jnp.exp(log_mass - log_evidence[..., None])
+    moved = jnp.moveaxis((share[..., None] * means).sum(-2), -1, 0)
+    count, (first, second) = len(fixed), places(len(fixed))
+    if not with_second:
+        return Moments(log_evidence, moved, jnp.zeros((len(first), *log_evidence.shape), gram.dtype))
+    free = np.flatnonzero(~np.asarray(fixed))
+    identity = jnp.broadcast_to(jnp.eye(len(free), dtype=gram.dtype), lower.shape)
+    inverse = jax.lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
+    of_scales = jax.lax.expand_dims(scales[:, free], range(gram.ndim - 1))
+    covariance = of_scales[..., :, None] * (jnp.swapaxes(inverse, -1, -2) @ inverse) * of_scales[..., None, :]
+    squares = means[..., :, None] * means[..., None, :]
+    squares = squares.at[..., free[:, None], free[None, :]].add(covariance)
+    squares = (share[..., None, None] * squares).sum(-3).reshape(*log_evidence.shape, count * count)
+    return Moments(log_evidence, moved, jnp.moveaxis(squares[..., first * count + second], -1, 0))
 
 
 def gram_of(columns: Float[Array, "columns b n z"], weights: Float[Array, "b n"] | None = None) -> Array:
@@ -210,5 +250,4 @@ def gram_of(columns: Float[Array, "columns b n z"], weights: Float[Array, "b n"]
     if len(columns) <= UNROLLED + 1:
         return jnp.stack([(weighted[i] * columns[j]).sum(1) for i, j in pairs(len(columns))])
     full = jnp.einsum("ibnz,jbnz->ijbz", weighted, columns)
-    first, second = np.asarray(pairs(len(columns))).T
-    return full[first, second]
+    return full[places(len(columns))]
