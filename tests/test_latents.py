@@ -93,5 +93,5 @@ def test_far_normals_stay_finite():
 
 
 def test_draws_that_take_any_number_of_bits_are_refused():
-    with pytest.raises(SettingError, match="random_gamma|while"):
+    with pytest.raises(SettingError, match=r"random_gamma|while"):
         latents_of(HeavyTailedLinear().draw)

@@ -73,8 +73,6 @@ def _drawn(draw: Draw, normals: _Counted) -> Any:
     with jax.enable_x64(False):
         # Not `draw` itself: the method of a family of arrays has no hash.
         program, shape = jax.make_jaxpr(lambda own: draw(own), return_shape=True)(key)
-            key
-        )  # a family is not always hashable
     values, _ = _run(program, [key], [True], normals)
     return jax.tree.unflatten(jax.tree.structure(shape), values)
 
