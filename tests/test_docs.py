@@ -56,6 +56,16 @@ def test_every_recipe_is_documented():
     assert documented == set(recipe_file.built_in())
 
 
+def test_every_recipe_has_a_row_of_its_reproduction():
+    """With a figure, or with the words that there is none."""
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|(.*)\|$", page("reproductions.md"), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == recipe_file.built_in()
+    for name, rest in rows:
+        _, ran, figure, _, result = (cell.strip() for cell in rest.split("|"))
+        assert result in ("reproduced", "not reproduced", "not run at size", "not run"), name
+        assert (result == "not run") == (ran == "not run") == (figure == "–"), name
+
+
 def test_every_law_is_documented_and_no_other():
     said = page("recipes.md").partition("- **Laws**")[2].partition("\n- **")[0]
     assert set(re.findall(r"`([a-z-]+)`", said)) == set(laws_by_name())

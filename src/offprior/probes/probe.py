@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 import equinox as eqx
+import numpy as np
 
 from offprior import catalog
 from offprior.errors import Problem, SettingError
@@ -105,8 +106,9 @@ def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
 
 
 def holds(mixture: Mixture, family: Family) -> bool:
-    """Is it one of the mixture's families?"""
-    return any(bool(eqx.tree_equal(family, known)) for known in mixture.families)
+    """Is it one of the mixture's families, with a share above 0?"""
+    shares = zip(mixture.families, np.asarray(mixture.weights, float), strict=True)
+    return any(share > 0 and bool(eqx.tree_equal(family, known)) for known, share in shares)
 
 
 def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import numpy as np
+
 from offprior.errors import Problem, SettingError
 from offprior.families.linear import Linear
 from offprior.families.sparse_linear import SparseLinear
@@ -16,13 +18,17 @@ class Sparsity(Probe):
 
     The prior holds the sparsity of its sparse family, every one where it draws it, and s = d where it has dense linear
     functions of the same scale. C enumerates all sets of coordinates of every s: beyond 20,000 of them there is no C,
-    so that in twenty dimensions `sparsities` has to leave out the middle.
+    so that in twenty dimensions `sparsities` has to leave out the middle. Unless `normalised`, values are the larger
+    the more coordinates matter, and the probe is one of scale too.
     """
 
     coordinate: ClassVar[str] = "s"
     axis: ClassVar[str] = "coordinates that matter"
 
     sparsities: tuple[int, ...] | None = parameter(None, "the numbers s; 1 to d unless given", minimum=1, static=True)
+    normalised: bool = parameter(
+        False, "are slopes divided by √s, so that values have the variance of the family's own at every s?", added=True
+    )
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
@@ -42,19 +48,33 @@ class Sparsity(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         known = self._linear(mixture)
         family = SparseLinear(  # pyright: ignore[reportCallIssue]
-            dimension=known.dimension, sparsity=int(strength), scale=known.scale
+            dimension=known.dimension, sparsity=int(strength), scale=self._scale(strength, known)
         )
         return mixture.changed(families=[family])
 
     def inside(self, strength: float, mixture: Mixture) -> bool:
-        known = self._linear(mixture)
+        scale = self._scale(strength, self._linear(mixture))
         for family in mixture.families:
-            if isinstance(family, SparseLinear) and family.sparsity in (0, strength):
-                return True
-            is_dense = isinstance(family, Linear) and not family.intercept and family.scale == known.scale
-            if is_dense and strength == family.dimension:
+            if isinstance(family, SparseLinear):
+                is_of_place = family.sparsity in (0, strength)
+            elif isinstance(family, Linear):
+                is_of_place = not family.intercept and strength == family.dimension
+            else:
+                continue
+            if is_of_place and np.isclose(float(family.scale), scale, rtol=1e-6):
                 return True
         return False
+
+    def departures(self) -> list[str]:
+        return [*(["normalised"] if self.normalised else []), *super().departures()]
+
+    def _scale(self, strength: float, known: SparseLinear | Linear) -> float:
+        """Of a slope at a place. A family that draws its sparsity has d coordinates that may matter."""
+        scale = float(known.scale)
+        if not self.normalised:
+            return scale
+        own = known.sparsity if isinstance(known, SparseLinear) else 0
+        return scale * ((own or known.dimension) / strength) ** 0.5
 
     def _linear(self, mixture: Mixture) -> SparseLinear | Linear:
         kinds = (SparseLinear, Linear)
