@@ -15,6 +15,8 @@ ROWS = (
     {"api"},
     {"explorer", "listing", "report", "sweeps"},
     {"figures"},
+    {"studies"},
+    {"experiment"},
     {"evaluation", "panels", "pretraining"},
     {"probes", "predictors"},
     {"mixture", "posterior", "runs"},
@@ -37,7 +39,9 @@ GROUND = {
     "recipe",
     "recipe_file",
     "recipe_parts",
+    "recipe_places",
     "recipe_schema",
+    "recipe_study",
     "table",
 }
 # (who, whom): why it is no import upwards in fact.

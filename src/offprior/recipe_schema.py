@@ -21,7 +21,9 @@ def json_schema() -> dict[str, Any]:
     sections: dict[str, Any] = {name: _settings(settings_class(name)) for name in SECTIONS}
     sections["model"] = {"$ref": "#/$defs/models"}
     sections["probes"] = {"type": "array", "items": {"$ref": "#/$defs/probes"}}
-    properties = Recipe.model_json_schema()["properties"]
+    schema = Recipe.model_json_schema()
+    properties = schema["properties"]
+    definitions |= schema.get("$defs", {})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "offprior recipe",

@@ -22,6 +22,8 @@ REFERENCES = ("B", "C", FLOOR, BLEND)
 """Predictors that an evaluation has of itself, where their posteriors have a closed form."""
 OF_CLASSES = ("class: ", "best fit: ")
 """How those begin that it has for every family."""
+SPECIALIST = "specialist: "
+"""How those begin that were trained, at the same budget, on one family of the mixture alone."""
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """What tells a row from every other."""
@@ -36,7 +38,7 @@ COLUMNS = {
     "seed": "training seed; -1 for predictors that are not trained",
     "task": "number of the test prompt, the same prompt for every predictor and training seed",
     "family": "the family that the prompt's function was drawn from",
-    "predictor": "model, B, C, class: NAME, best fit: NAME, best blend, or a predictor's label",
+    "predictor": "model, B, C, class: NAME, best fit: NAME, best blend, specialist: NAME, or a predictor's label",
     "squared_error": "mean over the queries of (p − O)²",
     "bayes_gap": "mean over the queries of (p − B)²",
     "truth_mean": "mean over the queries of O",
@@ -172,7 +174,7 @@ class Table:
 
     def _judged(self, predictor: str | None) -> str:
         known = [str(name) for name in self._rows["predictor"].unique()]
-        own = [name for name in known if not is_reference(name)]
+        own = [name for name in known if not is_reference(name) and not name.startswith(SPECIALIST)]
         if predictor is None:
             if "model" in own or len(own) == 1:
                 return "model" if "model" in own else own[0]

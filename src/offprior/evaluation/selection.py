@@ -15,6 +15,7 @@ import numpy as np
 
 from offprior.evaluation.cells import Cell, Estimate
 from offprior.evaluation.implied import SMALLEST_SHARE
+from offprior.table import SPECIALIST
 
 
 def excess_parts(cell: Cell) -> tuple[Estimate, Estimate] | None:
@@ -58,7 +59,7 @@ def selection_cost(cell: Cell) -> Estimate | None:
 def specialist_cost(cell: Cell, name: str) -> Estimate | None:
     """M10 against a model of the same budget that was trained on one family alone: its prompts of that family."""
     family = cell.family.astype(str)
-    label = f"specialist: {name}"
+    label = f"{SPECIALIST}{name}"
     if not cell.has(label) or not (family == name).any():
         return None
     of: Any = family == name

@@ -11,6 +11,7 @@ import matplotlib.figure
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from offprior.evaluation.along_places import StudyResult
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 
@@ -119,6 +120,8 @@ class ReportData:
     manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     others: tuple["ReportData", ...] = ()
+    study: StudyResult | None = None
+    """Where the run is a study."""
 
     @classmethod
     def from_evaluation(cls, rows: pd.DataFrame, **tables: Any) -> "ReportData":
@@ -205,6 +208,12 @@ class Figure(abc.ABC):
 
     place: ClassVar[int] = 100
     """Where it stands in a report: small numbers come first."""
+    of_study: ClassVar[bool] = False
+    """Is it of a study, or of a single run?"""
+
+    def belongs_to(self, data: ReportData) -> bool:
+        """Is it a figure of such a run at all? If so, its absence is told."""
+        return data.study is not None if self.of_study else not data.metrics.empty
 
     def draw(self, data: ReportData) -> matplotlib.figure.Figure | None:
         """The figure, or None where what it shows is not in the tables."""
