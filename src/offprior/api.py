@@ -14,6 +14,7 @@ from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.files import locked
 from offprior.recipe import Recipe, read
 from offprior.runs import MANIFEST, RECIPE, RUNS, RunFolder
+from offprior.table import MODEL
 
 SMALLEST_FREE_BYTES = 50_000_000
 """What checkpoints and tables of a small run take."""
@@ -33,7 +34,7 @@ class Run(RunFolder):
         Raises:
             OffpriorError: a checkpoint is missing or cannot be read.
         """
-        return [model for model in self._pretrained() if model.label == "model"]
+        return [model for model in self._pretrained() if model.label == MODEL]
 
     def specialists(self) -> list[Any]:
         """The models that were trained on one family alone, one a family and seed, as predictors.
@@ -41,7 +42,7 @@ class Run(RunFolder):
         Raises:
             OffpriorError: a checkpoint is missing or cannot be read.
         """
-        return [model for model in self._pretrained() if model.label != "model"]
+        return [model for model in self._pretrained() if model.label != MODEL]
 
     def places(self) -> list["Run"]:
         """Of a study, the runs at its places, in the order in which they were begun."""

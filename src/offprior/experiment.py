@@ -23,10 +23,8 @@ from offprior.progress import ProgressReport, Silence, progress_report
 from offprior.recipe import Recipe
 from offprior.recipe_parts import plain
 from offprior.runs import EVALUATION, PANELS, TRAINING, RunFolder
-from offprior.table import SPECIALIST, Table
+from offprior.table import MODEL, SPECIALIST, Table
 
-MODEL = "model"
-"""What tables call the model of a recipe."""
 SPECIALISTS = "specialists"
 """The folder, in a run's, of the models that are trained on one family alone."""
 

@@ -187,6 +187,10 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
         if longest is not None and length > longest:
             message = f"{length} is beyond the {longest} pairs the model can take, training.points is {points}"
             problems.append(Problem(f"evaluation.lengths.{place}", message))
+    named, families = getattr(recipe.model, "instruction", 0), len(recipe.mixture.families)
+    if named and named != families:
+        message = f"it can name {named} families, the mixture has {families}; give {families}, or 0 for no instruction"
+        problems.append(Problem("model.instruction", message))
     if recipe.specialists and len(recipe.mixture.families) < 2:
         message = "the mixture has one family; a specialist would be the model itself"
         problems.append(Problem("specialists", message))

@@ -17,7 +17,7 @@ from offprior.components import NoClosedForm
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.evaluation.along_places import PLACE, StudyResult, next_at, probes_read, study_result
 from offprior.evaluation.mixture_test import MixtureTest
-from offprior.experiment import MODEL, Job, about, check_pretrained, evaluated, pretrain, pretrained, probe
+from offprior.experiment import Job, about, check_pretrained, evaluated, pretrain, pretrained, probe
 from offprior.mixture import Mixture
 from offprior.networks.weights import read_arrays
 from offprior.parquet import concatenated
@@ -27,7 +27,7 @@ from offprior.pretraining.checkpoint import weights_file
 from offprior.recipe_places import other_mixture
 from offprior.recipe_study import Place, Study, mixture_label, number_of
 from offprior.runs import EVALUATION, RunFolder
-from offprior.table import Table
+from offprior.table import MODEL, Table
 
 
 def train(job: Job, progress: bool) -> None:

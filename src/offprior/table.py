@@ -12,6 +12,8 @@ import pandas as pd
 from offprior.errors import OffpriorError, nearest
 from offprior.parquet import read_parquet, write_parquet
 
+MODEL = "model"
+"""The model of a run, whose verdict is asked for."""
 IN_DISTRIBUTION = "in-distribution"
 """The probe whose rows M1 is taken from."""
 FLOOR = "B at 10× floor"
@@ -24,6 +26,8 @@ OF_CLASSES = ("class: ", "best fit: ")
 """How those begin that it has for every family."""
 SPECIALIST = "specialist: "
 """How those begin that were trained, at the same budget, on one family of the mixture alone."""
+INSTRUCTED = "instructed: "
+"""How those begin that are the model itself, told the family of a prompt: `right`, or `wrong`."""
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """What tells a row from every other."""
@@ -174,10 +178,10 @@ class Table:
 
     def _judged(self, predictor: str | None) -> str:
         known = [str(name) for name in self._rows["predictor"].unique()]
-        own = [name for name in known if not is_reference(name) and not name.startswith(SPECIALIST)]
+        own = [name for name in known if not is_reference(name) and not name.startswith((SPECIALIST, INSTRUCTED))]
         if predictor is None:
-            if "model" in own or len(own) == 1:
-                return "model" if "model" in own else own[0]
+            if MODEL in own or len(own) == 1:
+                return MODEL if MODEL in own else own[0]
             choices = ", ".join(repr(name) for name in own or known)
             raise OffpriorError(f"predictor: the table has none called 'model'; choose one of {choices}")
         if predictor not in known:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from offprior.evaluation.cells import Estimate
 from offprior.evaluation.crossing import Axis, Crossing, crossing, next_place
-from offprior.evaluation.measure import MODEL, estimate
+from offprior.evaluation.measure import estimate
 from offprior.recipe_study import Measure, Study, mixture_label
-from offprior.table import IN_DISTRIBUTION
+from offprior.table import IN_DISTRIBUTION, MODEL
 
 PLACE = ["place", "at", "label"]
 """Columns that a study's rows have before those of any evaluation: the place's number, its coordinate, its name."""

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from offprior.errors import OffpriorError
 from offprior.evaluation.intervals import percentiles, resamples, seed_interval
-from offprior.table import SPECIALIST
+from offprior.table import INSTRUCTED, SPECIALIST
 
 CELL = ["probe", "coordinate", "strength", "length"]
 
@@ -82,6 +82,11 @@ class Cell:
     def specialists(self) -> list[str]:
         """The families that a specialist was evaluated of."""
         return [name.removeprefix(SPECIALIST) for name in self._blocks if name.startswith(SPECIALIST)]
+
+    @property
+    def instructed(self) -> list[str]:
+        """The judged model's answers when it is told the family."""
+        return [name for name in self._blocks if name.startswith(INSTRUCTED)]
 
     @property
     def classes(self) -> int:

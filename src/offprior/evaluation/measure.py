@@ -8,9 +8,7 @@ from offprior.evaluation.cells import Cell, Estimate, cells
 from offprior.evaluation.identification import distance
 from offprior.evaluation.metrics import Measured, measured
 from offprior.recipe_study import Measure
-from offprior.table import IN_DISTRIBUTION
-
-MODEL = "model"
+from offprior.table import IN_DISTRIBUTION, MODEL
 
 
 def estimate(rows: pd.DataFrame, measure: Measure, length: int) -> Estimate | None:

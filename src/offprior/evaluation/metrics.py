@@ -96,6 +96,8 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row |= _named("M10", selection_cost(cell) if key[0] == IN_DISTRIBUTION else None)
     for name in cell.specialists:
         row |= _named(f"M10: {name}", specialist_cost(cell, name))
+    for label in cell.instructed:
+        row |= _named(f"M10: {label}", model.minus(cell.nmse(label)))
     parts = excess_parts(cell)
     row |= _named("excess_selection", parts and parts[0]) | _named("excess_within", parts and parts[1])
     row |= _named("M12", cell.mean(cell.column(cell.predictor, "surprise")[:1]), over_tasks=True)
