@@ -2,13 +2,13 @@
 
 import copy
 
-import yaml
+import pytest
 
-from offprior import api
+from offprior import api, recipe_file
 
 BASE = {
     "title": "A small one",
-    "mixture": {"families": ["linear", {"name": "sinusoid", "frequency": [0.5, 1.5]}]},
+    "mixture": {"families": ["linear", {"name": "fourier", "harmonics": 1}]},
     "model": {"name": "transformer", "layers": 1, "heads": 2, "width": 16, "positions": "none"},
     "training": {"steps": 12, "batch": 4, "points": 8, "optimiser": "adam", "learning_rate": 1e-2,
                  "steps_per_dispatch": 4, "checkpoint_every": 4},
@@ -29,14 +29,17 @@ def write(folder, name="small", changes=None, **sections):
         section, setting = key.split(".")
         raw[section][setting] = value
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump({**raw, **sections}))
+    path.write_text(recipe_file.dump({**raw, **sections}))
     return path
 
 
-def carried_out(folder, name="small", seeds=1, resume=False, changes=None, **sections):
-    """Such a recipe, run."""
+def carried_out(folder, name="small", seeds=1, changes=None, report=False, **sections):
+    """Such a recipe, run; its report takes longer than all the rest, and is left out unless asked for."""
     path = write(folder, name, changes, **sections)
-    return api.run(path, out=folder / "runs" / name, seeds=seeds, resume=resume, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        if not report:
+            patch.setattr(api, "_report", lambda *_: None)
+        return api.run(path, out=folder / "runs" / name, seeds=seeds, progress=False)
 
 
 def weights(run, seed=0):

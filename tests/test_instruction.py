@@ -1,6 +1,5 @@
 """The instruction token: nothing is other without it, and with it a model can be told, rightly and wrongly."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +15,8 @@ from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.networks import layout as layouts
 from offprior.pretraining.loop import pretrain
+from offprior.pretraining.step import initial_state, setting
+from offprior.pretraining.training import Training
 from offprior.probes.convex import Convex
 from offprior.progress import Silence
 from offprior.recipe import from_mapping
@@ -25,11 +26,13 @@ UP_OR_DOWN = Mixture([Grid(slope=(1.0,), offset=(0.0,)), Grid(slope=(-1.0,), off
 """Two functions: who knows the family knows everything."""
 
 
+BUDGET = {"batch": 8, "points": 4, "optimiser": "adam", "learning_rate": 1e-2}
+
+
 def told(share=0.5, steps=4, **model):
-    return pretrain(
-        Transformer(**SETTINGS, instruction=2, **model), UP_OR_DOWN, steps=steps, batch=8, points=4, optimiser="adam",
-        learning_rate=1e-2, instruction_share=share, progress=Silence(),
-    )  # fmt: skip
+    model = Transformer(**SETTINGS, instruction=2, **model)
+    training = Training(**BUDGET, steps=steps, instruction_share=share)
+    return pretrain(model, UP_OR_DOWN, training, progress=Silence())
 
 
 @pytest.mark.parametrize("tokens", ["alternating", "paired"])
@@ -51,9 +54,11 @@ def test_the_other_weights_are_those_of_the_model_without_it():
         for named in (0, 2)
     ]
     assert networks[0].instructions is None and networks[1].instructions.shape == (3, 16)
-    rest = eqx.tree_at(lambda network: (network.instructions, network.settings), networks[1], (None, None),
-                       is_leaf=lambda leaf: leaf is None)  # fmt: skip
-    for one, other in zip(jax.tree.leaves(networks[0]), jax.tree.leaves(rest), strict=True):
+    without, others = (
+        [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(network) if "instructions" not in str(path)]
+        for network in networks
+    )
+    for one, other in zip(without, others, strict=True):
         np.testing.assert_array_equal(one, other)
     assert [network.tokens(4) for network in networks] == [10, 11]
 
@@ -61,8 +66,9 @@ def test_the_other_weights_are_those_of_the_model_without_it():
 @pytest.mark.parametrize(("share", "untouched"), [(0.0, [0, 1]), (1.0, [2])])
 def test_the_share_says_how_often_a_family_is_named(share, untouched):
     """What is never shown has no gradient, and stays as it was; what is shown does not."""
-    first, after = (told(share, steps).network.instructions for steps in (1, 6))
-    changed = (np.asarray(first) != np.asarray(after)).any(axis=1)
+    settings = setting(UP_OR_DOWN, Training(**BUDGET, steps=4), 0)
+    first = initial_state(Transformer(**SETTINGS, instruction=2), settings).network.instructions
+    changed = (np.asarray(first) != np.asarray(told(share).network.instructions)).any(axis=1)
     assert [place for place in range(3) if not changed[place]] == untouched
 
 

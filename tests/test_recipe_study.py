@@ -118,7 +118,7 @@ def test_a_place_may_be_a_label():
         ({"vary": "model.heads", "values": [2, 3]}, "study.values.1: model.heads: width 16 is not divisible by 3"),
         ({"places": WEIGHTS, "measur": "M5"}, "study.measur: there is no such key; did you mean measure?"),
         ({"places": WEIGHTS, "scale": "logg"}, "study.scale: 'logg': input should be 'linear' or 'log'"),
-        ({"places": WEIGHTS, "bisect": 2}, "study.bisect: there is no threshold whose crossing could be sought"),
+        ({"places": WEIGHTS, "bisect": 2, "vary": "x"}, "study.bisect: there is no threshold whose"),
         ({"places": WEIGHTS, "bisect": 2, "threshold": 1}, "study.bisect: it is not known what to set between places"),
         ({}, "study.places: there are none; write places, or vary and values"),
         ({"vary": "training.steps", "values": [1], "places": WEIGHTS}, "study.values: places are given too"),

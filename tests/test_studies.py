@@ -23,6 +23,7 @@ def study(tmp_path_factory):
     return carried_out(
         tmp_path_factory.mktemp("study"),
         seeds=2,
+        report=True,
         study={
             "coordinate": "w", "places": WEIGHTS, "cross": True, "measure": {"name": "M4", **MIDDLE}, "threshold": 0.0,
             "others": {"lines": {"families": ["linear"], "weights": [1]}},
@@ -30,10 +31,10 @@ def study(tmp_path_factory):
     )  # fmt: skip
 
 
-def test_a_place_is_the_plain_run_bit_for_bit(study, tmp_path):
-    path = write(tmp_path)
+def test_a_place_is_the_plain_run_bit_for_bit(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "_report", lambda *_: None)
     chosen = ["mixture.weights=[0.1, 0.9]"]
-    plain = api.run(path, set=chosen, out=tmp_path / "plain", seeds=2, progress=False)
+    plain = api.run(write(tmp_path), set=chosen, out=tmp_path / "plain", seeds=2, progress=False)
     place = study.places()[1]
     assert place.recipe.fingerprint() == plain.recipe.fingerprint()
     assert [weights(place, seed) for seed in (0, 1)] == [weights(plain, seed) for seed in (0, 1)]
@@ -83,7 +84,7 @@ def test_other_mixtures_answer_and_test(study):
     """B of lines alone is the best there is on lines, and the distance from it is the one that M11 names."""
     rows = study.table(0).to_pandas()
     errors = rows.query("probe == 'mixture: lines' and length == 8").groupby("predictor")["squared_error"].mean()
-    assert errors["lines"] <= errors["B"] + 1e-9 and errors["lines"] < errors["class: sinusoid"]
+    assert errors["lines"] <= errors["B"] + 1e-9 and errors["lines"] < errors["class: fourier"]
     named = study.table(0).algorithms().query("probe == 'convex' and strength == 0.5 and length == 8").iloc[0]
     for name in ("lines", "B"):
         found = estimate(rows, Measure(name=f"distance: {name}", **MIDDLE), 8)
@@ -107,15 +108,17 @@ def test_its_report_says_where_it_crosses(study):
     assert api.report_run(study.places()[0].folder, progress=False).is_file()
 
 
-def test_a_finished_study_is_not_run_again(study):
+def test_a_finished_study_is_not_run_again(study, monkeypatch):
+    monkeypatch.setattr(api, "_report", lambda *_: None)
     files = [*study.folder.rglob("*.safetensors"), *study.folder.rglob("evaluation.parquet")]
     before = {path: path.stat().st_mtime_ns for path in files}
     api.run(study.folder.parents[1] / "small.yaml", out=study.folder, seeds=2, progress=False)
     assert {path: path.stat().st_mtime_ns for path in files} == before
 
 
-def test_probing_again_keeps_the_rows_of_other_probes(tmp_path):
-    run = carried_out(tmp_path, study={"places": WEIGHTS}, changes={"training.steps": 4})
+def test_probing_again_keeps_the_rows_of_other_probes(tmp_path, monkeypatch):
+    run = carried_out(tmp_path, study={"places": WEIGHTS})
+    monkeypatch.setattr(api, "_report", lambda *_: None)
     before = run.evaluation()
     api.probe_run(run.folder, ["mixture-weight"], progress=False)
     after = run.evaluation()
@@ -126,16 +129,16 @@ def test_probing_again_keeps_the_rows_of_other_probes(tmp_path):
 
 def test_bisection_halves_what_holds_the_crossing(tmp_path):
     """The threshold lies between the errors of the listed places; each further place lies inside the bracket."""
-    settings = {"vary": "training.steps", "values": [2, 130], "measure": {"name": "M2", "length": 8}, "scale": "log"}
-    listed = carried_out(tmp_path, "listed", study=settings).study().at_length["value"]
+    rates = [1e-5, 1e-1]
+    settings = {"vary": "training.learning_rate", "values": rates, "measure": {"name": "M2", "length": 8}}
+    listed = carried_out(tmp_path, "listed", study={**settings, "scale": "log"}).study().at_length["value"]
     threshold, direction = float(listed.mean()), "falling" if listed[0] > listed[1] else "rising"
-    run = carried_out(
-        tmp_path, "halved", study={**settings, "threshold": threshold, "direction": direction, "bisect": 2}
-    )
+    sought = {"scale": "log", "threshold": threshold, "direction": direction, "bisect": 2}
+    run = carried_out(tmp_path, "halved", study={**settings, **sought})
     result, places = run.study(), run.manifest["bisected"]
-    assert places[0] == 16 and len(places) == 2 and all(isinstance(at, int) for at in places)
-    assert sorted(result.at_length["at"]) == sorted([2, 130, *places])
-    assert [place.recipe.training.steps for place in run.places()] == [2, 130, *places]
+    assert places[0] == pytest.approx(1e-3) and len(places) == 2
+    assert list(result.at_length["at"]) == sorted([*rates, *places])
+    assert [float(place.recipe.training.learning_rate) for place in run.places()] == pytest.approx([*rates, *places])
     low, high = result.crossing.bracket
     assert low < result.crossing.at < high and {low, high} & set(places)
     assert result.crossing.interval_over == "tasks"
@@ -145,7 +148,8 @@ def test_bisection_halves_what_holds_the_crossing(tmp_path):
 
 def test_a_study_along_training_reads_the_kept_weights(tmp_path):
     changes = {"training.trajectory": 3}
-    run = carried_out(tmp_path, "along", changes=changes, study={"along": "training", "coordinate": "step"})
+    study = {"along": "training", "coordinate": "step"}
+    run = carried_out(tmp_path, "along", changes=changes, study=study, report=True)
     plain = carried_out(tmp_path, "plain", changes=changes)
     assert weights(run) == weights(plain)
     assert list(run.study().at_length["at"]) == [1, 3, 12] == run.recipe.training.trajectory_steps()
@@ -167,7 +171,7 @@ def test_a_place_that_diverges_is_left_out_and_the_others_go_on(tmp_path, capsys
 
 def test_judged_by_the_recipes_own_mixture(tmp_path):
     """Coverage: places with combinations in their pretraining have the same B, C and prompts as the one without."""
-    combination = {"name": "combination", "second": {"name": "sinusoid", "frequency": [0.5, 1.5]}}
+    combination = {"name": "combination", "second": BASE["mixture"]["families"][1]}
     mixture = {"families": [*BASE["mixture"]["families"], combination], "weights": [0.5, 0.5, 0]}
     weights_of = {0: [0.5, 0.5, 0], 0.2: [0.4, 0.4, 0.2]}
     places = [{"at": share, "set": {"mixture.weights": weights}} for share, weights in weights_of.items()]
@@ -183,8 +187,8 @@ def test_judged_by_the_recipes_own_mixture(tmp_path):
 PROGRAM = "import sys\nfrom offprior import cli\nsys.exit(cli.main(sys.argv[1:]))"
 
 
-def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path):
-    changes = {"training.steps": 3000, "training.checkpoint_every": 100, "evaluation.lengths": [4]}
+def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+    changes = {"training.steps": 400, "training.checkpoint_every": 100, "evaluation.lengths": [4]}
     path = write(tmp_path, changes=changes, probes=[], study={"places": WEIGHTS, "measure": {"name": "M2"}})
     command = [sys.executable, "-c", PROGRAM, "run", str(path), "--out", str(tmp_path / "killed")]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
@@ -196,6 +200,7 @@ def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path):
         api.run(path, out=tmp_path / "killed", progress=False)
     first = tmp_path / "killed" / "place-00" / "seed-0" / "model.safetensors"
     trained = first.stat().st_mtime_ns
+    monkeypatch.setattr(api, "_report", lambda *_: None)
     killed = api.run(path, out=tmp_path / "killed", resume=True, progress=False)
     whole = api.run(path, out=tmp_path / "whole", progress=False)
     assert first.stat().st_mtime_ns == trained, "what was trained is not trained again"

@@ -10,7 +10,7 @@ MIXTURE = {"families": [{"name": "relu-network", "dimension": 1, "hidden": 4}, "
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return carried_out(tmp_path_factory.mktemp("without"), mixture=MIXTURE, specialists=True)
+    return carried_out(tmp_path_factory.mktemp("without"), mixture=MIXTURE, specialists=True, report=True)
 
 
 def test_it_is_told_before_the_training(tmp_path, capsys, monkeypatch):

@@ -68,6 +68,7 @@ def specialist_cost(cell: Cell, name: str) -> Estimate | None:
     truth, square = np.where(of, cell.truth_mean, 0.0), np.where(of, cell.truth_square, 0.0)
     share, shares = of.mean(), cell.weights @ of
     variance = square.mean() / share - (truth.mean() / share) ** 2
-    variances = cell.weights @ square / shares - (cell.weights @ truth / shares) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may hold none of the family's tasks
+        variances = cell.weights @ square / shares - (cell.weights @ truth / shares) ** 2
     lost = cell.mean(np.where(of[None], own - other, 0.0)).over(Estimate(np.full(len(cell.seeds), share), shares))
     return lost.over(Estimate(np.full(len(cell.seeds), variance), variances))
