@@ -146,6 +146,23 @@ def test_bisection_halves_what_holds_the_crossing(tmp_path):
     assert min(values[low], values[high]) <= threshold <= max(values[low], values[high])
 
 
+def test_pretraining_then_probing_is_the_study(tmp_path, monkeypatch):
+    """The two halves, bisection included, are the whole; places are not trained again."""
+    monkeypatch.setattr(api, "_report", lambda *_: None)
+    study = {
+        "vary": "training.learning_rate", "values": [1e-5, 1e-1], "scale": "log", "bisect": 1,
+        "measure": {"name": "distance: B", **MIDDLE}, "others": {"lines": {"families": ["linear"], "weights": [1]}},
+    }  # fmt: skip
+    listed = carried_out(tmp_path, "listed", study={**study, "bisect": 0}).study().at_length["value"]
+    ways = {"threshold": float(listed.mean()), "direction": "falling" if listed[0] > listed[1] else "rising"}
+    path = write(tmp_path, "halves", study={**study, **ways})
+    api.pretrain_run(path, out=tmp_path / "halves", progress=False)
+    halves = api.probe_run(tmp_path / "halves", progress=False)
+    whole = carried_out(tmp_path, "whole", study={**study, **ways})
+    assert len(halves.places()) == 3 and halves.manifest["bisected"] == whole.manifest["bisected"]
+    pd.testing.assert_frame_equal(halves.evaluation(), whole.evaluation())
+
+
 def test_a_study_along_training_reads_the_kept_weights(tmp_path):
     changes = {"training.trajectory": 3}
     study = {"along": "training", "coordinate": "step"}

@@ -47,23 +47,14 @@ def carry_out(job: Job, progress: bool) -> None:
         models = pretrain([job], progress)[0]
         _evaluate_trajectory(job, models, progress)
         return
-    bisected = list(job.run.manifest.get("bisected", []))
-    _finish(job, [*study.places, *map(_bisected_place(study), bisected)], progress)
-    while len(bisected) < study.bisect:
-        found = next_at(result(job.run, study))
-        if found is None:
-            said = f"bisection ends after {len(bisected)} of {study.bisect} places: nothing is left to halve"
-            Console(stderr=True, quiet=not progress).print(said, highlight=False, soft_wrap=True)
-            break
-        bisected.append(found)
-        job.run.update(bisected=bisected)
-        _finish(job, [*study.places, *map(_bisected_place(study), bisected)], progress)
+    _finish(job, _places(job), progress)
+    _bisect(job, progress)
 
 
 def probe_again(job: Job, probes: Sequence[Any], progress: bool) -> None:
     """Probe the places of a study that have been pretrained, with the recipe's probes or with those given.
 
-    Rows of other probes stay.
+    Rows of other probes stay. With the recipe's probes the study is then carried out to its end: what bisection adds.
     """
     study = _study(job)
     if study.along == "training":
@@ -72,15 +63,21 @@ def probe_again(job: Job, probes: Sequence[Any], progress: bool) -> None:
         new = [probe for probe in probes if probe.label not in labels]
         _evaluate_trajectory(job, pretrained(job), progress, new)
         return
-    places = [*study.places, *map(_bisected_place(study), job.run.manifest.get("bisected", []))]
+    places = _places(job)
     jobs = _jobs(job, places)
     for place in jobs:
         check_pretrained(place)
     crossed = _crossed(job, jobs)
     for place in jobs:
-        chosen = probes or place.recipe.probes
-        _probe_place(job, place, pretrained(place), chosen, progress, crossed, keep=bool(probes))
+        models = pretrained(place)
+        if models:  # or all of its seeds diverged
+            chosen = probes or place.recipe.probes
+            _probe_place(job, place, models, chosen, progress, crossed, keep=bool(probes))
+        if not probes:
+            place.run.update(finished=runs.now())
     _gather(job, jobs, places)
+    if not probes:
+        _bisect(job, progress)
 
 
 def result(run: RunFolder, study: Study) -> StudyResult:
@@ -90,6 +87,21 @@ def result(run: RunFolder, study: Study) -> StudyResult:
         OffpriorError: it has not been probed yet.
     """
     return study_result(run.evaluation(probe=probes_read(study)), study)
+
+
+def _bisect(job: Job, progress: bool) -> None:
+    """Train and probe further places, each the middle of what holds the crossing by all that is known by then."""
+    study = _study(job)
+    bisected = list(job.run.manifest.get("bisected", []))
+    while len(bisected) < study.bisect:
+        found = next_at(result(job.run, study))
+        if found is None:
+            said = f"bisection ends after {len(bisected)} of {study.bisect} places: nothing is left to halve"
+            Console(stderr=True, quiet=not progress).print(said, highlight=False, soft_wrap=True)
+            break
+        bisected.append(found)
+        job.run.update(bisected=bisected)
+        _finish(job, _places(job), progress)
 
 
 def _finish(job: Job, places: Sequence[Place], progress: bool) -> None:
@@ -213,8 +225,11 @@ def _gather(job: Job, jobs: Sequence[Job], places: Sequence[Place]) -> None:
     concatenated(job.run.folder / EVALUATION, parts)
 
 
-def _bisected_place(study: Study) -> Any:
-    return lambda at: Place(at=at, set={str(study.vary): at})
+def _places(job: Job) -> list[Place]:
+    """Those that the recipe lists, and those that bisection has added so far."""
+    study = _study(job)
+    added = [Place(at=at, set={str(study.vary): at}) for at in job.run.manifest.get("bisected", [])]
+    return [*study.places, *added]
 
 
 def _study(job: Job) -> Study:
