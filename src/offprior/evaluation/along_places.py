@@ -42,7 +42,7 @@ class StudyResult:
         """What is read, and where, in words."""
         measure = self.study.measure
         where = "" if measure.strength is None or measure.probe == IN_DISTRIBUTION else f" at {measure.strength:g}"
-        return f"{measure}, {measure.probe}{where}, {measure.length} pairs"
+        return f"{measure} ({measure.probe}{where}, {measure.length} pairs)"
 
     @property
     def crossing_in_words(self) -> str:

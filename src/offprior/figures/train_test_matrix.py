@@ -27,7 +27,8 @@ class TrainTestMatrix(Figure):
         if data.study is None or data.study.matrix.empty:
             return None
         matrix = data.study.matrix
-        trained, tested = list(dict.fromkeys(matrix["trained"])), list(dict.fromkeys(matrix["tested"]))
+        tested = list(dict.fromkeys(matrix["tested"]))
+        trained = [label for label in tested if label in set(matrix["trained"])]
         table = matrix.pivot(index="trained", columns="tested", values="value")
         values = table.reindex(index=trained, columns=tested).to_numpy(float)
         size = (min(10.5, 3.0 + 1.1 * len(tested)), 1.8 + 0.55 * len(trained))

@@ -136,7 +136,7 @@ def study_summary(data: ReportData) -> str:
         return f"{data.label}: its measure is unknown at every place."
     rows, study = data.study.at_length, data.study.study
     recipe, what = data.manifest.get("recipe") or data.label, study.axis or study.coordinate or "the recipe"
-    begun = f"{what} was varied over {len(rows)} places (recipe {recipe}), and {data.study.reads}, was read at each"
+    begun = f"{what} was varied over {len(rows)} places (recipe {recipe}), and {data.study.reads} was read at each"
     least, most = (rows.loc[pick] for pick in (rows["value"].idxmin(), rows["value"].idxmax()))
     ends = f"from {number(least['value'])} at {least['label']} to {number(most['value'])} at {most['label']}"
     sure = data.study.surely_behind
