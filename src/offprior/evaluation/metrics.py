@@ -90,7 +90,7 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     prior_gap = bayes.minus(combined)
     row["combined_nmse"] = combined.value
     row |= _named("M3", prior_gap, over_tasks=True)
-    row |= _named("shortfall", model.minus(combined))
+    row |= _named("shortfall", model.minus(combined if np.isfinite(combined.value) else bayes))
     row |= _named("M5", gain.over(prior_gap) if prior_gap.value > M3_LEAST else None)
     row |= _named("M6", _nearest_class_ratio(cell, model))
     row |= _named("M7", _best_blend_ratio(cell, model))
