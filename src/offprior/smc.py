@@ -74,7 +74,9 @@ def tempered(
             proposed = jnp.where(jax.random.uniform(of_mask, z.shape) < share, moved, z)
             following = of_cloud(proposed)
             taken = jnp.log(jax.random.uniform(of_choice, (particles,))) < power * (following - known)
-            return (jnp.where(taken[:, None], proposed, z), jnp.where(taken, following, known)), taken.mean(dtype=known.dtype)
+            return (jnp.where(taken[:, None], proposed, z), jnp.where(taken, following, known)), taken.mean(
+                dtype=known.dtype
+            )
 
         start = state.z[which], state.log_likelihood[which]
         (z, known), taken = jax.lax.scan(move, start, jax.random.split(of_moves, moves))

@@ -41,7 +41,10 @@ class Transformer(Model):
     head_hidden: int = parameter(0, "hidden units of the buckets head; 0 is that of the feed-forward layer", minimum=0)
     activation: Literal["gelu", "relu", "squared-relu"] = parameter("gelu", "of the feed-forward layer")
     instruction: int = parameter(
-        0, "families that a learned first token can name, as many as the mixture has; 0 has no such token", minimum=0
+        0,
+        "families that a learned first token can name, as many as the mixture has; 0 has no such token",
+        minimum=0,
+        added=True,
     )
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
