@@ -28,8 +28,8 @@ class SphericalCap(Family):
     quadrature, but given it the rest of w, uniform on a sphere, is taken as normal with the same mean and covariance.
     Its length is not used to infer it, then: where contexts are long, the squared error tends to d/(d − 1) of the exact
     posterior's, and at moderate ones it was measured at up to 1.7 times it (three dimensions, 10 pairs, noise .3). A
-    model may beat this B without beating Bayes. `sampled-bayes` with `exact` false samples the exact one. The paper's dimension, length and noise are
-    unverified here.
+    model may beat this B without beating Bayes. `sampled-bayes` with `exact` false samples the exact one. The paper's
+    dimension, length and noise are unverified here.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=2)
@@ -72,8 +72,8 @@ class SphericalCap(Family):
 
 def _approximation(label: str, dimension: int) -> str:
     return (
-        f"{label}: given its angle to the pole, w is taken as normal in {dimension} dimensions; squared errors are above "
-        "the exact ones (1.7 times, at worst measured), so that a gain over this B is no gain over Bayes"
+        f"{label}: given its angle to the pole, w is taken as normal in {dimension} dimensions; squared errors are "
+        "above the exact ones (1.7 times, at worst measured), so that a gain over this B is no gain over Bayes"
     )
 
 
