@@ -151,7 +151,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.here:
         codes = [_in_a_process(part, options) for part in options.parts.split(",")]
-        return max(codes)
+        return next((abs(code) for code in codes if code), 0)
     part = options.parts
     takes_folder = part in ("rivals", "large", "train")
     found = globals()[part](options.toy, *([options.out] if takes_folder else []))

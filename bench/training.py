@@ -143,10 +143,14 @@ def counts(ours: float, theirs: float) -> bool:
 
 
 def products(job: Job) -> float:
-    """Floating-point operations of the matrix products of a step: forward, and twice that backward."""
-    tokens, width = 2 * job.pairs, job.width
+    """Floating-point operations of offprior's matrix products in a step: forward, and twice that backward.
+
+    Its last block reads keys and values of every token, and the rest only where a prediction is made: at every x.
+    """
+    tokens, read, width = 2 * job.pairs, job.pairs, job.width
     block = 2 * tokens * 12 * width * width + 4 * tokens * tokens * width
-    return 3.0 * job.batch * (job.layers * block + 2 * job.pairs * width)
+    last = 2 * (tokens * 2 + read * 10) * width * width + 4 * read * tokens * width
+    return 3.0 * job.batch * ((job.layers - 1) * block + last + 2 * read * width)
 
 
 def time_to_the_gate(names: list[str], options: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from offprior import recipe_file
+from offprior.evaluation.along_places import study_result
 from offprior.figures.figure import ReportData
 from offprior.parquet import write_parquet
+from offprior.recipe_study import Measure, Place, Study
 
 FAMILIES = ("linear", "sinusoid")
 LENGTHS = (5, 20, 40)
@@ -39,6 +41,42 @@ def report_data(
         manifest=manifest(label, seeds),
         recipe=recipe_file.read_mapping(RECIPE, RECIPE.name),
     )
+
+
+PLACES = {0.5: 0.2, 0.1: 0.6, 0.01: 0.95}
+"""Of the study: its places, and how much of C each place's model follows."""
+
+
+@functools.cache
+def study_data(seeds: int = 2) -> ReportData:
+    """A study of three places, every one tested on the prompts of every other."""
+    study = Study(
+        coordinate="w",
+        axis="share of lines in pretraining",
+        scale="log",
+        places=[Place(at=at) for at in PLACES],
+        measure=Measure(name="M5", probe="convex", strength=0.5, length=40),
+        threshold=0.5,
+        direction="falling",
+        cross=True,
+    )
+    rows = study_rows(seeds)
+    return ReportData(
+        label="study", study=study_result(rows, study), manifest=manifest("study", seeds), recipe={"title": "A study"}
+    )
+
+
+def study_rows(seeds: int = 2) -> pd.DataFrame:
+    """The rows of all places, with what a study's table has before them."""
+    found = []
+    for number, (at, compose) in enumerate(PLACES.items()):
+        rows = evaluation(seeds, compose)
+        rows = rows[rows["probe"].isin(["in-distribution", "convex"])]
+        own = rows[rows["probe"] == "in-distribution"]
+        others = [own.assign(probe=f"mixture: {other:g}") for other in PLACES]
+        here = pd.concat([rows, *others], ignore_index=True)
+        found.append(here.assign(place=number, at=at, label=f"{at:g}"))
+    return pd.concat(found, ignore_index=True)
 
 
 def write_run(folder: Path, data: ReportData) -> Path:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from offprior.evaluation.breaks import BOTH, MODEL, PRIOR, UNDER_TRAINED, UNKNOWN, breaks
+from offprior.evaluation.breaks import BOTH, MODEL, PRIOR, UNDER_TRAINED, breaks
 
 
 def cell(probe, strength, *, model, bayes, combined, surprise, length=20, m1=0.001, spread=0.001):
@@ -53,9 +53,11 @@ def test_an_interval_that_reaches_into_the_margin_breaks_nothing():
     assert list(breaks(pd.DataFrame([OWN, {**wide, "shortfall_low": 0.021}]))["rank"]) == [1]
 
 
-def test_without_a_bayes_predictor_nobody_is_blamed():
-    blind = {**cell("blind", 0.5, model=0.5, bayes=0.0, combined=0.0, surprise=20.0), "M3": np.nan, "M4": np.nan}
-    assert list(breaks(pd.DataFrame([OWN, blind]))["fault"]) == [UNKNOWN]
+def test_without_a_bayes_predictor_nothing_is_called_broken_and_without_c_b_stands_in():
+    none = cell("none", 0.5, model=0.5, bayes=np.nan, combined=np.nan, surprise=20.0)
+    without_c = {**cell("without", 0.5, model=0.5, bayes=0.1, combined=0.1, surprise=20.0), "M3": np.nan}
+    found = breaks(pd.DataFrame([OWN, none, without_c])).set_index("probe")
+    assert found.loc["none", "rank"] == 0 and found.loc["without", "fault"] == MODEL
 
 
 def test_lengths_are_compared_at_the_longest_that_all_have():

@@ -150,7 +150,8 @@ def test_training_does_not_wait_for_the_disk_and_only_the_newest_waiting_checkpo
         while writer._jobs:  # until the first is being written
             pass
         writer.put(lambda: written.append(2))
-        writer.put(lambda: written.append(3), replaceable=False)
+        writer.put(lambda: written.append(3), is_checkpoint=False, is_kept=True)
+        assert len(writer._jobs) == 2, "weights of a trajectory alone resume nothing: the checkpoint still waits"
         writer.put(lambda: written.append(4))
         writer.put(lambda: written.append(5))
         assert written == []

@@ -40,7 +40,7 @@ def test_a_device_that_is_not_there_is_said_in_one_line():
     assert "JAX_PLATFORMS=cuda, and jax finds no such device" in said("run", "mueller-2023", JAX_PLATFORMS="cuda")
 
 
-def needs(batch, members=1):
+def needs(batch, members=1, at_once=0):
     """Bytes of such a program, before it is held against the memory."""
     found = []
     original = program.Program.__init__
@@ -53,29 +53,45 @@ def needs(batch, members=1):
         patch.setattr(program.Program, "__init__", kept)
         patch.setattr(program, "_programs", {})
         pretrain_population(
-            MODEL, [member(batch, seed) for seed in range(members)], at_once=members, progress=Silence()
+            MODEL, [member(batch, seed, at_once) for seed in range(members)], at_once=members, progress=Silence()
         )
     return found[0]
 
 
-def member(batch, seed=0):
-    return Member(MIXTURE, Training(steps=1, batch=batch, points=20, steps_per_dispatch=1, optimiser="adam"), seed)
+def member(batch, seed=0, at_once=0):
+    training = Training(
+        steps=1, batch=batch, points=20, steps_per_dispatch=1, optimiser="adam", prompts_at_once=at_once
+    )
+    return Member(MIXTURE, training, seed)
 
 
 def test_a_batch_too_large_for_the_memory_names_one_that_fits(monkeypatch):
-    enough = needs(256)
+    enough = needs(256, at_once=1024)
     monkeypatch.setattr(program, "memory", lambda platform: enough)
     with pytest.raises(OffpriorError, match=r"^training\.batch: batches of 1024 take .* would fit$") as refused:
-        pretrain(MODEL, MIXTURE, member(1024).training, progress=Silence())
-    fits = int(re.search(r"training\.batch=(\d+) would fit", str(refused.value)).group(1))
-    assert 64 <= fits < 1024
-    pretrain(MODEL, MIXTURE, member(fits).training, progress=Silence())
+        pretrain(MODEL, MIXTURE, member(1024, at_once=1024).training, progress=Silence())
+    named = re.search(r"training\.batch=(\d+) would fit", str(refused.value))
+    assert named is not None and 64 <= int(named.group(1)) < 1024
+    pretrain(MODEL, MIXTURE, member(int(named.group(1)), at_once=0).training, progress=Silence())
+
+
+def test_a_smaller_batch_is_no_remedy_where_a_few_prompts_are_taken_at_once(monkeypatch):
+    """The bytes are then those of the weights: no batch is named that would not fit either."""
+    enough = needs(64)
+    monkeypatch.setattr(program, "memory", lambda platform: 0.5 * enough)
+    with pytest.raises(OffpriorError, match=r"^training\.batch: batches of 64 take") as refused:
+        pretrain(MODEL, MIXTURE, member(64).training, progress=Silence())
+    named = re.search(r"training\.batch=(\d+) would fit", str(refused.value))
+    if named is None:
+        assert "training.prompts_at_once=1 would fit" in str(refused.value) or "too large" in str(refused.value)
+    else:
+        pretrain(MODEL, MIXTURE, member(int(named.group(1))).training, progress=Silence())
 
 
 def test_too_many_members_for_the_memory_name_how_many_fit(monkeypatch):
     enough = needs(4, members=3)
     monkeypatch.setattr(program, "memory", lambda platform: enough)
-    with pytest.raises(OffpriorError, match=r"for 8 members at once take .* or (1|2) members at once"):
+    with pytest.raises(OffpriorError, match=r"for 8 members at once take .*\b(1|2) members"):
         pretrain_population(MODEL, [member(4, seed) for seed in range(8)], at_once=8, progress=Silence())
 
 

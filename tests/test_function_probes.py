@@ -120,7 +120,7 @@ def test_phase_goes_around_the_turn():
 
 
 def test_sparsity_runs_from_one_coordinate_to_all():
-    mixture = Sparsity.example_mixture()
+    mixture = Mixture([SparseLinear(dimension=4, sparsity=2), Linear(dimension=4)])
     assert Sparsity().strengths(mixture) == (1.0, 2.0, 3.0, 4.0)
     assert [Sparsity().inside(s, mixture) for s in (1.0, 2.0, 3.0, 4.0)] == [False, True, False, True]
     for s in (1, 3):

@@ -1,6 +1,6 @@
 """Laws of inputs: each is what it says, and leaves the draws of the law that it is made from as they are."""
 
-# pyright: reportCallIssue=false
+# pyright: reportCallIssue=false, reportAttributeAccessIssue=false
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,6 +1,6 @@
 """Probes of inputs, noise and order: the functions stay, the conditions of pretraining do not."""
 
-# pyright: reportCallIssue=false
+# pyright: reportCallIssue=false, reportArgumentType=false
 import jax
 import numpy as np
 import pytest

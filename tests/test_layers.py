@@ -16,6 +16,8 @@ ROWS = (
     {"api"},
     {"explorer", "listing", "report", "sweeps"},
     {"figures"},
+    {"studies"},
+    {"experiment"},
     {"evaluation", "panels", "pretraining"},
     {"probes", "predictors"},
     {"latents", "mixture", "posterior", "runs", "smc"},
@@ -39,7 +41,9 @@ GROUND = {
     "recipe",
     "recipe_file",
     "recipe_parts",
+    "recipe_places",
     "recipe_schema",
+    "recipe_study",
     "table",
 }
 # (who, whom): why it is no import upwards in fact.

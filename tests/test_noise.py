@@ -1,5 +1,6 @@
 """Noise that is not normal, and mixtures that differ in one setting."""
 
+# pyright: reportAttributeAccessIssue=false
 import jax
 import numpy as np
 import pytest

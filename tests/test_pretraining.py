@@ -276,3 +276,23 @@ def test_schedule_free_predicts_with_the_average_of_its_iterates(tmp_path):
         np.testing.assert_allclose(leaf, mean, rtol=1e-4, atol=1e-6)
     kept = read_pretrained(tmp_path, 0, MODEL, MIXTURE, training)
     assert_identical(kept.network, trained.network)
+
+
+def test_a_new_training_never_takes_the_place_of_an_older_one_s_checkpoints(tmp_path):
+    pretrain(MODEL, MIXTURE, steps=10, folder=tmp_path, **SHORT)
+    before = {path.name for path in (tmp_path / "seed-0").iterdir()}
+    with pytest.raises(OffpriorError, match=r"it is there already; go on with resume=True, or choose a new folder"):
+        pretrain(MODEL, MIXTURE, steps=5, folder=tmp_path, **SHORT)
+    assert {path.name for path in (tmp_path / "seed-0").iterdir()} == before
+
+
+def test_a_torn_checkpoint_of_a_later_step_does_not_push_out_good_ones(tmp_path):
+    pretrain(MODEL, MIXTURE, steps=30, folder=tmp_path, **SHORT)
+    newest, older = checkpoint.state_files(tmp_path, 0)
+    later = newest.with_name("state-000000999.safetensors")
+    later.write_bytes(newest.read_bytes()[:-9])
+    newest.unlink()
+    lines = []
+    pretrain(MODEL, MIXTURE, steps=30, folder=tmp_path, resume=True, warn=lines.append, **SHORT)
+    assert len(lines) == 1 and "the checkpoint of step 20 is used" in lines[0]
+    assert checkpoint.state_files(tmp_path, 0) == [newest, older]

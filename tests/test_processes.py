@@ -92,6 +92,19 @@ def test_two_processes_reach_the_parameters_of_one_though_one_was_asked_to_stop(
         np.testing.assert_allclose(two[name], one[name], atol=1e-6, rtol=0, err_msg=name)
 
 
+def test_gpt_2_small_s_width_is_shared_by_two_processes(tmp_path):
+    """deepmind-2023-124m at toy depth: one layer of its twelve."""
+    settings = ["model.layers=1", "training.steps=2", "training.batch=2", "training.points=8", "evaluation.lengths=[8]"]
+    changes = [word for setting in [*settings, "training.steps_per_dispatch=1"] for word in ("--set", setting)]
+    port = free_port()
+    pair = [start("deepmind-2023-124m", tmp_path / "big", 1, number, port, *changes) for number in (0, 1)]
+    said = outputs(pair)
+    assert [process.returncode for process in pair] == [0, 0], said
+    found = weights(tmp_path / "big")
+    assert sum(leaf.size for leaf in found.values()) > 7_000_000
+    assert all(np.isfinite(leaf).all() for leaf in found.values())
+
+
 def test_both_go_on_with_the_seeds_of_the_folder_and_stop_where_none_can_be_read(recipe, tmp_path):
     """The folder has two seeds, the command says one; then every state of a seed is torn."""
     out = tmp_path / "seeds"

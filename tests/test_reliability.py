@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from offprior.evaluation.blend import best_blend, blend_weight
+from offprior.evaluation.blend import best_blend
 from offprior.evaluation.calibration import NORMAL_90, calibration_columns, variation_columns
 from offprior.evaluation.evaluate import evaluate
 from offprior.evaluation.order import order_variance
@@ -12,6 +12,7 @@ from offprior.families.family import Family
 from offprior.mixture import Mixture
 from offprior.parameter import parameter
 from offprior.predictors.bayes import Bayes
+from offprior.predictors.class_blend import blend_weight
 from offprior.predictors.least_squares import LeastSquares
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.probes.convex import Convex

@@ -38,7 +38,7 @@ def test_sampled_sets_agree_with_all_of_them(dimension, sparsity):
     family = SparseLinear(dimension=dimension, sparsity=sparsity)
     x, y, queries, _ = prompts(family)
     exact, near = (
-        posterior([group], x, y, queries, LENGTHS, 0.3) for group in (family.components(), sampled(family, 2000))
+        posterior([group], x, y, queries, LENGTHS, 0.3) for group in (family.components(), sampled(family, 1000))
     )
     np.testing.assert_allclose(near.log_evidence, exact.log_evidence, atol=0.25)
     error = np.square(near.mean - exact.mean).mean((0, 2, 3)) / np.square(exact.mean).mean()
@@ -62,13 +62,13 @@ def test_one_prompt_is_as_in_a_batch_and_one_length_as_among_others():
 
 
 def test_many_sets_have_an_approximate_posterior_where_it_is_asked_for():
-    family = SparseLinear(dimension=20, sparsity=10, particles=200)
+    family = SparseLinear(dimension=20, sparsity=10, particles=100)
     with pytest.raises(NoClosedForm, match="an approximate posterior with particles"):
         SparseLinear(dimension=20, sparsity=10).components()
     mixture = Mixture([family, Linear(dimension=20)], noise=0.3)
     bayes = Bayes(mixture)
-    assert "200 sets of coordinates are sampled" in bayes.approximation
-    x, y, queries, truth = (np.asarray(a, float) for a in Mixture([family], noise=0.3).prompts(KEY, 24, 30, 8)[:4])
+    assert "100 sets of coordinates are sampled" in bayes.approximation
+    x, y, queries, truth = (np.asarray(a, float) for a in Mixture([family], noise=0.3).prompts(KEY, 12, 30, 8)[:4])
     rivals = Bayes(Mixture([Linear(dimension=20, scale=0.5**0.5)], noise=0.3)), LeastSquares()
     ours, *theirs = (
         np.square(one.predict_batch(x, y, queries, [30]).mean[:, 0] - truth).mean() for one in (bayes, *rivals)

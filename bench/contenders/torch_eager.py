@@ -11,7 +11,7 @@ from contenders.torch_decoder import Torch
 
 
 class TorchEager(Torch):
-    """Garg et al.'s loop (arXiv 2208.01066, appendix A.2): Adam, no clipping."""
+    """Garg et al.'s loop (arXiv 2208.01066, appendix A.2): Adam, no clipping, float32 always."""
 
     def begin(self, job: Job) -> int:
         self.prepare(job)
@@ -24,8 +24,7 @@ class TorchEager(Torch):
         for _ in range(count):
             x, y = (torch.from_numpy(a).to(self.device) for a in drawn_on_the_host(self.generator, self.job))
             self.optimiser.zero_grad()
-            with self.autocast():
-                loss = (self.model(x, y).float() - y).square().mean()
+            loss = (self.model(x, y) - y).square().mean()
             loss.backward()
             self.optimiser.step()
             self.loss = loss.item()

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import shutil
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from offprior import listing, runs
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.files import locked
 from offprior.recipe import Recipe, read
-from offprior.runs import EVALUATION, PANELS, RECIPE, RUNS, RunFolder
+from offprior.runs import MANIFEST, RECIPE, RUNS, RunFolder
+from offprior.table import MODEL
 
 SMALLEST_FREE_BYTES = 50_000_000
 """What checkpoints and tables of a small run take."""
@@ -28,35 +28,60 @@ class Run(RunFolder):
         """The recipe, read back from the folder."""
         return read(self.folder / RECIPE)
 
-    @property
-    def seeds(self) -> list[int]:
-        """The training seeds that were asked for, without those that diverged."""
-        diverged = self.manifest.get("diverged", {})
-        return [seed for seed in self.manifest["seeds"] if str(seed) not in diverged]
-
     def models(self) -> list[Any]:
         """The pretrained models, one a seed, as predictors.
 
         Raises:
             OffpriorError: a checkpoint is missing or cannot be read.
         """
-        from offprior.pretraining.checkpoint import read_pretrained
+        return [model for model in self._pretrained() if model.label == MODEL]
 
-        recipe = self.recipe
-        return [
-            read_pretrained(self.folder, seed, recipe.model, recipe.mixture, recipe.training) for seed in self.seeds
-        ]
-
-    def table(self) -> Any:
-        """The evaluation table: errors, metrics, verdicts.
+    def specialists(self) -> list[Any]:
+        """The models that were trained on one family alone, one a family and seed, as predictors.
 
         Raises:
-            OffpriorError: the run has not been probed.
+            OffpriorError: a checkpoint is missing or cannot be read.
+        """
+        return [model for model in self._pretrained() if model.label != MODEL]
+
+    def places(self) -> list["Run"]:
+        """Of a study, the runs at its places, in the order in which they were begun."""
+        return [Run(path.parent) for path in sorted(self.folder.glob(f"place-*/{MANIFEST}"))]
+
+    def study(self) -> Any:
+        """What a study shows (`offprior.evaluation.along_places.StudyResult`): its curve, and where it crosses.
+
+        Raises:
+            OffpriorError: the run is no study, or has not been probed.
+        """
+        from offprior.evaluation.along_places import probes_read, study_result
+
+        study = self.recipe.study
+        if study is None:
+            raise SettingError(Problem("study", "the run's recipe has none", str(self.folder)))
+        return study_result(self.evaluation(probe=probes_read(study)), study)
+
+    def table(self, place: int | None = None) -> Any:
+        """The evaluation table: errors, metrics, verdicts; of a study that of one place, by its number.
+
+        Raises:
+            OffpriorError: the run has not been probed; it is a study and no place was given.
         """
         from offprior.table import Table
 
-        self.evaluation()
-        return Table.load(self.folder / EVALUATION)
+        if self.recipe.study is None:
+            return Table(self.evaluation())
+        rows = self.evaluation(**({} if place is None else {"place": [place]}))
+        if place is None or rows.empty:
+            numbers = ", ".join(str(number) for number in rows["place"].unique())
+            given = "no place was given" if place is None else f"it has no place {place}"
+            raise SettingError(Problem("place", f"{given}; a study has a table a place ({numbers})", str(self.folder)))
+        return Table(rows)
+
+    def _pretrained(self) -> list[Any]:
+        from offprior.experiment import Job, pretrained
+
+        return pretrained(Job(self, self.recipe))
 
     def report(self) -> Path:
         """Write the report, and return the path of its HTML file."""
@@ -76,21 +101,21 @@ def run(
 ) -> Run:
     """Pretrain, probe and report: a recipe from its first line to its verdicts.
 
-    A finished run of the same recipe in the same folder is not run again, only reported.
+    A finished run of the same recipe in the same folder is not run again, only reported. A recipe with a `study` is
+    carried out at each of its places (`Run.study`, `Run.places`).
 
     Raises:
         OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
         KeyboardInterrupt: Ctrl-C; what was trained so far can be resumed.
     """
     console = Console(stderr=True, quiet=not progress)
-    _check_judgeable(read(recipe, set))
+    _tell_what_has_no_posterior(read(recipe, set), console)
     begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
     with locked(begun.folder):
         if begun.finished:
             console.print(f"{begun.folder}: this run is finished; its report is written again", highlight=False)
         else:
-            models = _pretrain(begun, progress)
-            _probe(begun, models, begun.recipe.probes, progress)
+            _carry_out(begun, progress)
             begun.update(finished=runs.now())
         _report(begun, Console(quiet=not progress))
     return begun
@@ -112,6 +137,8 @@ def pretrain_run(
     from offprior.pretraining import processes
 
     wanted = read(recipe, set)
+    if wanted.study is not None and processes.count() > 1:
+        raise SettingError(Problem("study", "it is trained by one process; leave out --distributed", wanted.name))
     with contextlib.ExitStack() as stack:
 
         def made_ready() -> Run:
@@ -138,15 +165,22 @@ def probe_run(folder: str | Path, probes: Sequence[str] = (), *, progress: bool 
     Raises:
         OffpriorError: there is no run, or its pretraining has not come to its end.
     """
+    from offprior import experiment, studies
     from offprior.recipe_parts import part_from
 
     found = Run(folder)
-    _check_pretrained(found)
+    job = experiment.Job(found, found.recipe)
+    if found.recipe.study is None:
+        experiment.check_pretrained(job)
     # A probe of the recipe comes with the recipe's settings, any other with its defaults.
     own = {name: [probe for probe in found.recipe.probes if _probe_name(probe) == name] for name in probes}
     chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
     with locked(found.folder):
-        _probe(found, found.models(), chosen or found.recipe.probes, progress, keep=bool(probes))
+        if found.recipe.study is not None:
+            studies.probe_again(job, chosen, progress)
+        else:
+            models = experiment.pretrained(job)
+            experiment.probe(job, models, chosen or found.recipe.probes, progress, keep=bool(probes))
         if not probes or found.finished:
             found.update(finished=runs.now())
         _report(found, Console(quiet=not progress))
@@ -180,6 +214,8 @@ def begin(
     Raises:
         OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
     """
+    from offprior.experiment import about
+
     if seeds < 1:
         raise SettingError(Problem("--seeds", f"{seeds} were asked for; one at least"))
     wanted = read(recipe, set)
@@ -189,15 +225,7 @@ def begin(
         with locked(folder):
             pass  # somebody else's run is not touched
     _check_room(folder)
-    about = {
-        "recipe": wanted.name,
-        "seeds": list(range(seeds)),
-        "versions": runs.versions(),
-        "machine": _machine(),
-        "noise_floor": float(wanted.mixture.noise_floor),
-        "unverified": wanted.unverified,
-    }
-    runs.create(folder, wanted.to_yaml(), wanted.fingerprint(), about)
+    runs.create(folder, wanted.to_yaml(), wanted.fingerprint(), about(wanted, seeds))
     found = Run(folder)
     asked = len(found.manifest["seeds"])
     more = seeds > asked
@@ -209,125 +237,60 @@ def begin(
     return found
 
 
-def _pretrain(run_: Run, progress: bool) -> list[Any]:
-    from offprior.pretraining.loop import pretrain_population
-    from offprior.pretraining.population import Member
-    from offprior.progress import Silence, progress_report
+def _carry_out(run_: Run, progress: bool) -> None:
+    from offprior import experiment, studies
 
-    recipe, console = run_.recipe, Console(stderr=True)
-    asked = list(run_.manifest["seeds"])
-    found = pretrain_population(
-        recipe.model,
-        [Member(recipe.mixture, recipe.training, seed, run_.folder) for seed in asked],
-        resume=True,  # of what `begin` has let through; a new folder has nothing to resume
-        progress=progress_report() if progress else Silence(),
-        warn=functools.partial(console.print, highlight=False, soft_wrap=True),
-    )
-    if len(found.diverged) == len(asked):
-        raise OffpriorError(found.diverged[0])
-    for place, message in found.diverged.items():
-        console.print(f"seed {asked[place]} is left out: {message}", highlight=False, soft_wrap=True)
-    run_.update(
-        diverged={str(asked[place]): message for place, message in found.diverged.items()},
-        realised=_realised(run_),
-        training_seconds=_training_seconds(run_),
-    )
-    return [model for model in found.models if model is not None]
+    job = experiment.Job(run_, run_.recipe)
+    if job.recipe.study is not None:
+        studies.carry_out(job, progress)
+    else:
+        experiment.probe(job, experiment.pretrain([job], progress)[0], job.recipe.probes, progress)
+
+
+def _pretrain(run_: Run, progress: bool) -> None:
+    from offprior import experiment, studies
+
+    job = experiment.Job(run_, run_.recipe)
+    if job.recipe.study is not None:
+        studies.train(job, progress)
+    else:
+        experiment.pretrain([job], progress)
 
 
 def _compute_for_the_first(recipe: Recipe, seeds: int) -> None:
+    from offprior.experiment import learners, members
     from offprior.pretraining.loop import pretrain_population
-    from offprior.pretraining.population import Member
 
-    pretrain_population(recipe.model, [Member(recipe.mixture, recipe.training, seed) for seed in range(seeds)])
-
-
-def _probe(run_: Run, models: list[Any], probes: Sequence[Any], progress: bool, keep: bool = False) -> None:
-    from offprior.evaluation.evaluate import evaluate
-    from offprior.panels import panels
-    from offprior.progress import Silence, progress_report
-    from offprior.table import Table
-
-    recipe = run_.recipe
-    settings = recipe.evaluation
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        table = evaluate(
-            [*models, *recipe.predictors],
-            probes,
-            settings.lengths,
-            mixture=recipe.mixture,
-            tasks=settings.tasks,
-            queries=settings.queries,
-            seed=settings.seed,
-            progress=progress_report() if progress else Silence(),
-        )
-    # Not for the console alone: what is approximate is labelled where it is shown.
-    approximate = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
-    run_.update(approximate=approximate)
-    for line in approximate:
-        Console(stderr=True, quiet=not progress).print(f"warning: {line}", highlight=False, soft_wrap=True)
-    path = run_.folder / EVALUATION
-    if keep and path.exists():
-        table = Table.load(path).append(table)
-    table.save(path)
-    run_.write(PANELS, panels(models[0], recipe))
+    pretrain_population(recipe.model, members(recipe, learners(recipe, range(seeds), None)))
 
 
-def _check_pretrained(run_: Run) -> None:
-    from offprior.pretraining.checkpoint import steps_done
-
-    steps = run_.recipe.training.steps
-    for seed in run_.seeds:
-        done = steps_done(run_.folder, seed)
-        if done < steps:
-            message = f"seed {seed} has been trained {done} of {steps} steps; go on with offprior run --resume"
-            raise SettingError(Problem("", message, str(run_.folder)))
-
-
-def _check_judgeable(recipe: Recipe) -> None:
+def _tell_what_has_no_posterior(recipe: Recipe, console: Console) -> None:
     """A mixture without an exact posterior is told before the training, not after it."""
-    problems = []
     for place, family in enumerate(recipe.mixture.families):
         try:
             family.components(8)
         except OffpriorError as error:
-            remedy = "offprior pretrain only trains; offprior run also needs the Bayes predictor"
-            problems.append(Problem(f"mixture.families.{place}", f"{error}; {remedy}", recipe.name))
-    if problems:
-        raise SettingError(problems)
+            lacks = "there will be no B, no C and no verdict, only errors beside other predictors"
+            line = f"{recipe.name}: mixture.families.{place}: {error}; {lacks}"
+            console.print(f"warning: {line}", highlight=False, soft_wrap=True)
 
 
 def _report(run_: Run, console: Console) -> Path:
+    from offprior.evaluation.errors import errors
+    from offprior.evaluation.verdict import is_judged
+
     written = run_.report()
-    listing.print_verdicts(run_.table().verdicts(), console)
+    if run_.recipe.study is not None:
+        listing.print_study(run_.study(), console)
+    else:
+        table = run_.table()
+        verdicts = table.verdicts()
+        if is_judged(verdicts):
+            listing.print_verdicts(verdicts, console)
+        else:
+            listing.print_errors(errors(table.to_pandas()), console)
     console.print(f"The report: {written}", highlight=False, soft_wrap=True)
     return written
-
-
-def _realised(run_: Run) -> dict[str, dict[str, float]]:
-    """Of each seed, the share that each family had of its training prompts."""
-    last = run_.training().sort_values("step").groupby("seed").last()
-    shares = [column for column in last.columns if column.startswith("share: ")]
-    return {
-        str(seed): {column.removeprefix("share: "): float(row[column]) for column in shares}
-        for seed, row in last.iterrows()
-    }
-
-
-def _training_seconds(run_: Run) -> dict[str, float]:
-    last = run_.training().groupby("seed")["seconds"].max()
-    return {str(seed): round(float(seconds), 1) for seed, seconds in last.items()}
-
-
-def _machine() -> dict[str, Any]:
-    import jax
-
-    return {
-        **runs.machine(),
-        "devices": [device.device_kind for device in jax.devices()],
-        "backend": jax.default_backend(),
-    }
 
 
 def _probe_name(probe: Any) -> str:

@@ -44,7 +44,7 @@ def atlas(
     """
     from offprior.evaluation.atlas import LENGTHS, TASKS, applicable
     from offprior.evaluation.atlas import atlas as table_of
-    from offprior.predictors.panel import panel
+    from offprior.evaluation.panel import panel
     from offprior.progress import Silence, progress_report
 
     console = Console(quiet=not progress)

@@ -116,7 +116,8 @@ def constant(folder: str, name: str, attribute: str) -> str | None:
     node = _class_definition(folder, name) if name in built_in(folder) else None
     for statement in node.body if node else ():
         if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", None) == attribute:
-            return statement.value.value if isinstance(statement.value, ast.Constant) else None
+            said = statement.value.value if isinstance(statement.value, ast.Constant) else None
+            return said if isinstance(said, str) else None
     return None
 
 

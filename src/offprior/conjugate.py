@@ -103,8 +103,8 @@ def solve(
     """The update of every node with every row of scales; of many columns without the covariances."""
     count = len(fixed)
     if _is_large(fixed):
-        misfit, log_determinant, means, _ = _dense(gram, scales, noise, fixed)
-        return Solution(misfit, log_determinant, [means[..., j] for j in range(count)], {})
+        misfit, log_determinant, all_means, _ = _dense(gram, scales, noise, fixed)
+        return Solution(misfit, log_determinant, [all_means[..., j] for j in range(count)], {})
     place = {pair: k for k, pair in enumerate(pairs(count + 1))}
     rank = 1 + gram[0].ndim
 

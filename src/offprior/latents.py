@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.extend import core
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, UInt
 
 from offprior.errors import SettingError
 
@@ -40,11 +40,14 @@ def latents_of(draw: Draw) -> int:
 
 
 def task_of(draw: Draw, z: Float[Array, " latents"]) -> Any:
-    """The task that `draw` makes of z.
+    """The task that `draw` makes of z, which is in double precision: a choice hangs on the last bits of a word.
 
     Raises:
         SettingError: the number of random bits is not fixed.
+        ValueError: z is in single precision.
     """
+    if z.dtype != jnp.float64:
+        raise ValueError(f"z is {z.dtype}, which has too few bits for a random word; give it in double precision")
     return _drawn(draw, _Given(z))
 
 
@@ -106,16 +109,24 @@ def _run(
                 "a sampled posterior needs draws by normal, uniform, randint, choice or permutation"
             )
         else:
-            functions, parameters = equation.primitive.get_bind_params(equation.params)
-            result = equation.primitive.bind(*functions, *values, **parameters)
-            results = list(result) if equation.primitive.multiple_results else [result]
+            results = _alone(equation, values)
             results_own = [any(owned)] * len(results)
         known.update(zip(equation.outvars, zip(results, results_own, strict=True), strict=True))
     outputs = [read(atom) for atom in jaxpr.outvars]
     return [value for value, _ in outputs], [is_own for _, is_own in outputs]
 
 
-def _bits(z: Float[Array, "*n"], dtype: Any) -> Int[Array, "*n"]:
+def _alone(equation: core.JaxprEqn, values: Sequence[Any]) -> list[Any]:
+    """The results of one equation, as JAX itself evaluates it."""
+    primitive = equation.primitive
+    bound = primitive.get_bind_params(equation.params)
+    functions, parameters = bound if isinstance(bound, tuple) else ((), bound)  # it depends on JAX's version
+    with equation.ctx.manager:
+        result = primitive.bind(*functions, *values, **parameters)
+    return list(result) if primitive.multiple_results else [result]
+
+
+def _bits(z: Float[Array, "*n"], dtype: Any) -> UInt[Array, "*n"]:
     """Uniform random bits, in the order of z."""
     width = jnp.iinfo(dtype).bits
     share = jnp.minimum(jax.scipy.special.ndtr(z), 1 - jnp.finfo(z.dtype).epsneg)

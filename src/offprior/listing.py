@@ -13,6 +13,8 @@ from offprior import catalog, recipe_file
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 
 SORTS = (*catalog.PART_FOLDERS, "recipes", "runs")
+# Four verdicts in a row fit a window of eighty characters.
+STYLE: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
 
 
 def print_list(what: str | None = None, console: Console | None = None) -> None:
@@ -55,9 +57,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         if any(_counts(cell) for cell in rows.to_dict("records")):
             notes.append("beside a verdict: M5, the composition index")
             notes.extend(_families_that_fail(rows))
-        # Four verdicts in a row fit a window of eighty characters.
-        style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
-        table = Table(title=str(probe), caption="; ".join(notes) or None, **style)
+        table = Table(title=str(probe), caption="; ".join(notes) or None, **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
         if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself
@@ -71,6 +71,45 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
                 *(escape(by_length.get(length, "")) for length in lengths),
             )
         console.print(table)
+
+
+def print_study(result: Any, console: Console | None = None) -> None:
+    """The measure of a study at its places, and where it crosses its threshold (`StudyResult`)."""
+    console = console or Console()
+    notes = [note for note in (result.crossing_in_words, *_surely(result)) if note]
+    table = Table(title=f"study: {result.reads}", caption="\n".join(notes) or None, **STYLE)
+    for heading in (result.study.coordinate or "place", "value", "95% interval", "over"):
+        table.add_column(heading, justify="left" if heading == "over" else "right")
+    for row in result.at_length.to_dict("records"):
+        over = f"{row['seeds']} training seeds" if row["seeds"] > 1 else "tasks"
+        ends = f"[{row['low']:.4g}, {row['high']:.4g}]" if row["low"] == row["low"] else ""
+        table.add_row(escape(str(row["label"])), f"{row['value']:.4g}", escape(ends), over)
+    console.print(table)
+
+
+def print_errors(errors: Any, console: Console | None = None) -> None:
+    """Where there is no verdict: the normalised error of every predictor, a row a coordinate and predictor."""
+    console = console or Console()
+    for probe, rows in errors.groupby("probe", sort=False):
+        caption = "normalised error (M2); the mixture has no exact posterior, hence no verdict"
+        table = Table(title=str(probe), caption=caption, **STYLE)
+        table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
+        table.add_column("predictor")
+        own_length = bool((rows["strength"] == rows["length"]).all())
+        lengths = [0] if own_length else sorted(rows["length"].unique())
+        for length in lengths:
+            table.add_column(f"{length} pairs" if length else "error", justify="right")
+        for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):
+            values = {0 if own_length else cell["length"]: cell["value"] for cell in cells.to_dict("records")}
+            shown = [f"{values[length]:.4g}" if length in values else "" for length in lengths]
+            table.add_row(f"{strength:g}" if rows["coordinate"].iloc[0] else "", escape(str(predictor)), *shown)
+        console.print(table)
+
+
+def _surely(result: Any) -> list[str]:
+    """The first place at which the threshold is passed with certainty."""
+    found = result.surely_behind
+    return [] if found is None else [f"the first place whose whole interval is behind it: {found:.4g}"]
 
 
 def _families_that_fail(rows: Any) -> list[str]:

@@ -132,7 +132,8 @@ class Mixture(eqx.Module):
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
         """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
         keys = _keys(key, "inputs", count), _keys(key, "queries", count)
-        context, asked = jax.vmap(lambda *of: self.inputs.prompt(*of, length, queries, self.dimension))(*keys)
+        inputs = functools.partial(self.inputs.prompt, n=length, m=queries, d=self.dimension)
+        context, asked = jax.vmap(inputs)(*keys)
         values, family, frequency = self._values(key, jnp.concatenate([context, asked], axis=1))
         y = self._noisy(key, values[:, :length])
         return Prompts(context, y, asked, values[:, length:], family, frequency)

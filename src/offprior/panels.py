@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from offprior.components import NoClosedForm
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.laws import Evenly, Law, Uniform
@@ -32,11 +33,22 @@ def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
     if mixture.dimension != 1:
         return pd.DataFrame(columns=["panel", "series", "x", "y", "lower", "upper", "seed", "length"])
     length = min(CONTEXT, max(recipe.evaluation.lengths))
-    references = References(mixture, _probe_mixtures(recipe))
+    references, has_combined = _references(mixture, _probe_mixtures(recipe))
     rows: list[pd.DataFrame] = []
     for name, family in _panel_families(mixture).items():
-        rows += _panel(name, family, model, recipe, references, length)
+        found = _panel(name, family, model, recipe, references, length)
+        rows += [part for part in found if has_combined or (part["series"] != "C").all()]
     return pd.concat(rows, ignore_index=True)
+
+
+def _references(mixture: Mixture, known: list[Mixture]) -> tuple[References | None, bool]:
+    """B and C, as far as they have a closed form, and whether C has."""
+    for others in (known, []):
+        try:
+            return References(mixture, others), others is known
+        except NoClosedForm:
+            continue
+    return None, False
 
 
 def _panel_families(mixture: Mixture) -> dict[str, Family]:
@@ -56,7 +68,7 @@ def _probe_mixtures(recipe: Recipe) -> list[Mixture]:
 
 
 def _panel(
-    name: str, family: Family, model: Any, recipe: Recipe, references: References, length: int
+    name: str, family: Family, model: Any, recipe: Recipe, references: References | None, length: int
 ) -> list[pd.DataFrame]:
     mixture = recipe.mixture
     inputs, drawn, noise = (key_for(recipe.evaluation.seed, "panels", name, part) for part in ("x", "task", "noise"))
@@ -75,15 +87,16 @@ def _panel(
         ).assign(seed=model.seed if label == "model" else -1, length=length)
 
     answer = model.predict_batch(context, outputs, queries, [length])
-    exact = references.batch(context, outputs, queries, [length], variance=True)
     found = [
         series("context", context[0, :, 0], outputs[0]),
         series("truth", at, family.evaluate(task, places)),
         series("model", at, answer.mean[0, 0], answer.variance[0, 0]),
-        series("B", at, exact.bayes_mean[0, 0], exact.bayes_variance[0, 0]),
     ]
-    if exact.combined_mean is not None:
-        found.append(series("C", at, exact.combined_mean[0, 0], exact.combined_variance[0, 0]))
+    if references is None:
+        return found
+    exact = references.batch(context, outputs, queries, [length], variance=True)
+    found.append(series("B", at, exact.bayes_mean[0, 0], exact.bayes_variance[0, 0]))
+    found.append(series("C", at, exact.combined_mean[0, 0], exact.combined_variance[0, 0]))
     classes = zip(mixture.family_names, exact.class_means[0, 0], strict=True)
     return found + [series(f"class: {family_name}", at, mean) for family_name, mean in classes]
 

@@ -16,6 +16,9 @@ from offprior import recipe_file
 from offprior.devices import one_device_a_core
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe_parts import part_from, plain, settings_from
+from offprior.recipe_places import with_places
+from offprior.recipe_study import SECTIONS as STUDY_SECTIONS
+from offprior.recipe_study import TEXTS, VARIABLE, Place, Study, overridden
 
 SECTIONS = {
     "mixture": ("offprior.mixture", "Mixture"),
@@ -24,7 +27,9 @@ SECTIONS = {
 }
 """Sections whose class is given; of the others a part is chosen by its name."""
 EXPERIMENT = ("mixture", "model", "training", "evaluation", "probes")
-"""What the hash of a recipe covers, with `predictors` where there are any; the rest is text."""
+"""What the hash of a recipe covers; the rest is text."""
+OPTIONAL = ("predictors", "specialists", "study")
+"""Of the experiment too, and written, where they are asked for."""
 
 
 def settings_class(section: str) -> type:
@@ -89,10 +94,31 @@ class Recipe(BaseModel):
     predictors: Annotated[
         list[Annotated[Any, BeforeValidator(_predictor)]], Field(description="who else answers, beside the model")
     ] = []
+    specialists: Annotated[bool, Field(description="train a model on each family alone too, at the same budget")] = (
+        False
+    )
+    study: Annotated[Study | None, Field(description="places at which a model is trained each")] = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Every setting, defaults and presets included, as plain values."""
-        return {key: plain(getattr(self, key)) for key in type(self).model_fields}
+        mapping = {key: plain(getattr(self, key)) for key in type(self).model_fields if key not in OPTIONAL}
+        if self.predictors:
+            mapping["predictors"] = plain(self.predictors)
+        if self.specialists:
+            mapping["specialists"] = True
+        if self.study is not None:
+            mapping["study"] = self.study.model_dump(mode="json")
+        return mapping
+
+    def at_place(self, place: Place, number: int) -> "Recipe":
+        """The recipe of a place of its study, a recipe by itself.
+
+        Raises:
+            SettingError: the place's settings make none.
+        """
+        mapping = overridden({**self.to_mapping(), "study": None}, place.set, VARIABLE, "")
+        name, title = f"{self.name}-place-{number:02}", f"{self.title} ({place.label})"
+        return from_mapping({**mapping, "name": name, "title": title}, f"{self.name}, place {place.label}")
 
     def to_yaml(self) -> str:
         """The recipe as a file that reads back to an equal recipe, whatever the defaults are by then."""
@@ -101,9 +127,10 @@ class Recipe(BaseModel):
     def fingerprint(self) -> str:
         """A hash of the experiment, its texts left out: twelve hexadecimal digits."""
         mapping = self.to_mapping()
-        # Recipes without further predictors keep the hash that they had before there were any.
-        keys = (*EXPERIMENT, "predictors") if self.predictors else EXPERIMENT
-        experiment = json.dumps({key: mapping[key] for key in keys}, sort_keys=True)
+        covered = {key: mapping[key] for key in (*EXPERIMENT, *OPTIONAL) if key in mapping}
+        if "study" in covered:
+            covered["study"] = {key: value for key, value in covered["study"].items() if key not in TEXTS}
+        experiment = json.dumps(covered, sort_keys=True)
         return hashlib.sha256(experiment.encode()).hexdigest()[:12]
 
 
@@ -129,6 +156,11 @@ def from_mapping(raw: dict[str, Any], label: str = "recipe") -> Recipe:
         SettingError: every mistake in it.
     """
     one_device_a_core()  # parts hold arrays, and before the first it has to be
+    recipe = _validated(raw, label)
+    return recipe if recipe.study is None else with_places(recipe, recipe.study, raw, label, _validated)
+
+
+def _validated(raw: dict[str, Any], label: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(raw)
     except pydantic.ValidationError as error:
@@ -145,7 +177,9 @@ def _problem(detail: Any, label: str) -> Problem:
         case "missing":
             message = "it is missing"
         case "extra_forbidden":
-            message = f"there is no such key; {choose_from(key, Recipe.model_fields)}"
+            inside = [STUDY_SECTIONS[step] for step in detail["loc"][:-1] if step in STUDY_SECTIONS]
+            known = (inside[-1] if inside else Recipe).model_fields
+            message = f"there is no such key; {choose_from(detail['loc'][-1], known)}"
         case "setting":
             message = detail["msg"]
         case _:
@@ -169,6 +203,13 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
         if label in labels[:place] or is_reference(label) or label in ("", "model"):
             taken = f"{label!r} is taken; give every predictor a label of its own" if label else "it is empty"
             problems.append(Problem(f"predictors.{place}.label", taken))
+    named, families = getattr(recipe.model, "instruction", 0), len(recipe.mixture.families)
+    if named and named != families:
+        message = f"it can name {named} families, the mixture has {families}; give {families}, or 0 for no instruction"
+        problems.append(Problem("model.instruction", message))
+    if recipe.specialists and len(recipe.mixture.families) < 2:
+        message = "the mixture has one family; a specialist would be the model itself"
+        problems.append(Problem("specialists", message))
     for place, probe in enumerate(recipe.probes):
         try:
             for strength in probe.strengths(recipe.mixture):

@@ -83,7 +83,7 @@ def apply_overrides(raw: dict[str, Any], overrides: Iterable[str], label: str) -
             problems.append(Problem(override, "it is no override; write --set section.key=value", label))
             continue
         try:
-            _put(raw, key, parse(text, label, key), label)
+            put(raw, key, parse(text, label, key), label)
         except SettingError as error:
             problems.extend(error.problems)
     if problems:
@@ -105,7 +105,12 @@ def shown(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def _put(raw: Any, key: str, value: Any, label: str) -> None:
+def put(raw: Any, key: str, value: Any, label: str | None = None) -> None:
+    """Put a value at its dotted key, into lists and short forms of parts too; `raw` itself is changed.
+
+    Raises:
+        SettingError: the key leads nowhere.
+    """
     *steps, last = key.split(".")
     here: Any = raw
     for depth, step in enumerate(steps):
@@ -120,7 +125,7 @@ def _put(raw: Any, key: str, value: Any, label: str) -> None:
     here[_place(here, last, key, label)] = value
 
 
-def _place(here: Any, step: str, path: str, label: str) -> Any:
+def _place(here: Any, step: str, path: str, label: str | None) -> Any:
     if isinstance(here, dict):
         return step
     if not isinstance(here, list):

@@ -20,7 +20,9 @@ def json_schema() -> dict[str, Any]:
     sections["model"] = {"$ref": "#/$defs/models"}
     for section in ("probes", "predictors"):
         sections[section] = {"type": "array", "items": {"$ref": f"#/$defs/{section}"}}
-    properties = Recipe.model_json_schema()["properties"]
+    schema = Recipe.model_json_schema()
+    properties = schema["properties"]
+    definitions |= schema.get("$defs", {})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "offprior recipe",

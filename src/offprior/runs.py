@@ -1,7 +1,8 @@
 """The run folder: a recipe carried out.
 
 ``recipe.yaml`` (all settings), ``manifest.json`` (what ran where and when), ``training.parquet``, ``seed-<s>/``
-(checkpoints), ``evaluation.parquet``, ``panels.parquet``, ``report/``. Each file appears whole or not at all.
+(checkpoints), ``evaluation.parquet``, ``panels.parquet``, ``report/``. Each file appears whole or not at all. A study
+has a run a place in ``place-00/``, ``place-01/``, …, and the rows of all of them in its own ``evaluation.parquet``.
 """
 
 import datetime
@@ -9,6 +10,7 @@ import importlib.metadata
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,15 @@ class RunFolder:
         """Has everything been trained and evaluated that was asked for?"""
         return self.manifest.get("finished") is not None
 
-    def evaluation(self) -> pd.DataFrame:
-        """The tidy rows of `evaluation.parquet`."""
-        return self._rows(EVALUATION, "it has not been probed yet; offprior probe")
+    @property
+    def seeds(self) -> list[int]:
+        """The training seeds that were asked for, without those that diverged."""
+        diverged = self.manifest.get("diverged", {})
+        return [seed for seed in self.manifest["seeds"] if str(seed) not in diverged]
+
+    def evaluation(self, **wanted: Sequence[Any]) -> pd.DataFrame:
+        """The tidy rows of `evaluation.parquet`; with `probe=[...]`, those of these probes alone."""
+        return self._rows(EVALUATION, "it has not been probed yet; offprior probe", **wanted)
 
     def training(self) -> pd.DataFrame:
         """The training curve: a row a dispatch and seed."""
@@ -69,12 +77,12 @@ class RunFolder:
         """Write one of its tables."""
         write_parquet(self.folder / name, rows)
 
-    def _rows(self, name: str, remedy: str) -> pd.DataFrame:
+    def _rows(self, name: str, remedy: str, **wanted: Sequence[Any]) -> pd.DataFrame:
         path = self.folder / name
         if not path.is_file():
             raise OffpriorError(f"{path}: there is no such file; {remedy} {self.folder}")
         try:
-            return read_parquet(path)
+            return read_parquet(path, **wanted)
         except (OSError, ValueError) as error:
             raise OffpriorError(f"{path}: it cannot be read: {' '.join(str(error).split())}") from error
 

@@ -11,7 +11,7 @@ nothing has to be tuned, and numbers behind which a discrete choice stands are m
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +74,7 @@ def tempered(
             proposed = jnp.where(jax.random.uniform(of_mask, z.shape) < share, moved, z)
             following = of_cloud(proposed)
             taken = jnp.log(jax.random.uniform(of_choice, (particles,))) < power * (following - known)
-            return (jnp.where(taken[:, None], proposed, z), jnp.where(taken, following, known)), taken.mean()
+            return (jnp.where(taken[:, None], proposed, z), jnp.where(taken, following, known)), taken.mean(dtype=known.dtype)
 
         start = state.z[which], state.log_likelihood[which]
         (z, known), taken = jax.lax.scan(move, start, jax.random.split(of_moves, moves))
@@ -96,7 +96,7 @@ def _step(log_likelihood: Float[Array, " particles"], most: Float[Array, ""]) ->
         weights = jnp.exp(step * spread)
         return weights.sum() ** 2 >= EVEN * weights.shape[0] * jnp.square(weights).sum()
 
-    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Any, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
         even = is_even(middle)

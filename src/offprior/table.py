@@ -12,6 +12,8 @@ import pandas as pd
 from offprior.errors import OffpriorError, nearest
 from offprior.parquet import read_parquet, write_parquet
 
+MODEL = "model"
+"""The model of a run, whose verdict is asked for."""
 IN_DISTRIBUTION = "in-distribution"
 """The probe whose rows M1 is taken from."""
 FLOOR = "B at 10× floor"
@@ -22,6 +24,10 @@ REFERENCES = ("B", "C", FLOOR, BLEND)
 """Predictors that an evaluation has of itself, where their posteriors have a closed form."""
 OF_CLASSES = ("class: ", "best fit: ")
 """How those begin that it has for every family."""
+SPECIALIST = "specialist: "
+"""How those begin that were trained, at the same budget, on one family of the mixture alone."""
+INSTRUCTED = "instructed: "
+"""How those begin that are the model itself, told the family of a prompt: `right`, or `wrong`."""
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """What tells a row from every other."""
@@ -36,7 +42,7 @@ COLUMNS = {
     "seed": "training seed; -1 for predictors that are not trained",
     "task": "number of the test prompt, the same prompt for every predictor and training seed",
     "family": "the family that the prompt's function was drawn from",
-    "predictor": "model, B, C, class: NAME, best fit: NAME, best blend, or a predictor's label",
+    "predictor": "model, B, C, class: NAME, best fit: NAME, best blend, specialist: NAME, or a predictor's label",
     "squared_error": "mean over the queries of (p − O)²",
     "bayes_gap": "mean over the queries of (p − B)²",
     "truth_mean": "mean over the queries of O",
@@ -172,10 +178,10 @@ class Table:
 
     def _judged(self, predictor: str | None) -> str:
         known = [str(name) for name in self._rows["predictor"].unique()]
-        own = [name for name in known if not is_reference(name)]
+        own = [name for name in known if not is_reference(name) and not name.startswith((SPECIALIST, INSTRUCTED))]
         if predictor is None:
-            if "model" in own or len(own) == 1:
-                return "model" if "model" in own else own[0]
+            if MODEL in own or len(own) == 1:
+                return MODEL if MODEL in own else own[0]
             choices = ", ".join(repr(name) for name in own or known)
             raise OffpriorError(f"predictor: the table has none called 'model'; choose one of {choices}")
         if predictor not in known:

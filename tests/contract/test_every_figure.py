@@ -2,7 +2,7 @@
 
 import matplotlib.figure
 import pytest
-from fixture_table import report_data
+from fixture_table import report_data, study_data
 
 from offprior import catalog
 from offprior.figures.figure import Figure, ReportData
@@ -22,7 +22,7 @@ def test_a_figure(name, tmp_path):
     assert isinstance(figure, Figure)
     assert catalog.name_of(type(figure)) == name
     assert figure.caption.endswith(".") and figure.caption == catalog.caption("figures", name)
-    canvas = figure.draw(report_data())
+    canvas = figure.draw(study_data() if figure.of_study else report_data())
     assert canvas is not None and isinstance(canvas, matplotlib.figure.Figure)
     assert sum(len(axis.get_children()) for axis in canvas.axes) > 12
     svg = images.save(canvas, tmp_path, name)
@@ -38,8 +38,14 @@ def test_without_its_tables_a_figure_is_none(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_leaves_the_tables_alone(name):
-    data = report_data()
-    before = data.metrics.copy(), data.training.copy(), data.panels.copy()
-    catalog.find("figures", name)().draw(data)
-    after = data.metrics, data.training, data.panels
+    figure = catalog.find("figures", name)()
+    data = study_data() if figure.of_study else report_data()
+
+    def tables():
+        of_study = () if data.study is None else (data.study.curve, data.study.seeds, data.study.matrix)
+        return [table.copy() for table in (data.metrics, data.training, data.panels, *of_study)]
+
+    before = tables()
+    figure.draw(data)
+    after = tables()
     assert all(was.equals(now) for was, now in zip(before, after, strict=True))

@@ -1,7 +1,8 @@
 """Where a predictor breaks first, and whose fault it is: the probes of a metrics table in order; no jax.
 
 A cell is *broken* where the predictor's NMSE is above that of C, the Bayes predictor that knows the probe's functions,
-by more than the verdict's margin: what could have been known was not. The shortfall has two parts, NMSE(B) − NMSE(C),
+by more than the verdict's margin: what could have been known was not. (B stands in for a C that has no closed form;
+without either nothing is called broken.) The shortfall has two parts, NMSE(B) − NMSE(C),
 which the optimum of the pretraining mixture loses as well (M3), and NMSE(p) − NMSE(B), which it does not (−M4). How far
 outside a cell lies is measured in nats a context pair: its surprise under the mixture (M12) above that of the
 mixture's own prompts of the same length.
@@ -17,8 +18,6 @@ from offprior.table import IN_DISTRIBUTION
 
 PRIOR, MODEL, BOTH = "the prior's", "the model's", "both"
 UNDER_TRAINED = "under-trained"
-UNKNOWN = "unknown"
-"""Where there is no Bayes predictor to tell."""
 HOLDS = ""
 COLUMNS = [
     *("rank", "probe", "coordinate", "strength", "length", "outside", "M2", "bayes_nmse", "combined_nmse"),
@@ -52,9 +51,7 @@ def fault(cell: Any) -> str:
     """Whose fault a broken cell is: by M1, then by the two parts of the shortfall over C."""
     if cell["M1"] > M1_GATE:
         return UNDER_TRAINED
-    if not (np.isfinite(cell["M3"]) and np.isfinite(cell["M4"])):
-        return UNKNOWN
-    if cell["M3"] <= M3_LEAST:
+    if not cell["M3"] > M3_LEAST:
         return MODEL
     return PRIOR if -cell["M4"] <= MARGIN else BOTH
 

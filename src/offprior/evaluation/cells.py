@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from offprior.errors import OffpriorError
 from offprior.evaluation.intervals import percentiles, resamples, seed_interval
+from offprior.table import INSTRUCTED, SPECIALIST
 
 CELL = ["probe", "coordinate", "strength", "length"]
 
@@ -76,6 +77,16 @@ class Cell:
     def fits(self) -> list[str]:
         """The best fits inside single classes."""
         return [name for name in self._blocks if name.startswith("best fit: ")]
+
+    @property
+    def specialists(self) -> list[str]:
+        """The families that a specialist was evaluated of."""
+        return [name.removeprefix(SPECIALIST) for name in self._blocks if name.startswith(SPECIALIST)]
+
+    @property
+    def instructed(self) -> list[str]:
+        """The judged model's answers when it is told the family."""
+        return [name for name in self._blocks if name.startswith(INSTRUCTED)]
 
     @property
     def classes(self) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 from offprior.components import NoClosedForm
 from offprior.errors import OffpriorError
 from offprior.evaluation.blend import best_blend
+from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
 from offprior.evaluation.rows import UNTRAINED, Answer, Place, Rows, distance_from_other_seeds, products
 from offprior.mixture import Mixture, draw_prompts
@@ -153,6 +154,10 @@ def _rows_of(
             answer, seed = predictor.predict_batch(x, y, queries, possible), _seed_of(predictor)
             asked[len(answers)] = predictor
             answers.append(Answer(predictor.label, seed, tuple(possible), *answer, seed == UNTRAINED))
+            told = instructions(predictor, mixture, place.distribution, np.asarray(place.prompts.family))
+            for label, family in told.items():
+                answer = predictor.predict_batch(x, y, queries, possible, instruction=family)  # pyright: ignore
+                answers.append(Answer(label, seed, tuple(possible), *answer))
     # Sums for M11 take a column an algorithm, and are there where somebody asked for predictors to compare with.
     has_panel = any(answers[number].seed == UNTRAINED for number in asked)
     algorithms = [answer for answer in answers if answer.is_algorithm] if has_panel else []

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.optimize import nnls
 
-from offprior.evaluation.cells import CELL, Cell, cells
+from offprior.evaluation.cells import CELL, Cell, Estimate, cells
 
 PRODUCT = "product: "
 SUM_TO_ONE = 1e4
@@ -44,6 +44,17 @@ def best_convex(gram: Float[np.ndarray, "k k"], moment: Float[np.ndarray, " k"])
     heavy = SUM_TO_ONE * np.sqrt(values.max())
     weights, _ = nnls(np.vstack([root, np.full((1, len(moment)), heavy)]), np.append(target, heavy))
     return weights / weights.sum()
+
+
+def distance(cell: Cell, name: str) -> Estimate | None:
+    """The distance of the judged predictor from another, by training seed; None where their product is unknown."""
+    if not cell.knows(PRODUCT + name) or not cell.has(name):
+        return None
+    own, square = cell.column(cell.predictor, "prediction_square"), cell.column(name, "prediction_square")
+    of_tasks = own - 2 * cell.column(cell.predictor, PRODUCT + name) + cell.every_seed(square)
+    if not np.isfinite(of_tasks).all():
+        return None
+    return cell.mean(of_tasks).over(Estimate(np.full(len(cell.seeds), cell.variance), cell.variances))
 
 
 def _known(cell: Cell) -> list[str]:

@@ -8,14 +8,14 @@ bootstrap, and the column `interval_over` says so. The bootstrap over tasks stan
 below a tenth. M3 and M12 depend on no training seed: their intervals are over tasks, always.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from offprior.evaluation.cells import CELL, Cell, Estimate, cells
 from offprior.evaluation.reliability import reliability
-from offprior.evaluation.selection import excess_parts, selection_cost
+from offprior.evaluation.selection import excess_parts, selection_cost, specialist_cost
 from offprior.evaluation.verdict import M3_LEAST, provisional, verdict
 from offprior.table import BLEND, FLOOR, IN_DISTRIBUTION
 
@@ -44,7 +44,34 @@ def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
     return _with_context_slope(table.merge(inside, on=CELL, how="left"), found)
 
 
+class Measured(NamedTuple):
+    """A metric of a cell: its estimate, or None where it is unknown, and what its interval is over."""
+
+    estimate: Estimate | None
+    over_tasks: bool = False
+
+    def columns(self, name: str) -> dict[str, float]:
+        """Its value and the ends of its interval; not-a-number where there is no estimate."""
+        if self.estimate is None:
+            return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
+        low, high = self.estimate.over_tasks() if self.over_tasks else self.estimate.interval()
+        return {name: self.estimate.value, f"{name}_low": low, f"{name}_high": high}
+
+
 def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, value in measured(key, cell, trained).items():
+        row |= value.columns(name) if isinstance(value, Measured) else {name: value}
+    row["verdict"] = verdict(*(float(row[name]) for name in ("M1", "M3", "M4_low", "M4_high")))
+    row["provisional"] = provisional(len(cell.seeds))
+    return row
+
+
+def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
+    """The metrics of a cell as `Measured` estimates, and plain columns; `trained` is the in-distribution cell.
+
+    A study reads its measure here, seed by seed and resample by resample.
+    """
     row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": len(cell.seeds), "tasks": len(cell.tasks)}
     row["interval_over"] = "training seeds" if len(cell.seeds) > 1 else "tasks"
     row["variance"] = cell.variance
@@ -63,29 +90,27 @@ def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     prior_gap = bayes.minus(combined)
     row["combined_nmse"] = combined.value
     row |= _named("M3", prior_gap, over_tasks=True)
-    row |= _named("shortfall", model.minus(combined))
+    row |= _named("shortfall", model.minus(combined if np.isfinite(combined.value) else bayes))
     row |= _named("M5", gain.over(prior_gap) if prior_gap.value > M3_LEAST else None)
     row |= _named("M6", _nearest_class_ratio(cell, model))
     row |= _named("M7", _best_blend_ratio(cell, model))
     row |= _implied_weight(cell)
     row |= _named("M9_slope", _recovered(cell, "slope")) | _named("M9_amplitude", _recovered(cell, "amplitude"))
     row |= _named("M10", selection_cost(cell) if key[0] == IN_DISTRIBUTION else None)
+    for name in cell.specialists:
+        row |= _named(f"M10: {name}", specialist_cost(cell, name))
+    for label in cell.instructed:
+        row |= _named(f"M10: {label}", model.minus(cell.nmse(label)))
     parts = excess_parts(cell)
     row |= _named("excess_selection", parts and parts[0]) | _named("excess_within", parts and parts[1])
     row |= _named("M12", cell.mean(cell.column(cell.predictor, "surprise")[:1]), over_tasks=True)
     for name, estimate in reliability(cell).items():
         row |= _named(name, estimate)
-    row["verdict"] = verdict(*(float(row[name]) for name in ("M1", "M3", "M4_low", "M4_high")))
-    row["provisional"] = provisional(len(cell.seeds))
     return row
 
 
 def _named(name: str, estimate: Estimate | None, over_tasks: bool = False) -> dict[str, Any]:
-    """A metric's columns; not-a-number where there is no estimate."""
-    if estimate is None:
-        return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
-    low, high = estimate.over_tasks() if over_tasks else estimate.interval()
-    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
+    return {name: Measured(estimate, over_tasks)}
 
 
 def _beside(gain: Estimate) -> dict[str, float]:

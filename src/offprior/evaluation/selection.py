@@ -15,6 +15,7 @@ import numpy as np
 
 from offprior.evaluation.cells import Cell, Estimate
 from offprior.evaluation.implied import SMALLEST_SHARE
+from offprior.table import SPECIALIST
 
 
 def excess_parts(cell: Cell) -> tuple[Estimate, Estimate] | None:
@@ -58,7 +59,7 @@ def selection_cost(cell: Cell) -> Estimate | None:
 def specialist_cost(cell: Cell, name: str) -> Estimate | None:
     """M10 against a model of the same budget that was trained on one family alone: its prompts of that family."""
     family = cell.family.astype(str)
-    label = f"specialist: {name}"
+    label = f"{SPECIALIST}{name}"
     if not cell.has(label) or not (family == name).any():
         return None
     of: Any = family == name
@@ -67,6 +68,7 @@ def specialist_cost(cell: Cell, name: str) -> Estimate | None:
     truth, square = np.where(of, cell.truth_mean, 0.0), np.where(of, cell.truth_square, 0.0)
     share, shares = of.mean(), cell.weights @ of
     variance = square.mean() / share - (truth.mean() / share) ** 2
-    variances = cell.weights @ square / shares - (cell.weights @ truth / shares) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may hold none of the family's tasks
+        variances = cell.weights @ square / shares - (cell.weights @ truth / shares) ** 2
     lost = cell.mean(np.where(of[None], own - other, 0.0)).over(Estimate(np.full(len(cell.seeds), share), shares))
     return lost.over(Estimate(np.full(len(cell.seeds), variance), variances))

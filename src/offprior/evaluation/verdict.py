@@ -59,6 +59,11 @@ def families_that_fail(cell: Mapping[Any, Any]) -> list[str]:
     return [str(name).removeprefix("M1: ") for name in names if cell[name] > M1_GATE]
 
 
+def is_judged(cells: pd.DataFrame) -> bool:
+    """Is there a verdict on any cell? Without an exact posterior there is no gain over Bayes, and nothing to judge."""
+    return "M4" in cells and bool(cells["M4"].notna().any())
+
+
 def verdicts(metrics: pd.DataFrame) -> pd.DataFrame:
     """A row a cell outside the plain in-distribution test: where it lies, its verdict, and the numbers that gave it.
 

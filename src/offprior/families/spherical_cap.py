@@ -26,8 +26,9 @@ class SphericalCap(Family):
     The angle between w and the pole is at most `angle`; 180° is the whole sphere. In the plane the posterior is exact,
     by a quadrature over the angle. In more dimensions it is approximate: the angle to the pole has its own law, by
     quadrature, but given it the rest of w, uniform on a sphere, is taken as normal with the same mean and covariance.
-    Its length then varies by 1/√(2(d − 1)) of itself, which matters the less the larger d is and the more data there
-    are. The paper's dimension, length and noise are unverified here.
+    Its length is not used to infer it, then: where contexts are long, the squared error is d/(d − 1) of the exact
+    posterior's. `sampled-bayes` with `exact` false samples the exact one. The paper's dimension, length and noise are
+    unverified here.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=2)
@@ -64,8 +65,15 @@ class SphericalCap(Family):
             constant=(False,) * columns,
             integrated=1,
             locate=locate,
-            approximation="" if flat else f"{self.label}: given its angle to the pole, w is taken as normal",
+            approximation="" if flat else _approximation(self.label, self.dimension),
         )
+
+
+def _approximation(label: str, dimension: int) -> str:
+    return (
+        f"{label}: given its angle to the pole, w is taken as normal; squared errors are up to "
+        f"{dimension}/{dimension - 1} of the exact ones"
+    )
 
 
 class PlaneColumn(Columns):
@@ -109,7 +117,7 @@ def angle_quantile(u: Float[Array, ""], largest: Any, dimension: int) -> Float[A
         # Newton's step of the logarithm of the mass in that of the angle, near to a line for small angles.
         slope = angle * jnp.exp((dimension - 2) * _log_sine(angle) - log_mass)
         step = angle * jnp.exp((target - log_mass) / slope)
-        return low, high, jnp.where((step > low) & (step < high), step, (low + high) / 2)
+        return low, high, jnp.where((step >= low) & (step <= high), step, (low + high) / 2)
 
     return jax.lax.fori_loop(0, ROOT_STEPS, closer, (jnp.zeros_like(largest), largest, largest / 2))[2]
 

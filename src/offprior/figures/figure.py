@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from offprior import catalog
+from offprior.evaluation.along_places import StudyResult
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 
@@ -114,6 +115,8 @@ class ReportData:
     others: tuple["ReportData", ...] = ()
     breaks: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     """Of an atlas: where the predictor breaks first, a row a probe."""
+    study: StudyResult | None = None
+    """Where the run is a study."""
 
     @classmethod
     def from_evaluation(cls, rows: pd.DataFrame, **tables: Any) -> "ReportData":
@@ -206,6 +209,12 @@ class Figure(abc.ABC):
 
     place: ClassVar[int] = 100
     """Where it stands in a report: small numbers come first."""
+    of_study: ClassVar[bool] = False
+    """Is it of a study, or of a single run?"""
+
+    def belongs_to(self, data: ReportData) -> bool:
+        """Is it a figure of such a run at all? If so, its absence is told."""
+        return data.study is not None if self.of_study else not data.metrics.empty
 
     def draw(self, data: ReportData) -> matplotlib.figure.Figure | None:
         """The figure, or None where what it shows is not in the tables."""

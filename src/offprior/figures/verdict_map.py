@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
-from offprior.evaluation.verdict import BEATS, FOLLOWS, INSIDE, SLIGHTLY, UNDECIDED, UNDER_TRAINED, WORSE
+from offprior.evaluation.verdict import BEATS, FOLLOWS, INSIDE, SLIGHTLY, UNDECIDED, UNDER_TRAINED, WORSE, is_judged
 from offprior.figures.figure import BLUE, Figure, ReportData, along_context, coordinate_in_words
 from offprior.table import IN_DISTRIBUTION
 
@@ -36,7 +36,7 @@ class VerdictMap(Figure):
         shown = {
             probe: cells for probe in data.probes if (cells := data.cells(probe))["probe"].iloc[0] != IN_DISTRIBUTION
         }
-        if not shown or "verdict" not in data.metrics:
+        if not shown or not is_judged(data.metrics):
             return None
         heights = [1 if along_context(cells) else cells["length"].nunique() for cells in shown.values()]
         size = sum(height * ROW + 0.85 for height in heights) + 0.7

@@ -17,12 +17,18 @@ class Network(eqx.Module):
 
     @abc.abstractmethod
     def training_loss(
-        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"], compute: DTypeLike = jnp.float32
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        keys: Key[Array, " b"],
+        compute: DTypeLike = jnp.float32,
+        instruction: Int[Array, " b"] | None = None,
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
         """Loss of each prediction, and which of them count; a prompt's own are a pure function of it and of its key.
 
         `compute` is the sort of number in which the large products are computed; weights and losses stay in single
-        precision.
+        precision. `instruction` names each prompt's family, or is `named_families` where none is named; it is for
+        networks that have `named_families`.
         """
 
     @abc.abstractmethod
@@ -32,10 +38,12 @@ class Network(eqx.Module):
         y: Float[Array, "b n"],
         queries: Float[Array, "b m d"],
         length: Int[Array, ""],
+        instruction: Int[Array, " b"] | None = None,
     ) -> Moments:
         """Predictive mean and variance of y at every query given the first `length` pairs, in one pass.
 
-        Both are [b, m]; the variance is of the noisy y, not-a-number where the model has none.
+        Both are [b, m]; the variance is of the noisy y, not-a-number where the model has none. `instruction` is that of
+        `training_loss`; without one no family is named.
         """
 
     @abc.abstractmethod
@@ -45,6 +53,11 @@ class Network(eqx.Module):
     def tokens(self, points: int) -> int:
         """Tokens that such a training prompt takes; what sets the memory it needs."""
         return 2 * self.sequence_length(points)
+
+    @property
+    def named_families(self) -> int:
+        """How many families an instruction can name; 0 where the network takes none."""
+        return 0
 
     def frozen(self) -> Any:
         """A pytree like the network's, True at the leaves that training leaves alone."""

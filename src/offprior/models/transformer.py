@@ -14,6 +14,7 @@ from offprior.networks import layout as layouts
 from offprior.networks.decoder import Affine, Block, Normalisation
 from offprior.networks.heads import BucketHead, GaussianHead, Head, Moments, ValueHead
 from offprior.parameter import parameter
+from offprior.randomness import fold
 
 
 class Transformer(Model):
@@ -39,6 +40,9 @@ class Transformer(Model):
     buckets: int = parameter(1000, "buckets of the density, at the prior's quantiles", minimum=3)
     head_hidden: int = parameter(0, "hidden units of the buckets head; 0 is that of the feed-forward layer", minimum=0)
     activation: Literal["gelu", "relu", "squared-relu"] = parameter("gelu", "of the feed-forward layer")
+    instruction: int = parameter(
+        0, "families that a learned first token can name, as many as the mixture has; 0 has no such token", minimum=0
+    )
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepmind": {
@@ -98,6 +102,7 @@ class Transformer(Model):
             ),
             final_norm=Normalisation.initialise(self.width) if self.norm == "pre" else None,
             head=self._initial_head(head, targets),
+            instructions=self._initial_instructions(key),
         )
 
     def _initial_positions(self, key: PRNGKeyArray, points: int) -> Float[Array, "p w"] | None:
@@ -106,6 +111,12 @@ class Transformer(Model):
         # A query after a full context stands one pair further.
         count = (points + 1) * layouts.tokens_a_pair(self.tokens)
         return 0.02 * jax.random.normal(key, (count, self.width))
+
+    def _initial_instructions(self, key: PRNGKeyArray) -> Float[Array, "i w"] | None:
+        if not self.instruction:
+            return None
+        # One for each family, and one that names none. Its key is its own: without it the others' numbers are the same.
+        return 0.02 * jax.random.normal(fold(key, "instruction"), (self.instruction + 1, self.width))
 
     def _initial_head(self, key: PRNGKeyArray, targets: Float[Array, " samples"]) -> Head:
         if self.head == "value":
@@ -130,9 +141,15 @@ class TransformerNetwork(Network):
     blocks: tuple[Block, ...]
     final_norm: Normalisation | None
     head: Head
+    instructions: Float[Array, "i w"] | None = None
 
     def training_loss(
-        self, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"], compute: DTypeLike = jnp.float32
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        keys: Key[Array, " b"],
+        compute: DTypeLike = jnp.float32,
+        instruction: Int[Array, " b"] | None = None,
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
         tokens = self.settings.tokens
         if self.settings.attention == "causal":
@@ -142,7 +159,7 @@ class TransformerNetwork(Network):
             longest = x.shape[1] - self._queries()
             length = jax.vmap(lambda key: jax.random.randint(key, (), 0, longest + 1))(keys)
             layout = jax.vmap(lambda x, y, n: layouts.context_training_layout(tokens, x, y, n))(x, y, length)
-        return self.head.loss(self._outputs(layout, compute), y), layout.wanted
+        return self.head.loss(self._outputs(layout, instruction, compute), y), layout.wanted
 
     def curve(
         self,
@@ -150,10 +167,15 @@ class TransformerNetwork(Network):
         y: Float[Array, "b n"],
         queries: Float[Array, "b m d"],
         length: Int[Array, ""],
+        instruction: Int[Array, " b"] | None = None,
     ) -> Moments:
         tokens, attention = self.settings.tokens, self.settings.attention
         layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
-        return self.head.moments(self._outputs(layout))
+        return self.head.moments(self._outputs(layout, instruction))
+
+    @property
+    def named_families(self) -> int:
+        return self.settings.instruction
 
     def sequence_length(self, points: int) -> int:
         return points + self._queries()
@@ -162,7 +184,7 @@ class TransformerNetwork(Network):
         pairs, settings = self.sequence_length(points), self.settings
         # A causal paired prompt has its queries beside its context.
         both = settings.tokens == "alternating" or settings.attention == "causal"
-        return 2 * pairs if both else pairs
+        return (2 * pairs if both else pairs) + bool(settings.instruction)
 
     def frozen(self) -> Any:
         nothing = super().frozen()
@@ -175,9 +197,17 @@ class TransformerNetwork(Network):
         # it: three fifths as many, so that a prompt whose context is full still teaches.
         return 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
 
-    def _outputs(self, layout: layouts.Layout, compute: DTypeLike = jnp.float32) -> Float[Array, "b r o"]:
+    def _outputs(
+        self, layout: layouts.Layout, instruction: Int[Array, " b"] | None, compute: DTypeLike = jnp.float32
+    ) -> Float[Array, "b r o"]:
+        embedded = self._embed(layout)
+        if self.instructions is not None:
+            layout = jax.vmap(layouts.instructed)(layout)
+            none = jnp.full(embedded.shape[:1], self.settings.instruction)
+            first = self.instructions[none if instruction is None else instruction]
+            embedded = jnp.concatenate([first[:, None], embedded], axis=1)
         # Coarse numbers are for the blocks; what is read in and what is read out keep all their digits.
-        features = self._embed(layout).astype(compute)
+        features = embedded.astype(compute)
         for block in self.blocks[:-1]:
             features = block(features, layout.visible)
         features = self.blocks[-1](features, layout.visible, layout.read).astype(jnp.float32)

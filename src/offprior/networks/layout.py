@@ -8,6 +8,8 @@ Two layouts, each with two visibilities (`attention`):
 
 ``causal`` lets a context token see itself and what came before, ``context`` lets it see the whole context. A query sees
 the context and itself, never another query, and stands at the position after the context.
+
+An instruction, a learned token that may name the prompt's family, stands before all of them (`instructed`).
 """
 
 from typing import Literal
@@ -49,6 +51,27 @@ class Layout(eqx.Module):
 def tokens_a_pair(tokens: Tokens) -> int:
     """Tokens that one context pair takes."""
     return 2 if tokens == "alternating" else 1
+
+
+def instructed(layout: Layout) -> Layout:
+    """The same tokens after one more, all of which see it, while it sees itself alone: an instruction stands there."""
+    before = jnp.ones((1, 1), dtype=bool)
+    visible = jnp.block(
+        [
+            [before, jnp.zeros((1, layout.visible.shape[1]), dtype=bool)],
+            [jnp.ones((layout.visible.shape[0], 1), dtype=bool), layout.visible],
+        ]
+    )
+    return Layout(
+        x=jnp.pad(layout.x, ((1, 0), (0, 0))),
+        y=jnp.pad(layout.y, (1, 0)),
+        has_y=jnp.pad(layout.has_y, (1, 0)),
+        position=jnp.pad(layout.position, (1, 0)),
+        visible=visible,
+        wanted=layout.wanted,
+        first=layout.first + 1,
+        stride=layout.stride,
+    )
 
 
 def curve_layout(

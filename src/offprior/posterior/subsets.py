@@ -138,7 +138,8 @@ def _of_prompt(
         if length in lengths:
             log_evidence.append(settled + logsumexp(weights) - np.log(len(masks)))
             moments.append(_predicted(gram, masks, np.exp(weights - logsumexp(weights)), asked))
-    return np.asarray(log_evidence), *(np.stack(part) for part in zip(*moments, strict=True))
+    first, second = (np.stack(part) for part in zip(*moments, strict=True))
+    return np.asarray(log_evidence), first, second
 
 
 def _drawn(generator: np.random.Generator, prior: Float[np.ndarray, " sizes"], count: int) -> Bool[np.ndarray, "N c"]:

@@ -66,10 +66,12 @@ class Pretrained(Predictor):
         y: Float[Any, "b n"],
         queries: Float[Any, "b m d"],
         lengths: Sequence[int],
+        instruction: Int[Any, " b"] | None = None,
     ) -> BatchPrediction:
         """Means and variances [b, lengths, m] of the noise-free value; one forward pass a context length.
 
-        The variance is the head's less the noise's; not-a-number where the head has none.
+        The variance is the head's less the noise's; not-a-number where the head has none. `instruction` names each
+        prompt's family by its place in the mixture, to a network that takes one.
 
         Raises:
             OffpriorError: a context is longer than the network can take.
@@ -85,10 +87,13 @@ class Pretrained(Predictor):
         chunk = math.ceil(prompts / math.ceil(prompts / most))
         means, variances = [], []
         for start in range(0, prompts, chunk):
-            context, outputs, asked = (jnp.asarray(_padded(a[start : start + chunk], chunk)) for a in (x, y, queries))
+            part = slice(start, start + chunk)
+            context, outputs, asked = (jnp.asarray(_padded(a[part], chunk)) for a in (x, y, queries))
+            told = None if instruction is None else jnp.asarray(_padded(instruction[part], chunk), jnp.int32)
             kept = min(chunk, prompts - start)
             of_lengths = [
-                _curve(self.network, context, outputs, asked, jnp.asarray(length, jnp.int32)) for length in lengths
+                _curve(self.network, context, outputs, asked, jnp.asarray(length, jnp.int32), told)
+                for length in lengths
             ]
             means.append(np.stack([np.asarray(moments.mean) for moments in of_lengths], axis=1)[:kept])
             variances.append(np.stack([np.asarray(moments.variance) for moments in of_lengths], axis=1)[:kept])
@@ -110,5 +115,6 @@ def _curve(
     y: Float[Array, "b n"],
     queries: Float[Array, "b m d"],
     length: Int[Array, ""],
+    instruction: Int[Array, " b"] | None,
 ) -> Moments:
-    return network.curve(x, y, queries, length)
+    return network.curve(x, y, queries, length, instruction)

@@ -61,7 +61,10 @@ def save(folder: Path, seed: int, state: State, network: Network, fingerprint: s
     about = _about(seed, state, fingerprint)
     write_arrays(state_file(folder, seed, about["step"]), state, about)
     write_arrays(seed_folder(folder, seed) / MODEL, network, about)
-    for old in state_files(folder, seed)[KEPT:]:
+    written = state_file(folder, seed, about["step"])
+    # Names sort by step. One of a later step was passed over when this run was resumed: it is torn.
+    later = [path for path in state_files(folder, seed) if path.name > written.name]
+    for old in [*later, *state_files(folder, seed)[len(later) + KEPT :]]:
         old.unlink(missing_ok=True)
 
 
@@ -69,6 +72,19 @@ def save_weights(folder: Path, seed: int, state: State, network: Network, finger
     """Write the weights alone, as a point of a trajectory that is kept."""
     about = _about(seed, state, fingerprint)
     write_arrays(weights_file(folder, seed, about["step"]), network, about)
+
+
+def check_unused(folder: Path, seed: int) -> None:
+    """Is there nothing yet that a new training of this seed would write over?
+
+    Raises:
+        OffpriorError: there are checkpoints.
+    """
+    found = state_files(folder, seed)
+    if found:
+        raise OffpriorError(
+            f"{found[0]}: there is a checkpoint already; go on with resume=True, or choose a new folder"
+        )
 
 
 def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[[str], None]) -> State | None:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from offprior.errors import Problem, SettingError
 from offprior.models.model import Network
@@ -94,12 +94,18 @@ def largest_divisor(number: int, limit: int) -> int:
 
 
 def batch_gradient(
-    network: Network, x: Float[Array, "b n d"], y: Float[Array, "b n"], keys: Key[Array, " b"], shared: Sharing
+    network: Network,
+    x: Float[Array, "b n d"],
+    y: Float[Array, "b n"],
+    keys: Key[Array, " b"],
+    shared: Sharing,
+    instruction: Int[Array, " b"] | None = None,
 ) -> BatchGradient:
     """The mean loss over all predictions of a batch, and its gradient in the weights.
 
-    The same to rounding however the batch is dealt out.
+    The same to rounding however the batch is dealt out. `instruction` is for networks that take one.
     """
+    prompts = (x, y, keys) if instruction is None else (x, y, keys, instruction)
     arrays, static = eqx.partition(network, eqx.is_array)
 
     def of_a_device(arrays: Any, *prompts: Any) -> tuple[Array, Array, Any, Array]:
@@ -112,11 +118,11 @@ def batch_gradient(
         of_a_device = jax.shard_map(
             of_a_device,
             mesh=shared.mesh,
-            in_specs=(P(), P(AXIS), P(AXIS), P(AXIS)),
+            in_specs=(P(), *(P(AXIS) for _ in prompts)),
             out_specs=(P(), P(), P(), P(AXIS)),
             check_vma=False,  # so that gradients meet once a batch, in the sum above, and not for each few prompts
         )
-    total, count, gradient, of_prompts = of_a_device(arrays, x, y, keys)
+    total, count, gradient, of_prompts = of_a_device(arrays, *prompts)
     count = jnp.maximum(count, 1)
     return BatchGradient(total / count, of_prompts, jax.tree.map(lambda array: array / count, gradient))
 
@@ -124,8 +130,8 @@ def batch_gradient(
 def _over_few_at_once(arrays: Any, static: Any, prompts: tuple[Any, ...], shared: Sharing) -> tuple[Any, Array]:
     """Sums of losses, of their number and of gradients; and the mean loss of each prompt."""
 
-    def objective(arrays: Any, x: Any, y: Any, keys: Any) -> tuple[Array, tuple[Array, Array]]:
-        losses, wanted = eqx.combine(arrays, static).training_loss(x, y, keys, shared.compute)
+    def objective(arrays: Any, x: Any, y: Any, keys: Any, instruction: Any = None) -> tuple[Array, tuple[Array, Array]]:
+        losses, wanted = eqx.combine(arrays, static).training_loss(x, y, keys, shared.compute, instruction)
         counts = wanted.astype(losses.dtype)
         of_prompts = jnp.where(wanted, losses, 0).sum(1)
         return of_prompts.sum(), (counts.sum(), of_prompts / jnp.maximum(counts.sum(1), 1))

@@ -59,7 +59,8 @@ def pretrain(
 
     Raises:
         OffpriorError: the loss is no longer finite; a batch does not fit into the memory; the folder's checkpoint is of
-            other settings, or another process is at work in it; the last checkpoint could not be written.
+            other settings, or there is one and `resume` is False; another process is at work in it; the last
+            checkpoint could not be written.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folder.
     """
     training = training if training is not None else Training(**settings)
@@ -124,7 +125,7 @@ class _Course:
         self.network: Any = None
 
     def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
-        state = processes.by_the_first(lambda: self._kept(warn) if resume else None)
+        state = processes.by_the_first(lambda: self._kept(warn) if resume else self._nothing_kept())
         if state is None:
             state = initial_state(self.model, self.settings)
         state = processes.as_the_first_has_it(state)
@@ -143,6 +144,10 @@ class _Course:
             network = predicting(training, state.network, state.optimiser)
             checkpoint.mend(folder, seed, state, network, self.mark)
         return state
+
+    def _nothing_kept(self) -> None:
+        if self.member.folder is not None:
+            checkpoint.check_unused(self.member.folder, self.member.seed)
 
     def write(self, state: State, weights_alone: bool) -> None:
         member = self.member
@@ -303,7 +308,7 @@ def _write(launched: _Launched, writer: Writer) -> None:
             if launched.is_checkpoint:
                 launched.courses[place].write(state, weights_alone=False)
 
-    writer.put(job, replaceable=launched.end not in marks)
+    writer.put(job, is_checkpoint=launched.is_checkpoint, is_kept=launched.end in marks)
 
 
 def _copied(state: State) -> State:

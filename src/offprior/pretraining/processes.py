@@ -21,6 +21,11 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def count() -> int:
+    """How many processes there are."""
+    return jax.process_count()
+
+
 def by_the_first(work: Callable[[], T]) -> T | None:
     """What `work` returns in the first process; None in the others, once it is done.
 

@@ -1,7 +1,9 @@
 """The compiled program of a dispatch: made once a structure, and held against the memory before it runs."""
 
 import contextlib
-from collections.abc import Iterator
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -11,11 +13,16 @@ from jaxtyping import Array, Int
 
 from offprior.devices import memory
 from offprior.errors import OffpriorError
-from offprior.pretraining.gradient import Sharing
+from offprior.pretraining.gradient import Sharing, sharing
 from offprior.pretraining.step import Setting, State, advance
+from offprior.pretraining.training import Training
 
 MOST_PROGRAMS = 32
 """Kept in memory; the oldest goes."""
+SNAPSHOTS = 4
+"""Copies of the state that may wait for the disk: of two dispatches, one that waits and one that is being written."""
+TRIES = 4
+"""Smaller batches that are tried when one does not fit."""
 USABLE = 0.9
 """Share of the memory that programs may plan with."""
 
@@ -34,10 +41,13 @@ class Program:
         devices = len(jax.local_devices()) if shared.mesh is not None else 1
         # A processor's devices share its memory.
         share = devices if jax.default_backend() == "cpu" else 1
-        self.kept = share * (analysis.argument_size_in_bytes + analysis.output_size_in_bytes)
-        """Bytes of the weights and the optimiser, before and after."""
-        self.bytes = self.kept + share * (analysis.temp_size_in_bytes - analysis.alias_size_in_bytes)
-        """Bytes that a dispatch takes at its largest."""
+        self.bytes = share * (
+            analysis.argument_size_in_bytes
+            + (1 + SNAPSHOTS) * analysis.output_size_in_bytes
+            + analysis.temp_size_in_bytes
+            - analysis.alias_size_in_bytes
+        )
+        """Bytes that a dispatch takes at its largest, with the snapshots for checkpoints."""
 
     def __call__(self, settings: Setting, state: State, until: Int[np.ndarray | Array, ""]) -> Any:
         """A dispatch; the buffers of `state` are reused."""
@@ -64,7 +74,8 @@ def program(
             _programs[key] = Program(settings, shared, state, until, members)
     found, limit = _programs[key], memory(jax.default_backend())
     if limit is not None and found.bytes > USABLE * limit:
-        raise too_large(found, settings.training.batch, members, USABLE * limit)
+        what = functools.partial(_with_batch, settings, shared, state, until, members)
+        raise too_large(found, settings.training, members, USABLE * limit, what)
     return found
 
 
@@ -90,15 +101,42 @@ def out_of_memory(batch: int, members: int) -> Iterator[None]:
         raise OffpriorError(f"training.batch: out of memory with batches of {batch}; {remedy}") from None
 
 
-def too_large(found: Program, batch: int, members: int, limit: float) -> OffpriorError:
-    """What would fit, by a batch's share of the bytes."""
-    of_batch = max(found.bytes - found.kept, 1)
-    batch_that_fits = max(0, int(batch * (limit - found.kept) / of_batch))
+def too_large(
+    found: Program, training: Training, members: int, limit: float, with_batch: Callable[[int, int], Program]
+) -> OffpriorError:
+    """What would fit, by programs of smaller batches that were made and measured, not by a rule of three."""
+    batch, fits = training.batch, 0
+    for _ in range(TRIES):
+        batch //= 2
+        if batch == 0:
+            break
+        if with_batch(batch, training.prompts_at_once).bytes <= limit:
+            fits = batch
+            break
+    what = f"batches of {training.batch}" + (f" for {members} members at once" if members > 1 else "")
+    remedies = [f"training.batch={fits} would fit"] if fits else []
+    if not fits and with_batch(training.batch, 1).bytes <= limit:
+        remedies.append("training.prompts_at_once=1 would fit")
     members_fit = int(limit * members / found.bytes)
-    what = f"batches of {batch}" + (f" for {members} members at once" if members > 1 else "")
-    remedy = f"training.batch={batch_that_fits} would fit" if batch_that_fits else "the model alone is too large"
     if members > 1 and members_fit:
-        remedy += f", or {members_fit} members at once"
-    return OffpriorError(
-        f"training.batch: {what} take {found.bytes / 1e9:.1f} GB, {limit / 1e9:.1f} GB are to be had; {remedy}"
-    )
+        remedies.append(f"{members_fit} members at once would fit" if not remedies else f"or {members_fit} members")
+    remedy = ", ".join(remedies) or "the model is too large for it"
+    return OffpriorError(f"training.batch: {what} take {_bytes(found.bytes)}, {_bytes(limit)} are to be had; {remedy}")
+
+
+def _with_batch(
+    settings: Setting,
+    shared: Sharing,
+    state: State,
+    until: Int[np.ndarray | Array, ""],
+    members: int,
+    batch: int,
+    prompts_at_once: int,
+) -> Program:
+    training = dataclasses.replace(settings.training, batch=batch, prompts_at_once=prompts_at_once)
+    dealt = sharing(training, state.network, shared.points)
+    return Program(settings._replace(training=training), dealt, state, until, members)
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

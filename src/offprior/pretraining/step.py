@@ -137,7 +137,8 @@ def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State,
     draw, split = jax.random.split(fold(key, "training", state.step))
     batch = mixture.sequences(draw, training.batch, state.network.sequence_length(shared.points))
     keys = jax.random.split(split, training.batch)
-    found = batch_gradient(state.network, batch.x, batch.y, keys, shared)
+    told = _told(split, batch.family, state.network.named_families, training)
+    found = batch_gradient(state.network, batch.x, batch.y, keys, shared, told)
     arrays, static = eqx.partition(state.network, eqx.is_array)
     rate = training.learning_rate_at(state.step)
     with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
@@ -156,3 +157,11 @@ def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State,
         drawn=drawn,
     )
     return State(eqx.combine(arrays, static), moments, state.step + 1, drawn), report
+
+
+def _told(key: PRNGKeyArray, family: Int[Array, " b"], named: int, training: Training) -> Int[Array, " b"] | None:
+    """The family of each prompt, for a share of them; of the others none, and none at all without an instruction."""
+    if not named:
+        return None
+    is_told = jax.random.bernoulli(fold(key, "instruction"), training.instruction_share, family.shape)
+    return jnp.where(is_told, family, named)

@@ -33,6 +33,9 @@ class Training(eqx.Module):
     precision: Literal["auto", "float32", "bfloat16"] = parameter(
         "auto", "of the products in the blocks: float32 on a processor, bfloat16 elsewhere; weights are float32 always"
     )
+    instruction_share: Scalar = parameter(
+        0.5, "share of the prompts whose family is named, of a model with an instruction token", minimum=0, maximum=1
+    )
     prompts_at_once: int = parameter(0, "prompts whose gradient a device takes at once; 0 suits the device", minimum=0)
 
     def __check_init__(self):

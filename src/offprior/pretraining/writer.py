@@ -8,7 +8,7 @@ from offprior.errors import OffpriorError
 
 
 class Writer:
-    """Carries out one job at a time in a thread; of those that may be passed over and wait, only the newest.
+    """Carries out one job at a time in a thread; of checkpoints that wait, only the newest.
 
     A job that fails is told in a line and training goes on: the last good checkpoint is still there. If the last job
     of all failed, leaving raises its error.
@@ -22,12 +22,15 @@ class Writer:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
 
-    def put(self, job: Callable[[], None], *, replaceable: bool = True) -> None:
-        """Have a job done soon; a later one takes the place of one that is `replaceable` and has not been begun."""
+    def put(self, job: Callable[[], None], *, is_checkpoint: bool = True, is_kept: bool = False) -> None:
+        """Have a job done soon.
+
+        A checkpoint takes the place of those that wait, as it holds more; not of jobs whose files are kept (`is_kept`).
+        """
         with self._wake:
-            if self._jobs and self._jobs[-1][1]:
-                self._jobs.pop()
-            self._jobs.append((job, replaceable))
+            if is_checkpoint:
+                self._jobs = [(waiting, replaceable) for waiting, replaceable in self._jobs if not replaceable]
+            self._jobs.append((job, is_checkpoint and not is_kept))
             self._wake.notify()
 
     def __enter__(self) -> "Writer":

@@ -11,7 +11,7 @@ from offprior.probes.probe import Probe, inputs_parameter, noise_parameter
 
 
 class ContextLength(Probe):
-    """The mixture's own prompts with contexts of k pairs, also past the training length where a model allows it."""
+    """The mixture's own prompts with contexts of k pairs, past the training length too where a model can (ours)."""
 
     coordinate: ClassVar[str] = "k"
     axis: ClassVar[str] = "context length k"

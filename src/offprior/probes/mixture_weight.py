@@ -13,7 +13,7 @@ from offprior.probes.probe import Probe, evenly_spaced, inputs_parameter, noise_
 
 
 class MixtureWeight(Probe):
-    """Prompts of the mixture with another share w of its first family than it was trained with, or with unscaled sums.
+    """Prompts with another share w of the first family than in training, or unscaled sums (after arXiv 2311.00871).
 
     The share at training is the mixture's own weight, where the prior lies; train with another by
     ``--set mixture.weights=[…]``. With `sums`, w is the share of prompts of the mixture as it was trained, and the

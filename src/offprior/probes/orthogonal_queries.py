@@ -29,7 +29,7 @@ class OrthogonalQueries(CovariateShift):
     @classmethod
     def example_mixture(cls) -> Mixture:
         """Linear functions of more numbers than a short context has pairs."""
-        return Mixture([Linear(dimension=10)])
+        return Mixture([Linear(dimension=5)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         check_dimension(mixture, "direction orthogonal to a context")

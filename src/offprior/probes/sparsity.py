@@ -35,7 +35,7 @@ class Sparsity(Probe):
     @classmethod
     def example_mixture(cls) -> Mixture:
         """Sparse and dense linear functions."""
-        return Mixture([SparseLinear(dimension=4, sparsity=2), Linear(dimension=4)])
+        return Mixture([SparseLinear(dimension=3, sparsity=1), Linear(dimension=3)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         dimension = self._linear(mixture).dimension

@@ -12,11 +12,22 @@ from markupsafe import Markup
 
 from offprior import catalog, recipe_file
 from offprior.errors import OffpriorError
-from offprior.evaluation.verdict import INSIDE, M1_GATE, M3_LEAST, MARGIN, UNDER_TRAINED, families_that_fail
+from offprior.evaluation.along_places import probes_read, study_result
+from offprior.evaluation.errors import errors
+from offprior.evaluation.verdict import (
+    INSIDE,
+    M1_GATE,
+    M3_LEAST,
+    MARGIN,
+    UNDER_TRAINED,
+    families_that_fail,
+    is_judged,
+)
 from offprior.figures.figure import Figure, ReportData
 from offprior.figures.verdict_map import LOOKS, verdict_of
 from offprior.files import beside
 from offprior.parquet import write_parquet
+from offprior.recipe_study import Study
 from offprior.report import images, words
 from offprior.runs import RECIPE, RunFolder
 
@@ -53,15 +64,22 @@ def read_run(folder: Path) -> ReportData:
         OffpriorError: there is no run, or it has not been probed.
     """
     run = RunFolder(folder)
-    evaluation = run.evaluation()
-    return ReportData.from_evaluation(
-        evaluation,
-        label=folder.resolve().name,
-        training=_or_empty(run.training),
-        panels=_or_empty(run.panels),
-        manifest=run.manifest,
-        recipe=recipe_file.read_mapping(folder / RECIPE, str(folder / RECIPE)),
-    )
+    recipe = recipe_file.read_mapping(folder / RECIPE, str(folder / RECIPE))
+    tables: dict[str, Any] = {
+        "label": folder.resolve().name,
+        "training": _or_empty(run.training),
+        "panels": _or_empty(run.panels),
+        "manifest": run.manifest,
+        "recipe": recipe,
+    }
+    if "study" not in recipe:
+        return ReportData.from_evaluation(run.evaluation(), **tables)
+    study = Study.model_validate(recipe["study"])
+    result = study_result(run.evaluation(probe=probes_read(study)), study)
+    if study.along == "places":
+        return ReportData(study=result, **tables)  # a place's own report is that of its folder
+    last = run.evaluation(place=[len(result.at_length) - 1])
+    return ReportData.from_evaluation(last, study=result, **tables)
 
 
 def write_page(data: ReportData, folder: Path, recipe: str = "") -> Path:
@@ -93,6 +111,8 @@ def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list
         kinds.append((figure.place, name, figure))
     found, absent = [], []
     for _, name, kind in sorted(kinds, key=lambda entry: entry[:2]):
+        if not kind.belongs_to(data):
+            continue
         for added, figure in kind.variants(data).items():
             canvas = figure.draw(data)
             if canvas is None:
@@ -109,8 +129,10 @@ def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list
 
 def _tables(data: ReportData, folder: Path) -> list[str]:
     written = []
-    for name in TABLES:
-        rows: pd.DataFrame = getattr(data, name)
+    found: dict[str, pd.DataFrame] = {name: getattr(data, name) for name in TABLES}
+    if data.study is not None:
+        found |= {"study": data.study.curve, "study-seeds": data.study.seeds, "train-test": data.study.matrix}
+    for name, rows in found.items():
         if not rows.empty:
             write_parquet(folder / f"{name}.parquet", rows)
             rows.to_csv(folder / f"{name}.csv", index=False)
@@ -128,9 +150,13 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
         manifest=data.manifest,
         recipe=data.recipe,
         recipe_yaml=recipe,
-        summary=words.summary(data),
+        summary=words.study_summary(data) if data.metrics.empty and data.study else words.summary(data),
+        has_run=not data.metrics.empty,
+        is_judged=is_judged(data.metrics),
+        study=_study_rows(data),
+        errors=[] if data.metrics.empty or is_judged(data.metrics) else _error_tables(data),
         gate=words.gate(data),
-        intervals=words.intervals_are_over(data),
+        intervals=words.intervals_are_over(data) if not data.metrics.empty else "",
         shares=words.shares(data),
         floor=words.noise_floor(data),
         unverified=data.manifest.get("unverified") or data.recipe.get("unverified") or [],
@@ -141,6 +167,37 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
         verdicts=[_verdict_table(data, probe) for probe in data.probes if probe != words.IN_DISTRIBUTION],
         limits={"gate": M1_GATE, "gap": M3_LEAST, "margin": MARGIN},
     )
+
+
+def _study_rows(data: ReportData) -> list[dict[str, str]]:
+    if data.study is None:
+        return []
+    return [
+        {
+            "label": str(row["label"]),
+            "value": words.number(row["value"]),
+            "interval": words.between(row["low"], row["high"]),
+            "over": f"{row['seeds']} training seeds" if row["seeds"] > 1 else "tasks",
+        }
+        for row in data.study.at_length.to_dict("records")
+    ]
+
+
+def _error_tables(data: ReportData) -> list[dict[str, Any]]:
+    """Of a mixture without a Bayes predictor: the errors of the model and of the predictors beside it."""
+    found = []
+    for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
+        lengths = sorted(rows["length"].unique())
+        table = []
+        for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):
+            of_length = {cell["length"]: cell for cell in cells.to_dict("records")}
+            shown = [of_length.get(length, {}) for length in lengths]
+            values = [words.number(cell.get("value")) for cell in shown]
+            ends = [words.between(cell.get("low"), cell.get("high")) for cell in shown]
+            row = {"strength": f"{strength:.3g}", "predictor": predictor}
+            table.append({**row, "cells": list(zip(values, ends, strict=True))})
+        found.append({"probe": probe, "lengths": lengths, "rows": table})
+    return found
 
 
 def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.verdict import INSIDE, M1_GATE, SEEDS_WANTED, UNDER_TRAINED
+from offprior.evaluation.verdict import INSIDE, M1_GATE, SEEDS_WANTED, UNDER_TRAINED, is_judged
 from offprior.figures.figure import ReportData, along_context
 
 IN_DISTRIBUTION = "in-distribution"
@@ -28,7 +28,12 @@ def number(value: Any) -> str:
 
 def bounds(row: Mapping[Any, Any], name: str) -> str:
     """The 95% interval of a value; empty where it is unknown."""
-    ends = [number(row.get(f"{name}_{end}")) for end in ("low", "high")]
+    return between(row.get(f"{name}_low"), row.get(f"{name}_high"))
+
+
+def between(low: Any, high: Any) -> str:
+    """An interval by its ends; empty where one is unknown."""
+    ends = [number(low), number(high)]
     return "" if "–" in ends else f"[{ends[0]}, {ends[1]}]"
 
 
@@ -126,6 +131,11 @@ def summary(data: ReportData) -> str:
     """What one would quote of the run."""
     cell = headline(data)
     recipe = data.manifest.get("recipe") or data.label
+    if cell is None and len(data.metrics) and not is_judged(data.metrics):
+        return (
+            f"{recipe}: the pretraining mixture has no exact posterior. Below are the errors of the model beside those "
+            "of other predictors; there is no Bayes predictor to judge it by, and no verdict."
+        )
     if cell is None:
         return f"{recipe}: nothing outside the pretraining mixture was measured."
     families = f"on {enumeration(data.families)} functions " if data.families else ""
@@ -146,6 +156,20 @@ def summary(data: ReportData) -> str:
     return f"{begun} Verdict: {index}the model {_as_verb(cell['verdict'])}{note}."
 
 
+def study_summary(data: ReportData) -> str:
+    """What one would quote of a study: what was varied, what was read, and where it crosses its threshold."""
+    if data.study is None or data.study.at_length.empty:
+        return f"{data.label}: its measure is unknown at every place."
+    rows, study = data.study.at_length, data.study.study
+    recipe, what = data.manifest.get("recipe") or data.label, study.axis or study.coordinate or "the recipe"
+    begun = f"{what} was varied over {len(rows)} places (recipe {recipe}), and {data.study.reads} was read at each"
+    least, most = (rows.loc[pick] for pick in (rows["value"].idxmin(), rows["value"].idxmax()))
+    ends = f"from {number(least['value'])} at {least['label']} to {number(most['value'])} at {most['label']}"
+    sure = data.study.surely_behind
+    first = f" The first place whose whole interval is behind the threshold: {sure:.4g}." if sure is not None else ""
+    return f"{begun[0].upper()}{begun[1:]}: {ends}. {data.study.crossing_in_words}{first}".rstrip()
+
+
 def _as_verb(verdict: str) -> str:
     return {"worse than Bayes": "is worse than Bayes", "undecided": "is undecided against Bayes"}.get(verdict, verdict)
 
@@ -163,6 +187,8 @@ def intervals_are_over(data: ReportData) -> str:
             "another training; every verdict is provisional."
         )
     few = f"; below {SEEDS_WANTED} seeds every verdict is provisional" if seeds < SEEDS_WANTED else ""
+    if not is_judged(data.metrics):
+        return f"The 95% intervals are over {seeds} training seeds (t-interval of the per-seed values)."
     widest = data.metrics["M4_tasks_add"].max()
     enough = "enough of them" if widest < TASKS_ADD else "too few of them: give evaluation.tasks more"
     return (

@@ -1,0 +1,131 @@
+"""Where a measure crosses a threshold along a study's places, with its interval, and where to look next; no jax."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from offprior.evaluation.intervals import percentiles, seed_interval
+
+NEAREST = 1e-6
+"""Neighbouring places nearer than this share of their size are not halved further."""
+
+
+class Crossing(NamedTuple):
+    """The place at which a measure crosses a threshold."""
+
+    at: float
+    """Between two places, by a straight line; not-a-number where nothing is crossed."""
+    low: float
+    high: float
+    interval_over: str
+    """`training seeds`, a t-interval of each seed's own crossing; or `tasks`, a bootstrap, with one seed."""
+    bracket: tuple[float, float]
+    """The neighbouring places that hold it."""
+    note: str = ""
+
+
+class Axis(NamedTuple):
+    """How a crossing is looked for."""
+
+    threshold: float
+    rising: bool = True
+    """From below the threshold to above it, as places grow; or the other way."""
+    log: bool = False
+    """Is the coordinate's logarithm what counts? Where a place is at or below 0 there is none, and it does not."""
+
+    def scaled(self, x: float) -> float:
+        """A coordinate on its scale."""
+        return float(np.log(x)) if self.log else float(x)
+
+    def unscaled(self, x: float) -> float:
+        """The inverse."""
+        return float(np.exp(x)) if self.log else float(x)
+
+    def between(self, left: float, right: float) -> "Axis":
+        """The scale that two neighbours allow."""
+        return self if min(left, right) > 0 else self._replace(log=False)
+
+
+def crossing(
+    x: Float[np.ndarray, " places"],
+    of_seeds: Float[np.ndarray, "places seeds"],
+    of_resamples: Float[np.ndarray, "places resamples"],
+    axis: Axis,
+) -> Crossing:
+    """The first crossing of the mean curve; `x` ascends, values may be unknown at some places.
+
+    With several training seeds `at` is the mean of each seed's own crossing, on the axis's scale, and the interval
+    their t-interval; it is unknown where a seed has none. With one seed the interval is over tasks.
+    """
+    if not of_seeds.shape[1]:
+        return _nowhere("no training seed was measured at every place")
+    mean = of_seeds.mean(1)
+    held = bracket(x, mean, axis)
+    if held is None:
+        passes = _passes(mean[np.isfinite(mean)], axis)
+        note = "it is behind the threshold at every place" if len(passes) and passes.all() else "it is not crossed"
+        return _nowhere(note)
+    if of_seeds.shape[1] == 1:
+        replicates = np.asarray([crossed_at(x, values, axis) for values in of_resamples.T])
+        low, high = percentiles(replicates)
+        return Crossing(crossed_at(x, mean, axis), low, high, "tasks", held)
+    single = np.asarray([crossed_at(x, values, axis) for values in of_seeds.T])
+    if not np.isfinite(single).all():
+        note = f"{int(np.isfinite(single).sum())} of {len(single)} training seeds cross it"
+        return Crossing(crossed_at(x, mean, axis), np.nan, np.nan, "training seeds", held, note)
+    # Seeds may cross at a place of 0 too, where there is no logarithm.
+    scale = axis if (single > 0).all() else axis._replace(log=False)
+    scaled = np.asarray([scale.scaled(at) for at in single])
+    low, high = seed_interval(scaled)
+    at, low, high = (scale.unscaled(end) for end in (float(scaled.mean()), low, high))
+    return Crossing(at, low, high, "training seeds", held)
+
+
+def crossed_at(x: Float[np.ndarray, " places"], values: Float[np.ndarray, " places"], axis: Axis) -> float:
+    """The first crossing of one curve, by a straight line between neighbours on the axis's scale."""
+    held = bracket(x, values, axis)
+    if held is None:
+        return np.nan
+    left, right = held
+    before, after = (float(values[np.flatnonzero(x == end)[0]]) for end in held)
+    scale = axis.between(left, right)
+    start, stop = scale.scaled(left), scale.scaled(right)
+    return scale.unscaled(start + (stop - start) * (axis.threshold - before) / (after - before))
+
+
+def bracket(
+    x: Float[np.ndarray, " places"], values: Float[np.ndarray, " places"], axis: Axis
+) -> tuple[float, float] | None:
+    """The first two neighbouring places of which the second is behind the threshold and the first is not."""
+    known = np.isfinite(values)
+    x, passes = x[known], _passes(values[known], axis)
+    steps = np.flatnonzero(~passes[:-1] & passes[1:])
+    return (float(x[steps[0]]), float(x[steps[0] + 1])) if len(steps) else None
+
+
+def next_place(
+    x: Float[np.ndarray, " places"], values: Float[np.ndarray, " places"], axis: Axis, whole: bool = False
+) -> float | int | None:
+    """The middle of what holds the crossing, on the axis's scale, a whole number if asked; None where it is no place.
+
+    Each place found so and measured halves the interval: n of them leave 2⁻ⁿ of it.
+    """
+    held = bracket(x, values, axis)
+    if held is None:
+        return None
+    left, right = held
+    scale = axis.between(left, right)
+    middle = scale.unscaled((scale.scaled(left) + scale.scaled(right)) / 2)
+    if whole:
+        found = round(middle)
+        return found if left < found < right else None
+    return middle if right - left > NEAREST * max(abs(left), abs(right)) else None
+
+
+def _nowhere(note: str) -> Crossing:
+    return Crossing(np.nan, np.nan, np.nan, "", (np.nan, np.nan), note)
+
+
+def _passes(values: Float[np.ndarray, " places"], axis: Axis) -> np.ndarray:
+    return values > axis.threshold if axis.rising else values < axis.threshold

@@ -1,0 +1,51 @@
+"""The number that a study reads at a place: an estimate of one cell of its rows; no jax."""
+
+import numpy as np
+import pandas as pd
+
+from offprior.errors import OffpriorError
+from offprior.evaluation.cells import Cell, Estimate, cells
+from offprior.evaluation.identification import distance
+from offprior.evaluation.metrics import Measured, measured
+from offprior.recipe_study import Measure
+from offprior.table import IN_DISTRIBUTION, MODEL
+
+
+def estimate(rows: pd.DataFrame, measure: Measure, length: int) -> Estimate | None:
+    """The measure at a context length, from the rows of one place; None where it is unknown or was not evaluated.
+
+    Raises:
+        OffpriorError: the measure names a predictor that was not evaluated.
+    """
+    here = rows[rows["length"] == length]
+    own = here["probe"] == measure.probe
+    if measure.strength is not None:
+        own &= np.isclose(here["strength"], measure.strength, rtol=0, atol=1e-9)
+    found = cells(here[own], MODEL)
+    if not found:
+        return None
+    trained = cells(here[here["probe"] == IN_DISTRIBUTION], MODEL)
+    key, cell = next(iter(found.items()))
+    parts = [
+        _of_cell(name, key, cell, next(iter(trained.values()), None))
+        for name in (measure.name, measure.minus)
+        if name is not None
+    ]
+    if any(part is None for part in parts):
+        return None
+    first, *taken = [part for part in parts if part is not None]
+    return first.minus(taken[0]) if taken else first
+
+
+def _of_cell(name: str, key: tuple, cell: Cell, trained: Cell | None) -> Estimate | None:
+    sort, _, predictor = name.partition(": ")
+    if sort in ("nmse", "distance") and predictor:
+        if not cell.has(predictor):
+            raise OffpriorError(f"study.measure: {name}: there are no rows of {predictor!r} at {key[0]}")
+        return cell.nmse(predictor) if sort == "nmse" else distance(cell, predictor)
+    found = measured(key, cell, trained).get(name)
+    if not isinstance(found, Measured) or found.estimate is None:
+        return None
+    values = found.estimate.values
+    # What depends on no training seed is the same for all.
+    return found.estimate._replace(values=np.broadcast_to(values, len(cell.seeds)))

@@ -1,0 +1,35 @@
+"""A test on the prompts of another mixture than the one trained on: no part, a study makes it of its own settings."""
+
+from typing import ClassVar
+
+import equinox as eqx
+
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar
+from offprior.probes.probe import Probe
+
+
+class MixtureTest(Probe):
+    """The prompts of a mixture, whatever was trained on: its families, weights, inputs and noise."""
+
+    coordinate: ClassVar[str] = ""
+    axis: ClassVar[str] = "another mixture"
+
+    name: str
+    other: Mixture
+    inputs: Law | None = None
+    noise: Scalar | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        return (0.0,)
+
+    def path(self, strength: float, mixture: Mixture) -> Mixture:
+        return self.other
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return bool(eqx.tree_equal(self.other, mixture))

@@ -1,0 +1,79 @@
+"""A study's measure against its places."""
+
+from typing import Any, ClassVar
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+
+from offprior.figures.figure import BLUE, SHADE, STYLES, VERMILLION, Figure, ReportData, legend_below
+
+
+class StudyCurve(Figure):
+    """The measure of a study against its places, with 95% intervals, its threshold and where it crosses that.
+
+    Thin lines are single training seeds. The shaded stretch is the interval of the crossing: over training seeds where
+    there are several, over tasks where there is one.
+    """
+
+    place: ClassVar[int] = 1
+    of_study: ClassVar[bool] = True
+
+    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+        result = data.study
+        if result is None or result.at_length.empty:
+            return None
+        study, rows = result.study, result.at_length
+        canvas = matplotlib.figure.Figure(figsize=(10.5, 4.2), layout="constrained")
+        axis = canvas.subplots()
+        is_numeric = bool(rows["at"].notna().all())
+        x = rows["at"].to_numpy(float) if is_numeric else np.arange(len(rows), dtype=float)
+        _seeds(axis, result.seeds, dict(zip(rows["place"], x, strict=True)), is_numeric)
+        values = rows["value"].to_numpy(float)
+        ends = np.abs(rows[["low", "high"]].to_numpy(float).T - values)
+        style = STYLES["model"].line if is_numeric else {**STYLES["model"].line, "linestyle": ""}
+        axis.errorbar(x, values, yerr=np.nan_to_num(ends), capsize=3, label="mean, 95% interval", zorder=3, **style)
+        if study.threshold is not None:
+            line = {"color": BLUE, "linestyle": (0, (5, 2)), "linewidth": 1.2}
+            axis.axhline(study.threshold, label=f"threshold {study.threshold:g}", **line)
+        found = result.crossing
+        if found is not None and np.isfinite(found.at):
+            if np.isfinite([found.low, found.high]).all():
+                axis.axvspan(found.low, found.high, color=SHADE, linewidth=0, zorder=0, label="its 95% interval")
+            line = {"color": VERMILLION, "linestyle": (0, (1, 1.5)), "linewidth": 1.5}
+            axis.axvline(found.at, label=f"crossing at {found.at:.3g}", **line)
+        _place_axis(axis, x, rows, study.scale == "log" and is_numeric)
+        axis.set_xlabel(study.axis or study.coordinate or "place")
+        axis.set_ylabel(str(study.measure))
+        canvas.suptitle(result.reads)
+        legend_below(canvas, axis, columns=5)
+        return canvas
+
+
+def _seeds(axis: Any, seeds: pd.DataFrame, x_of: dict[int, float], connected: bool) -> None:
+    if seeds["seed"].nunique() < 2:
+        return
+    for number, (_, rows) in enumerate(seeds.groupby("seed")):
+        x = [x_of[place] for place in rows["place"]]
+        line = {"linewidth": 0.7, "linestyle": "-" if connected else "", "marker": ".", "markersize": 3, "alpha": 0.5}
+        axis.plot(x, rows["value"], color="#777777", label="training seeds" if number == 0 else None, **line)
+
+
+def _place_axis(axis: Any, x: np.ndarray, rows: pd.DataFrame, is_log: bool) -> None:
+    if rows["at"].isna().any():
+        axis.set_xticks(x, rows["label"], rotation=20 if len(rows) > 6 else 0)
+        return
+    if is_log:
+        positive = x[x > 0]
+        # A place of 0 has a place too, left of the logarithm's beginning.
+        if len(positive) < len(x) and len(positive):
+            axis.set_xscale("symlog", linthresh=float(positive.min()), linscale=0.5)
+        elif len(positive):
+            axis.set_xscale("log", base=2 if _are_powers_of_two(x) else 10)
+    if len(x) <= 12:
+        axis.set_xticks(x, [f"{value:g}" for value in x])
+        axis.set_xticks([], minor=True)
+
+
+def _are_powers_of_two(x: np.ndarray) -> bool:
+    return bool((np.log2(x) % 1 == 0).all())
