@@ -62,7 +62,7 @@ def test_every_recipe_has_a_row_of_its_reproduction():
     assert sorted(name for name, _ in rows) == recipe_file.built_in()
     for name, rest in rows:
         _, ran, figure, _, result = (cell.strip() for cell in rest.split("|"))
-        assert result in ("reproduced", "not reproduced", "not run at size", "not run"), name
+        assert result.startswith(("reproduced", "not reproduced", "not run at size")) or result == "not run", name
         assert (result == "not run") == (ran == "not run") == (figure == "–"), name
 
 
