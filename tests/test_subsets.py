@@ -79,7 +79,7 @@ def test_many_sets_have_an_approximate_posterior_where_it_is_asked_for():
 
 
 def test_the_report_of_an_evaluation_says_that_it_is_approximate():
-    mixture = Mixture([SparseLinear(dimension=16, sparsity=8, particles=16)], noise=0.3)
+    mixture = Mixture([SparseLinear(dimension=20, sparsity=6, particles=16)], noise=0.3)
     with pytest.warns(UserWarning, match="B and C are approximate: sparse-linear: 16 sets"):
         evaluate([LeastSquares()], InDistribution(), lengths=[3], mixture=mixture, tasks=4, queries=4)
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -52,6 +52,8 @@ class SampledBayes(Predictor):
         SettingError: a family's tasks take a number of random bits that is not fixed; fewer than 2 runs or 4 particles.
     """
 
+    outside_recipes: ClassVar[str] = "it takes seconds a prompt, for small studies in Python"
+
     def __init__(
         self,
         mixture: Mixture | None = None,
@@ -69,7 +71,9 @@ class SampledBayes(Predictor):
         for key, value, least in (("runs", runs, 2), ("particles", particles, 4), ("moves", moves, 1)):
             if value < least:
                 raise SettingError(Problem(key, f"{value} are too few; choose at least {least}"))
-        self.particles, self.runs, self.moves, self.seed = particles, runs, moves, seed
+        self.particles, self.runs, self.moves = particles, runs, moves
+        # Not `seed`: what has one is taken for trained with it.
+        self._seed = seed
         self.label = label
         self.noise = noise_of(self.mixture, noise)
         self.verbose = verbose
@@ -145,7 +149,7 @@ class SampledBayes(Predictor):
         """Log-evidence, mean, variance and no quadrature error, [B, L, 1, ...]."""
         log_evidence, mean, variance = [], [], []
         with double():
-            key = key_for(self.seed, "sampled posterior", name)
+            key = key_for(self._seed, "sampled posterior", name)
             for prompt in range(len(x)):
                 for length in lengths:
                     mask = (np.arange(x.shape[1]) < length).astype(float)
