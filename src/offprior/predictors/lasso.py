@@ -15,7 +15,7 @@ NEGLIGIBLE = 1e-10
 
 
 class Lasso(Algorithm):
-    """The Lasso: the w that minimise |y − Xw|²/2k + α|w|₁, without an intercept (arXiv 2208.01066, section 4).
+    """The Lasso: the w that minimise ‖y − Xw‖²/2k + α‖w‖₁, without an intercept (arXiv 2208.01066, section 4).
 
     α is given, as in that paper's code, or chosen among penalties from the least that leaves nothing down to a
     thousandth of it, by the squared error of pairs that are left out in folds: in the order of their inputs, pair i is

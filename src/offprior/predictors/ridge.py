@@ -26,7 +26,7 @@ DRAWS = 16_384
 
 
 class Ridge(AlgorithmOfMixture):
-    """Ridge regression: the w that minimise |y − Xw|² + λ|w|², without an intercept (arXiv 2306.15063, section 2).
+    """Ridge regression: the w that minimise ‖y − Xw‖² + λ‖w‖², without an intercept (arXiv 2306.15063, section 2).
 
     The oracle's λ is noise²/scale² of the pretraining mixture, with the scale of its linear family's slopes: the
     posterior mean under that family, which has a variance. Of a mixture without the family `linear` the scale is that
