@@ -47,6 +47,12 @@ def test_the_fault_is_the_prior_s_where_the_optimum_breaks_as_well(numbers, whos
     assert list(found["fault"]) == [whose]
 
 
+def test_what_was_never_trained_is_not_called_under_trained():
+    far = {"model": 0.6, "bayes": 0.3, "combined": 0.0, "m1": 0.9}
+    found = breaks(pd.DataFrame([OWN, cell("one", 0.5, surprise=20.0, **far)]), trained=False)
+    assert list(found["fault"]) == [BOTH]
+
+
 def test_an_interval_that_reaches_into_the_margin_breaks_nothing():
     wide = cell("wide", 0.5, model=0.05, bayes=0.0, combined=0.0, surprise=20.0, spread=0.031)
     assert list(breaks(pd.DataFrame([OWN, wide]))["rank"]) == [0]

@@ -130,3 +130,11 @@ def test_metrics_need_no_jax():
         "sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_inside_the_prior_a_combined_predictor_without_a_closed_form_is_not_missed():
+    """Where the probe says that the prior holds the functions, there is nothing for C to gain."""
+    errors = {"model": 0.8, "B": 0.2, "C": np.nan}
+    inside, outside = (metrics(table(errors, probe=probe, noise=0.1)) for probe in ("other", "convex"))
+    assert set(inside.query("probe == 'other'")["verdict"]) == {"inside the prior"}
+    assert set(outside.query("probe == 'convex'")["verdict"]) == {"worse than Bayes"}

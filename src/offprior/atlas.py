@@ -93,7 +93,7 @@ def _write(folder: Path, table: Any, label: str, recipe: str, about: dict[str, A
     from offprior.report.report import write_page
 
     table.save(folder / "evaluation.parquet")
-    found = breaks(table.metrics(label))
+    found = breaks(table.metrics(label), trained=bool(about["seeds"]))
     write_text(folder / "breaks.csv", found.to_csv(index=False))
     write_text(folder / "about.json", json.dumps({**about, "finished": now()}, indent=2) + "\n")
     rows = table.to_pandas()

@@ -25,13 +25,13 @@ COLUMNS = [
 ]
 
 
-def breaks(metrics: pd.DataFrame, length: int | None = None) -> pd.DataFrame:
+def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = True) -> pd.DataFrame:
     """One row a probe, those that break nearest to the mixture first, those that hold last.
 
     Cells of `length` context pairs are looked at, the longest that all probes have unless given; a probe whose
     coordinate is the context's length has all its cells looked at. A broken probe is shown where it first breaks, the
     broken cell that lies least far outside, with `rank` 1, 2, …; one that holds, at its largest shortfall with `rank`
-    0.
+    0. A predictor that was never `trained` on the mixture is not called under-trained, however far from B.
     """
     rows = metrics[metrics["probe"] != IN_DISTRIBUTION]
     if rows.empty:
@@ -40,29 +40,29 @@ def breaks(metrics: pd.DataFrame, length: int | None = None) -> pd.DataFrame:
     if length is None:
         length = int(at[~at["along"]].groupby("probe")["length"].max().min()) if (~at["along"]).any() else 0
     at = at[at["along"] | (at["length"] == length)]
-    found = [_first(cells) for _, cells in at.groupby("probe", sort=False)]
+    found = [_first(cells, trained) for _, cells in at.groupby("probe", sort=False)]
     broken = sorted((row for row in found if row["fault"] != HOLDS), key=_by_distance)
     held = sorted((row for row in found if row["fault"] == HOLDS), key=lambda row: -_finite(row["shortfall"], -np.inf))
     ranked = [{**row, "rank": place + 1} for place, row in enumerate(broken)]
     return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in held)])[COLUMNS]
 
 
-def fault(cell: Any) -> str:
+def fault(cell: Any, trained: bool = True) -> str:
     """Whose fault a broken cell is: by M1, then by the two parts of the shortfall over C."""
-    if cell["M1"] > M1_GATE:
+    if trained and cell["M1"] > M1_GATE:
         return UNDER_TRAINED
     if not cell["M3"] > M3_LEAST:
         return MODEL
     return PRIOR if -cell["M4"] <= MARGIN else BOTH
 
 
-def _first(cells: pd.DataFrame) -> dict[Any, Any]:
+def _first(cells: pd.DataFrame, trained: bool) -> dict[Any, Any]:
     broken = cells[cells["shortfall_low"] > MARGIN]
     if broken.empty:
         largest = cells["shortfall"].fillna(-np.inf).idxmax()
         return {**cells.loc[largest].to_dict(), "fault": HOLDS}
     first = min(broken.to_dict("records"), key=_by_distance)
-    return {**first, "fault": fault(first)}
+    return {**first, "fault": fault(first, trained)}
 
 
 def _by_distance(row: Any) -> tuple[float, float]:

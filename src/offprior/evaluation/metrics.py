@@ -16,7 +16,7 @@ import pandas as pd
 from offprior.evaluation.cells import CELL, Cell, Estimate, cells
 from offprior.evaluation.reliability import reliability
 from offprior.evaluation.selection import excess_parts, selection_cost, specialist_cost
-from offprior.evaluation.verdict import M3_LEAST, provisional, verdict
+from offprior.evaluation.verdict import INSIDE, M3_LEAST, provisional, verdict
 from offprior.table import BLEND, FLOOR, IN_DISTRIBUTION
 
 FIT_LEAST = 1e-6
@@ -41,7 +41,11 @@ def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
     trained = {key[-1]: cell for key, cell in found.items() if key[0] == IN_DISTRIBUTION}
     table = pd.DataFrame([_row(key, cell, trained.get(key[-1])) for key, cell in found.items()])
     inside = rows.groupby(CELL, sort=False)["inside"].first().reset_index()
-    return _with_context_slope(table.merge(inside, on=CELL, how="left"), found)
+    table = table.merge(inside, on=CELL, how="left")
+    # There C would gain nothing, though it has no closed form to say so.
+    covered = table["inside"].astype(bool) & table["M3"].isna() & table["M4"].notna()
+    table.loc[covered, "verdict"] = INSIDE
+    return _with_context_slope(table, found)
 
 
 class Measured(NamedTuple):

@@ -16,14 +16,14 @@ from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.model import Model
 from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining import checkpoint, population, processes
+from offprior.pretraining import population, processes
+from offprior.pretraining.course import Course
 from offprior.pretraining.gradient import Sharing, sharing
-from offprior.pretraining.history import History
 from offprior.pretraining.interruption import Interrupted, Interruption, listening
 from offprior.pretraining.optimiser import predicting
 from offprior.pretraining.population import Member
 from offprior.pretraining.program import members_that_fit, out_of_memory, program
-from offprior.pretraining.step import Setting, State, StepReport, initial_state, setting
+from offprior.pretraining.step import Setting, State, StepReport, initial_state
 from offprior.pretraining.training import Training
 from offprior.pretraining.writer import Writer
 from offprior.progress import ProgressReport, Silence, progress_report
@@ -91,13 +91,13 @@ def pretrain_population(
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folders.
     """
     progress = (progress if progress is not None else progress_report()) if processes.is_first() else Silence()
-    courses = [_Course(model, member) for member in members]
+    courses = [Course(model, member) for member in members]
     folders = {member.folder for member in members if member.folder is not None and processes.is_first()}
     with contextlib.ExitStack() as stack:
         for folder in sorted(folders):
             stack.enter_context(locked(folder))
         interruption = stack.enter_context(listening())
-        queue: dict[Any, list[_Course]] = {}
+        queue: dict[Any, list[Course]] = {}
         for course in courses:
             queue.setdefault(population.structure(course.settings), []).append(course)
         for alike in queue.values():
@@ -111,87 +111,27 @@ def pretrain_population(
     )
 
 
-class _Course:
-    """One member on its way."""
-
-    def __init__(self, model: Model, member: Member):
-        self.model, self.member = model, member
-        self.mark = checkpoint.fingerprint(model, member.mixture, member.training)
-        self.settings = setting(member.mixture, member.training, member.seed)
-        self.history = History(member.folder, member.seed, member.mixture.family_names)
-        self.diverged = ""
-        self.kept = 0
-        """The step of the last checkpoint."""
-        self.network: Any = None
-
-    def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
-        state = processes.by_the_first(lambda: self._kept(warn) if resume else self._nothing_kept())
-        if state is None:
-            state = initial_state(self.model, self.settings)
-        state = processes.as_the_first_has_it(state)
-        self.kept = int(state.step)
-        self.history.keep_until(self.kept, warn)
-        return state
-
-    def _kept(self, warn: Callable[[str], None]) -> State | None:
-        """The last good checkpoint; its weights for predictions are written again where a kill came between."""
-        _, training, seed, folder = self.member
-        if folder is None:
-            return None
-        like = eqx.filter_eval_shape(initial_state, self.model, self.settings)
-        state = checkpoint.load(folder, seed, like, self.mark, warn)
-        if state is not None:
-            network = predicting(training, state.network, state.optimiser)
-            checkpoint.mend(folder, seed, state, network, self.mark)
-        return state
-
-    def _nothing_kept(self) -> None:
-        if self.member.folder is not None:
-            checkpoint.check_unused(self.member.folder, self.member.seed)
-
-    def write(self, state: State, weights_alone: bool) -> None:
-        member = self.member
-        if member.folder is None or not processes.is_first():
-            return
-        network = predicting(member.training, state.network, state.optimiser)
-        if weights_alone:
-            checkpoint.save_weights(member.folder, member.seed, state, network, self.mark)
-        else:
-            self.history.write()
-            checkpoint.save(member.folder, member.seed, state, network, self.mark)
-
-    def pretrained(self) -> Pretrained:
-        return Pretrained(
-            network=self.network,
-            mixture=self.member.mixture,
-            limit=self.model.longest(self.member.training.points),
-            trained_to=self.member.training.points,
-            seed=self.member.seed,
-            history=self.history.table(),
-        )
-
-
 class _Launched(NamedTuple):
     """A dispatch on its way."""
 
     begin: int
     end: int
     report: StepReport
-    courses: list[_Course]
+    courses: list[Course]
     snapshot: State | None
     """A copy, where its weights are to be written."""
     is_checkpoint: bool
 
 
 def _train(
-    courses: list[_Course],
+    courses: list[Course],
     resume: bool,
     progress: ProgressReport,
     warn: Callable[[str], None],
     interruption: Interruption,
 ) -> None:
     """Members of one structure to their end; those that a resumed run left at other steps by themselves."""
-    by_step: dict[int, list[tuple[_Course, State]]] = {}
+    by_step: dict[int, list[tuple[Course, State]]] = {}
     for course in courses:
         state = course.begin(resume, warn)
         by_step.setdefault(int(state.step), []).append((course, state))
@@ -201,7 +141,7 @@ def _train(
 
 
 def _train_together(
-    courses: list[_Course],
+    courses: list[Course],
     states: list[State],
     step: int,
     progress: ProgressReport,
@@ -320,14 +260,14 @@ def _here(leaf: Any) -> Any:
     return jnp.asarray(np.array(leaf)) if eqx.is_array(leaf) else leaf
 
 
-def _label(courses: list[_Course]) -> str:
+def _label(courses: list[Course]) -> str:
     seeds = [course.member.seed for course in courses]
     if len(courses) == 1:
         return f"pretraining, seed {seeds[0]}"
     return f"pretraining {len(courses)} models at once"
 
 
-def _message(going: list[_Course], of: int) -> str:
+def _message(going: list[Course], of: int) -> str:
     if of == 1:
         return going[0].history.latest() if going else "diverged"
     losses = [course.history.loss for course in going]
@@ -335,7 +275,7 @@ def _message(going: list[_Course], of: int) -> str:
     return (f"loss {min(losses):.4f} to {max(losses):.4f}" if losses else "") + lost
 
 
-def _most_at_once(alike: list[_Course]) -> int:
+def _most_at_once(alike: list[Course]) -> int:
     if jax.default_backend() == "cpu" or len(alike) == 1:
         return 1
     course, training = alike[0], alike[0].member.training

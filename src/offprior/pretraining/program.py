@@ -104,7 +104,7 @@ def out_of_memory(batch: int, members: int) -> Iterator[None]:
 def too_large(
     found: Program, training: Training, members: int, limit: float, with_batch: Callable[[int, int], Program]
 ) -> OffpriorError:
-    """What would fit, by programs of smaller batches that were made and measured, not by a rule of three."""
+    """What would fit: a batch by a program that was made and measured, members by their share of the bytes."""
     batch, fits = training.batch, 0
     for _ in range(TRIES):
         batch //= 2

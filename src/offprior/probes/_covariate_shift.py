@@ -40,3 +40,15 @@ def check_dimension(mixture: Mixture, what: str) -> None:
     """
     if mixture.dimension < 2:
         raise SettingError(Problem("name", f"inputs of one number have no {what}; it needs two dimensions or more"))
+
+
+def at_most_all(found: tuple[float, ...], mixture: Mixture, key: str, what: str) -> tuple[float, ...]:
+    """Places that count coordinates, ascending, none above those of an input.
+
+    Raises:
+        SettingError: the last is.
+    """
+    if found[-1] > mixture.dimension:
+        message = f"{found[-1]:g} {what} were given, an input has {mixture.dimension}; choose at most as many"
+        raise SettingError(Problem(key, message))
+    return found

@@ -2,13 +2,12 @@
 
 from typing import ClassVar
 
-from offprior.errors import Problem, SettingError
 from offprior.families.linear import Linear
 from offprior.input_laws import FirstCoordinates
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes._covariate_shift import CovariateShift, check_dimension
+from offprior.probes._covariate_shift import CovariateShift, at_most_all, check_dimension
 from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter, places
 
 PLACES = 5
@@ -36,10 +35,7 @@ class Dimension(CovariateShift):
         check_dimension(mixture, "further coordinate to leave out")
         spread = evenly_spaced(1, mixture.dimension, min(PLACES, mixture.dimension))
         found = places("used", [round(place) for place in spread] if self.used is None else self.used)
-        if found[-1] > mixture.dimension:
-            message = f"{found[-1]:g} coordinates were given, an input has {mixture.dimension}; choose at most as many"
-            raise SettingError(Problem("used", message))
-        return found
+        return at_most_all(found, mixture, "used", "coordinates")
 
     def plain_place(self, mixture: Mixture) -> float:
         return float(mixture.dimension)

@@ -2,13 +2,12 @@
 
 from typing import ClassVar
 
-from offprior.errors import Problem, SettingError
 from offprior.families.linear import Linear
 from offprior.input_laws import Subspace
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes._covariate_shift import CovariateShift, check_dimension
+from offprior.probes._covariate_shift import CovariateShift, at_most_all, check_dimension
 from offprior.probes.probe import inputs_parameter, noise_parameter, places
 
 
@@ -32,10 +31,7 @@ class HalfSubspace(CovariateShift):
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         check_dimension(mixture, "subspace of half as many dimensions")
         found = places("ranks", (mixture.dimension // 2, mixture.dimension) if self.ranks is None else self.ranks)
-        if found[-1] > mixture.dimension:
-            message = f"{found[-1]:g} dimensions were given, an input has {mixture.dimension}; choose at most as many"
-            raise SettingError(Problem("ranks", message))
-        return found
+        return at_most_all(found, mixture, "ranks", "dimensions")
 
     def plain_place(self, mixture: Mixture) -> float:
         return float(mixture.dimension)

@@ -1,0 +1,81 @@
+"""One member on its way through training: where it begins, what it writes, what becomes of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+
+from offprior.models.model import Model
+from offprior.predictors.pretrained import Pretrained
+from offprior.pretraining import checkpoint, processes
+from offprior.pretraining.history import History
+from offprior.pretraining.optimiser import predicting
+from offprior.pretraining.population import Member
+from offprior.pretraining.step import State, initial_state, setting
+
+
+class Course:
+    """One member on its way."""
+
+    def __init__(self, model: Model, member: Member):
+        self.model, self.member = model, member
+        self.mark = checkpoint.fingerprint(model, member.mixture, member.training)
+        self.settings = setting(member.mixture, member.training, member.seed)
+        self.history = History(member.folder, member.seed, member.mixture.family_names)
+        self.diverged = ""
+        self.kept = 0
+        """The step of the last checkpoint."""
+        self.network: Any = None
+
+    def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
+        """The state to go on from, of the folder's last good checkpoint or a fresh one.
+
+        Raises:
+            OffpriorError: the folder's checkpoint is of other settings; there is one, and `resume` is False.
+        """
+        state = processes.by_the_first(lambda: self._kept(warn) if resume else self._nothing_kept())
+        if state is None:
+            state = initial_state(self.model, self.settings)
+        state = processes.as_the_first_has_it(state)
+        self.kept = int(state.step)
+        self.history.keep_until(self.kept, warn)
+        return state
+
+    def _kept(self, warn: Callable[[str], None]) -> State | None:
+        """The last good checkpoint; its weights for predictions are written again where a kill came between."""
+        _, training, seed, folder = self.member
+        if folder is None:
+            return None
+        like = eqx.filter_eval_shape(initial_state, self.model, self.settings)
+        state = checkpoint.load(folder, seed, like, self.mark, warn)
+        if state is not None:
+            network = predicting(training, state.network, state.optimiser)
+            checkpoint.mend(folder, seed, state, network, self.mark)
+        return state
+
+    def _nothing_kept(self) -> None:
+        if self.member.folder is not None:
+            checkpoint.check_unused(self.member.folder, self.member.seed)
+
+    def write(self, state: State, weights_alone: bool) -> None:
+        """Write a checkpoint, or only the weights of a trajectory, where there is a folder."""
+        member = self.member
+        if member.folder is None or not processes.is_first():
+            return
+        network = predicting(member.training, state.network, state.optimiser)
+        if weights_alone:
+            checkpoint.save_weights(member.folder, member.seed, state, network, self.mark)
+        else:
+            self.history.write()
+            checkpoint.save(member.folder, member.seed, state, network, self.mark)
+
+    def pretrained(self) -> Pretrained:
+        """What it has come to, as a predictor."""
+        return Pretrained(
+            network=self.network,
+            mixture=self.member.mixture,
+            limit=self.model.longest(self.member.training.points),
+            trained_to=self.member.training.points,
+            seed=self.member.seed,
+            history=self.history.table(),
+        )
