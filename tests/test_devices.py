@@ -40,6 +40,36 @@ def test_a_device_that_is_not_there_is_said_in_one_line():
     assert "JAX_PLATFORMS=cuda, and jax finds no such device" in said("run", "mueller-2023", JAX_PLATFORMS="cuda")
 
 
+PROGRAMS_THAT_WAIT_FOR_EACH_OTHER = """
+from functools import partial
+from offprior.devices import one_device_a_core
+one_device_a_core()
+import jax, jax.numpy as jnp
+from jax.sharding import Mesh, PartitionSpec as P
+
+@jax.jit
+@partial(jax.shard_map, mesh=Mesh(jax.devices(), "prompts"), in_specs=P(), out_specs=P(), check_vma=False)
+def advance(weights):
+    def step(weights, _):
+        gradient = jax.grad(lambda weights: jnp.tanh(jnp.ones((256, 64)) @ weights).sum())(weights)
+        return weights - jax.lax.psum(gradient, "prompts"), None
+    return jax.lax.scan(step, weights, None, length=25)[0]
+
+weights = jnp.ones((64, 64))
+for _ in range(100):
+    weights = advance(weights)
+print(len(jax.devices()), float(weights.sum()))
+"""
+
+
+def test_devices_that_wait_for_each_other_do_not_wait_for_ever():
+    """XLA's own choice of threads on two cores ended this with an abort after a few programs, always."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PJRT_NPROC", "NPROC")}
+    program = [sys.executable, "-c", PROGRAMS_THAT_WAIT_FOR_EACH_OTHER]
+    done = subprocess.run(program, env={**environment, "JAX_NUM_CPU_DEVICES": "2"}, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("2 "), done.stderr[-500:]
+
+
 def needs(batch, members=1, at_once=0):
     """Bytes of such a program, before it is held against the memory."""
     found = []

@@ -45,6 +45,7 @@ GROUND = {
     "recipe_schema",
     "recipe_study",
     "table",
+    "threads",
 }
 # (who, whom): why it is no import upwards in fact.
 EXCEPTIONS: dict[tuple[str, str], str] = {

@@ -9,6 +9,10 @@ from offprior.errors import Problem, SettingError
 
 MOST_CORES = 16
 """Of one processor; beyond it a batch of ordinary size has too few prompts for each."""
+THREADS_A_DEVICE = 4
+"""Devices of one processor share a pool of threads, and one that waits for another's gradient keeps its thread, as does
+every loop around it. With two threads for two devices (XLA's choice on two cores) it may be that none is left for the
+one that is waited for: XLA then ends the process after 40 s. Measured: it does with 3 threads, and not with 4."""
 
 
 def cores() -> int:
@@ -23,11 +27,20 @@ def one_device_a_core() -> None:
     first array, and does nothing after it; an environment that sets ``JAX_NUM_CPU_DEVICES`` is left its way.
     """
     if "JAX_NUM_CPU_DEVICES" in os.environ:
+        _threads_for(os.environ["JAX_NUM_CPU_DEVICES"])
         return
     import jax
 
+    _threads_for(str(min(cores(), MOST_CORES)))
+
     with contextlib.suppress(RuntimeError):  # the devices are made already
         jax.config.update("jax_num_cpu_devices", min(cores(), MOST_CORES))
+
+
+def _threads_for(devices: str) -> None:
+    """Make the pool large enough for them; XLA reads its size, ours or the environment's, when it begins."""
+    if devices.isdecimal():
+        os.environ.setdefault("PJRT_NPROC", str(max(THREADS_A_DEVICE * int(devices), cores())))
 
 
 def use(platform: str | None) -> None:

@@ -1,7 +1,8 @@
 """Predictors against probes: the same prompts for every predictor, beside B, C and the single classes."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import equinox as eqx
 import numpy as np
@@ -21,6 +22,7 @@ from offprior.probes.probe import Probe
 from offprior.progress import ProgressReport, progress_report
 from offprior.randomness import key_for
 from offprior.table import BLEND, FLOOR, Table, is_reference
+from offprior.threads import blas_on_one_thread, on_all_cores
 
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
 """What a mixture without an exact posterior lacks."""
@@ -70,70 +72,88 @@ def evaluate(
     if mixture.noise_degrees is not None:
         warnings.warn(NOISE_TAKEN_AS_NORMAL, stacklevel=2)
     progress = progress if progress is not None else progress_report()
-    total = sum(1 if probe.along_context else len(probe.strengths(mixture)) for probe in [first, *plain])
-    progress.start("probing", total)
+    steps = [
+        Step(probe, number, own_lengths[id(probe)])
+        for probe in [first, *plain]
+        for number in range(1 if probe.along_context else len(probe.strengths(mixture)))
+    ]
+    references: dict[int, Known] = {}
+    for probe in [first, *plain]:
+        references[id(probe)] = _references(probe, mixture)
+
+    def rows_of(step: Step) -> list[pd.DataFrame]:
+        places = _places(step, mixture, tasks, queries, seed)
+        return [row for place in places for row in _rows_of(place, predictors, references[id(step.probe)], mixture)]
+
     rows: list[pd.DataFrame] = []
-    done = 0
+    progress.start("probing", len(steps))
     try:
-        for probe in [first, *plain]:
-            strengths = probe.strengths(mixture)
-            beyond = [] if probe.along_context else [s for s in strengths if not probe.inside(s, mixture)]
-            known = [probe.path(strength, mixture) for strength in strengths] if beyond else []
-            references, is_known = _references(probe, mixture, known)
-            has_combined = is_known if known else None
-            for places in _places(probe, mixture, own_lengths[id(probe)], tasks, queries, seed):
-                for place in places:
-                    rows += _rows_of(place, predictors, references, mixture, has_combined)
-                done += 1
-                progress.advance(done, probe.label)
+        with blas_on_one_thread():
+            for done, (step, found) in enumerate(zip(steps, on_all_cores(rows_of, steps), strict=True), start=1):
+                rows += found
+                progress.advance(done, step.probe.label)
     finally:
         progress.finish()
     return Table(pd.concat(rows, ignore_index=True))
 
 
-def _references(probe: Probe, mixture: Mixture, known: list[Mixture]) -> tuple[References | None, bool]:
-    """B and C of a probe, and whether C is known; what has no closed form is warned of, and left out."""
+class Step(NamedTuple):
+    """A place of a probe's path, before its prompts are drawn."""
+
+    probe: Probe
+    number: int
+    lengths: tuple[int, ...]
+
+
+class Known(NamedTuple):
+    """The references of a probe."""
+
+    references: References | None
+    """None where the mixture has no exact posterior."""
+    has_combined: bool | None
+    """None where the probe does not leave the prior, so that C is B."""
+
+
+def _references(probe: Probe, mixture: Mixture) -> Known:
+    """B and C of a probe; what has no closed form is warned of, and left out."""
+    strengths = probe.strengths(mixture)
+    leaves = not probe.along_context and any(not probe.inside(strength, mixture) for strength in strengths)
+    known = [probe.path(strength, mixture) for strength in strengths] if leaves else []
     try:
         references = References(mixture, known)
     except NoClosedForm as error:
+        has_combined = False if known else None
         try:
             alone = References(mixture)
         except NoClosedForm as of_mixture:
             warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=3)
-            return None, False
+            return Known(None, has_combined)
         warnings.warn(f"{probe.label}: {error}; {NO_COMBINED}", stacklevel=3)
-        return alone, False
+        return Known(alone, has_combined)
     if not references.is_refined:
         warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=3)
     if references.approximation:
         warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=3)
-    return references, True
+    return Known(references, True if known else None)
 
 
-def _places(
-    probe: Probe, mixture: Mixture, lengths: tuple[int, ...], tasks: int, queries: int, seed: int
-) -> Iterator[list[Place]]:
-    """The batches of each strength: one for all context lengths, unless the input law makes each length its own."""
-    strengths = probe.strengths(mixture)
-    for number, strength in enumerate(strengths[:1] if probe.along_context else strengths):
-        distribution = probe.distribution(strength, mixture)
-        inside = probe.inside(strength, mixture)
-        batches = [lengths] if distribution.inputs.nested else [(length,) for length in lengths]
-        found = []
-        for batch in batches:
-            key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
-            prompts = draw_prompts(distribution, key, tasks, max(batch), queries)
-            found.append(Place(probe, strength, inside, distribution, prompts, batch))
-        yield found
+def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[Place]:
+    """The batches of a place: one for all context lengths, unless the input law makes each length its own."""
+    probe, number, lengths = step
+    strength = probe.strengths(mixture)[number]
+    distribution = probe.distribution(strength, mixture)
+    inside = probe.inside(strength, mixture)
+    batches = [lengths] if distribution.inputs.nested else [(length,) for length in lengths]
+    found = []
+    for batch in batches:
+        key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
+        prompts = draw_prompts(distribution, key, tasks, max(batch), queries)
+        found.append(Place(probe, strength, inside, distribution, prompts, batch))
+    return found
 
 
-def _rows_of(
-    place: Place,
-    predictors: Sequence[Predictor],
-    references: References | None,
-    mixture: Mixture,
-    has_combined: bool | None,
-) -> list[pd.DataFrame]:
+def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixture: Mixture) -> list[pd.DataFrame]:
+    references, has_combined = known
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
     if references is None:
         exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 
 from offprior.mixture import Mixture
 from offprior.precision import as_double
+from offprior.threads import blas_on_one_thread
 
 LABEL = "what tables and figures call it"
 """Of the parameter that every predictor of a recipe has."""
@@ -91,7 +92,8 @@ class Algorithm(eqx.Module, Predictor):
         """Means and variances [B, L, m] of the noise-free value; not-a-number where there is no variance."""
         x, y, queries = as_double(x), as_double(y), as_double(queries)
         nothing = without_variance(np.zeros(queries.shape[:2]))
-        answers = [self.answer(x[:, :length], y[:, :length], queries) if length else nothing for length in lengths]
+        with blas_on_one_thread():
+            answers = [self.answer(x[:, :length], y[:, :length], queries) if length else nothing for length in lengths]
         return BatchPrediction(*(np.stack(parts, axis=1) for parts in zip(*answers, strict=True)))
 
 
