@@ -10,6 +10,9 @@ from cyclopts import App, CycloptsError, Parameter
 from offprior import __version__
 from offprior.errors import OffpriorError
 
+BENCHMARKS = ("training", "inference")
+"""Scripts of `offprior bench`; options without a name are of the first."""
+
 app = App(
     name="offprior",
     help="What does an in-context learner do when the prompt lies outside everything it was pretrained on?",
@@ -191,22 +194,25 @@ def validate(
 
 @app.command(help_flags=[])
 def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
-    """Measure training steps beside PyTorch and plain JAX, in a checkout of offprior.
+    """Measure training and inference, in a checkout of offprior: steps beside PyTorch and plain JAX, then posteriors.
 
     Parameters
     ----------
     arguments
-        Of bench/training.py; --help lists them.
+        `training` or `inference` for one of them alone, then its own; --help lists those.
     """
     import subprocess
 
-    places = [Path(__file__).parents[2] / "bench" / "training.py", Path("bench", "training.py")]
-    found = next((place for place in places if place.is_file()), None)
+    given = list(arguments)
+    scripts = [given.pop(0)] if given and given[0] in BENCHMARKS else list(BENCHMARKS[: 1 if given else None])
+    folders = [Path(__file__).parents[2] / "bench", Path("bench")]
+    found = next((folder for folder in folders if (folder / "training.py").is_file()), None)
     if found is None:
         raise OffpriorError("bench: it needs a checkout of offprior, with its folder bench/; run it there")
-    code = subprocess.run([sys.executable, str(found), *arguments], check=False).returncode
-    if code:
-        raise SystemExit(code)
+    for script in scripts:
+        code = subprocess.run([sys.executable, str(found / f"{script}.py"), *given], check=False).returncode
+        if code:
+            raise SystemExit(code)
 
 
 def main(arguments: list[str] | None = None) -> int:
