@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 
 from offprior.components import Components
 from offprior.conjugate import ROWS_TIMES_NODES, pairs
+from offprior.devices import cores
 from offprior.errors import OffpriorError
 from offprior.posterior import passes, subsets
 from offprior.posterior.nodes import Sums, columns_of
@@ -19,7 +21,9 @@ from offprior.posterior.refinement import filled, noise_levels, prompts_of, refi
 from offprior.precision import as_double, double
 
 POSTERIORS = 1 << 12
-"""Whose quadratures are refined together."""
+"""Whose quadratures are refined together, at most."""
+FEWEST = 16
+"""Prompts for which a thread is worth its while."""
 MEMORY = 16 << 20
 """Bytes; what fits a cache is twice as fast as what fits the memory."""
 NODES_A_BLOCK = 1 << 10
@@ -96,22 +100,26 @@ def _of_group(
     errors = np.full(shape, 0.0 if not group.integrated else np.nan)
     levels = noise_levels(group, prompts.x, float(noise))
 
-    def fill(kept: slice) -> None:
-        taken = [array[kept] for array in prompts]
-        if group.locate is not None:
-            found, errors[kept] = refined(group, prompts_of(*taken, lengths), levels, variance, memory_bytes)
-        else:
-            one_pass = passes.whole_pass if blocks is None else passes.streamed_pass
-            found = one_pass(group, *(filled(each, block) for each in taken), lengths, noise, variance)
-        for whole, part in zip(sums, found, strict=True):
-            whole[kept] = np.asarray(part)[: kept.stop - kept.start]
-
     if group.locate is None:
         block = _block(group, prompts, len(lengths), memory_bytes)
     else:
-        block = max(1, POSTERIORS // len(lengths))
-    for start in range(0, shape[0], block):
-        fill(slice(start, min(start + block, shape[0])))
+        block = min(max(1, POSTERIORS // len(lengths)), max(FEWEST, -(-shape[0] // cores())))
+
+    def fill(start: int) -> None:
+        kept = slice(start, min(start + block, shape[0]))
+        taken = [array[kept] for array in prompts]
+        with double():  # which each thread has to itself
+            if group.locate is not None:
+                found, errors[kept] = refined(group, prompts_of(*taken, lengths), levels, variance, memory_bytes)
+            else:
+                one_pass = passes.whole_pass if blocks is None else passes.streamed_pass
+                found = one_pass(group, *(filled(each, block) for each in taken), lengths, noise, variance)
+        for whole, part in zip(sums, found, strict=True):
+            whole[kept] = np.asarray(part)[: kept.stop - kept.start]
+
+    starts = range(0, shape[0], block)
+    with ThreadPoolExecutor(max(1, min(cores(), len(starts)))) as threads:
+        list(threads.map(fill, starts))
     return *sums, errors
 
 

@@ -30,18 +30,17 @@ class Sums(NamedTuple):
     second: Float[Any, "*i m"]
 
 
-def panel_sums(log_density: Float[Array, "panels*8"]) -> tuple[Float[Array, " panels"], Float[Array, " panels"]]:
+def panel_sums(log_density: Float[Array, "8 panels"]) -> tuple[Float[Array, " panels"], Float[Array, " panels"]]:
     """Logarithms of the mean density of each panel and of that mean's estimated error.
 
     Gauss-Legendre quadrature with n nodes is exact up to degree 2n − 1: where the coefficients of the Legendre series
     have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly.
     """
-    values = log_density.reshape(-1, PANEL_NODES)
-    highest = values.max(-1)
-    values = jnp.exp(values - highest[:, None])
+    highest = log_density.max(0)
+    values = jnp.exp(log_density - highest)
     # Written out: products with matrices as small as these are slow.
-    total = sum(values[:, k] * SHARES[k] for k in range(PANEL_NODES))
-    last = sum(jnp.abs(sum(values[:, k] * row[k] for k in range(PANEL_NODES))) for row in LAST)
+    total = sum(values[k] * SHARES[k] for k in range(PANEL_NODES))
+    last = sum(jnp.abs(sum(values[k] * row[k] for k in range(PANEL_NODES))) for row in LAST)
     return highest + jnp.log(total), highest + 2 * jnp.log(last)
 
 

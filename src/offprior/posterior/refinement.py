@@ -25,8 +25,8 @@ TOLERANCE = 1e-8
 """Estimated error of a panel's integral, as a share of the evidence, above which it is cut."""
 ROUGH = 1e-6
 """The same at a higher noise, where the modes need to be seen and no more."""
-CHILDREN = 4
-ROUNDS = 12
+CHILDREN = 2
+ROUNDS = 24
 """Cuts at one level of noise, at most."""
 MOST_PANELS = 1024
 """Of a prompt."""
@@ -38,6 +38,8 @@ TOGETHER = 512
 """Panels that a compiled program looks at together, at most: what is known of them stays in the caches."""
 FEWEST = 32
 """The same at least, so that few programs are compiled."""
+FEWEST_OF_PROMPT = 16
+"""Panels of a prompt with which predictions are made, at least and for the same reason."""
 
 
 class Prompts(NamedTuple):
@@ -71,6 +73,15 @@ class Panels(NamedTuple):
         starts = np.flatnonzero(np.diff(self.prompt, prepend=-1))
         highest = np.maximum.reduceat(self.log_mass, starts, axis=1)
         return highest + np.log(np.add.reduceat(np.exp(self.log_mass - highest[:, self.prompt]), starts, axis=1))
+
+    def may_gain(self) -> Float[np.ndarray, "L panels"]:
+        """By how much, at most, the log-evidence of a panel may gain on its prompt's best one at the next lower noise.
+
+        Where noise is LOWER times less no misfit grows by more than LOWER², and none shrinks.
+        """
+        starts = np.flatnonzero(np.diff(self.prompt, prepend=-1))
+        best = np.maximum.reduceat(self.log_mass - np.log(self.width), starts, axis=1)
+        return (LOWER**2 - 1) * np.maximum(-best, 0.0)[:, self.prompt]
 
 
 def noise_levels(group: Components, x: Float[np.ndarray, "b n d"], noise: float) -> list[float]:
@@ -119,11 +130,15 @@ def refined(
     together = _together(group, prompts, memory_bytes)
     for level in levels:
         panels = _evaluated(group, prompts, panels, level, together)
-        tolerance = TOLERANCE if level == levels[-1] else ROUGH
+        is_last = level == levels[-1]
+        tolerance = TOLERANCE if is_last else ROUGH
         for _ in range(ROUNDS):
             totals = panels.totals()[:, panels.prompt]
             is_cut = (panels.log_error > totals + np.log(tolerance)).any(0)
-            is_kept = (panels.log_mass > totals + np.log(NEGLIGIBLE)).any(0)
+            least = totals + np.log(NEGLIGIBLE)
+            if not is_last:
+                least = least - panels.may_gain()
+            is_kept = (panels.log_mass > least).any(0)
             counts = [np.bincount(panels.prompt[which], minlength=count) for which in (is_cut, is_kept & ~is_cut)]
             is_cut &= (CHILDREN * counts[0] + counts[1] <= MOST_PANELS)[panels.prompt]
             if not is_cut.any():
@@ -168,7 +183,7 @@ def _predicted(
     starts = np.cumsum(counts) - counts
     shape = (len(counts), len(prompts.lengths))
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
-    sizes = np.maximum(1 << np.ceil(np.log2(counts)).astype(int), FEWEST)
+    sizes = np.maximum(1 << np.ceil(np.log2(counts)).astype(int), FEWEST_OF_PROMPT)
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
         for rows, block in _parts(len(alike), max(1, together // size)):
