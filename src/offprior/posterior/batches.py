@@ -1,7 +1,8 @@
-"""Posteriors of many prompts, in blocks that stay in the caches; those that need a finer quadrature wait in a queue."""
+"""Posteriors of many prompts, in blocks that stay in the caches."""
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -12,16 +13,17 @@ from jaxtyping import Array, Float
 
 from offprior.components import Components
 from offprior.conjugate import ROWS_TIMES_NODES, pairs
+from offprior.devices import cores
 from offprior.errors import OffpriorError
 from offprior.posterior import passes, subsets
 from offprior.posterior.nodes import Sums, columns_of
-from offprior.posterior.refinement import TOLERANCE, noise_levels, refined
+from offprior.posterior.refinement import filled, noise_levels, prompts_of, refined
 from offprior.precision import as_double, double
 
-ITEMS = 32
-"""Posteriors that are refined together."""
-QUEUE = 16 * ITEMS
-"""Posteriors that wait, so that those of alike depth can be refined together."""
+POSTERIORS = 1 << 12
+"""Whose quadratures are refined together, at most."""
+FEWEST = 16
+"""Prompts for which a thread is worth its while."""
 MEMORY = 16 << 20
 """Bytes; what fits a cache is twice as fast as what fits the memory."""
 NODES_A_BLOCK = 1 << 10
@@ -83,15 +85,6 @@ class _Prompts(NamedTuple):
     queries: Float[np.ndarray, "B m d"]
 
 
-class _Waiting(NamedTuple):
-    """Posteriors [i] that need a finer quadrature."""
-
-    prompt: np.ndarray
-    length: np.ndarray
-    sharpness: np.ndarray
-    """By how much the heaviest node outweighs the third: the sharper a posterior, the more often its panels are cut."""
-
-
 def _of_group(
     group: Components, prompts: _Prompts, lengths: tuple[int, ...], noise: Array, variance: bool, memory_bytes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -104,59 +97,30 @@ def _of_group(
         found = subsets.sampled(group, columns, prompts.y, asked, lengths, float(noise))
         return *found, np.zeros(shape)
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
-    errors = np.zeros(shape)
+    errors = np.full(shape, 0.0 if not group.integrated else np.nan)
     levels = noise_levels(group, prompts.x, float(noise))
-    block = _block(group, prompts, len(lengths), memory_bytes)
-    queue: list[_Waiting] = []
-    for start in range(0, shape[0], block):
+
+    if group.locate is None:
+        block = _block(group, prompts, len(lengths), memory_bytes)
+    else:
+        block = min(max(1, POSTERIORS // len(lengths)), max(FEWEST, -(-shape[0] // cores())))
+
+    def fill(start: int) -> None:
         kept = slice(start, min(start + block, shape[0]))
-        rows = kept.stop - start
-        taken = [_filled(array[kept], block) for array in prompts]
-        if blocks is None:
-            found, error, log_mass = passes.first_pass(group, *taken, lengths, noise, variance)
-            errors[kept] = error[:rows]
-        else:
-            found, log_mass = passes.streamed_pass(group, *taken, lengths, noise, variance), None
-            errors[kept] = np.nan if group.integrated else 0.0
+        taken = [array[kept] for array in prompts]
+        with double():  # which each thread has to itself
+            if group.locate is not None:
+                found, errors[kept] = refined(group, prompts_of(*taken, lengths), levels, variance, memory_bytes)
+            else:
+                one_pass = passes.whole_pass if blocks is None else passes.streamed_pass
+                found = one_pass(group, *(filled(each, block) for each in taken), lengths, noise, variance)
         for whole, part in zip(sums, found, strict=True):
-            whole[kept] = part[:rows]
-        if group.locate is not None:
-            # A grid that does not see all cannot know its error.
-            prompt, length = np.nonzero((errors[kept] > TOLERANCE) | (len(levels) > 1))
-            highest = np.partition(np.asarray(log_mass)[prompt, length], -3, axis=-1)[:, -3:]
-            queue.append(_Waiting(start + prompt, length, highest.max(-1) - highest.min(-1)))
-        if queue and (kept.stop == shape[0] or sum(len(each.prompt) for each in queue) >= QUEUE):
-            _empty(queue, group, prompts, lengths, levels, variance, sums, errors)
+            whole[kept] = np.asarray(part)[: kept.stop - kept.start]
+
+    starts = range(0, shape[0], block)
+    with ThreadPoolExecutor(max(1, min(cores(), len(starts)))) as threads:
+        list(threads.map(fill, starts))
     return *sums, errors
-
-
-def _empty(
-    queue: list[_Waiting],
-    group: Components,
-    prompts: _Prompts,
-    lengths: tuple[int, ...],
-    levels: list[float],
-    variance: bool,
-    sums: Sums,
-    errors: np.ndarray,
-) -> None:
-    """Refine what waits, and write it over the first pass's sums."""
-    waiting = _Waiting(*(np.concatenate(parts) for parts in zip(*queue, strict=True)))
-    queue.clear()
-    # Alike ones go together, the lengths first where the grid does not see their sharpness.
-    order = np.lexsort((waiting.sharpness, waiting.length if len(levels) > 1 else waiting.sharpness))
-    size = min(ITEMS, 1 << max(len(order) - 1, 0).bit_length())
-    for start in range(0, len(order), size):
-        rows = order[start : start + size]
-        items = _Waiting(*(_filled(part[rows], size) for part in waiting))
-        x, y, queries = (array[items.prompt] for array in prompts)
-        mask = np.arange(x.shape[1])[None, :] < np.asarray(lengths)[items.length][:, None]
-        nodes, error = refined(group, (x, y, mask.astype(float)), levels, variance)
-        finer = passes.summed(group, queries, nodes, variance)
-        where = waiting.prompt[rows], waiting.length[rows]
-        errors[where] = error[: len(rows)]
-        for whole, part in zip(sums, finer, strict=True):
-            whole[where] = np.asarray(part)[: len(rows)]
 
 
 def _blocks_of_nodes(group: Components) -> Components | None:
@@ -168,7 +132,7 @@ def _blocks_of_nodes(group: Components) -> Components | None:
 
     def folded(leaf: Any) -> np.ndarray:
         leaf = np.asarray(leaf)
-        return _filled(leaf, size).reshape(blocks, NODES_A_BLOCK, *leaf.shape[1:])
+        return filled(leaf, size).reshape(blocks, NODES_A_BLOCK, *leaf.shape[1:])
 
     missing = np.full(size - group.node_count, -np.inf)
     log_weights = np.concatenate([group.log_weights, missing]).reshape(blocks, NODES_A_BLOCK)
@@ -185,12 +149,6 @@ def _block(group: Components, prompts: _Prompts, lengths: int, memory: int) -> i
     numbers = nodes * (of_node + lengths * (2 * second + rows * (4 + 2 * columns)))
     fitting = max(1, memory // (8 * numbers))
     return min(1 << (fitting.bit_length() - 1), 1 << max(count - 1, 0).bit_length())
-
-
-def _filled(array: np.ndarray, size: int) -> np.ndarray:
-    """Filled up with copies of the first entry, so that every block runs the same program."""
-    missing = size - len(array)
-    return array if missing == 0 else np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
 
 
 def check_prompts(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from offprior.components import Components
+from offprior.conjugate import products
 from offprior.laws import PANEL_NODES
 
 AT, WEIGHTS = (np.polynomial.legendre.leggauss(PANEL_NODES)[k] for k in range(2))
@@ -21,16 +22,6 @@ LAST = (DEGREES + 0.5)[:, None] * WEIGHTS * np.polynomial.legendre.legvander(AT,
 """From a panel's values to the last two coefficients of its Legendre series."""
 
 
-class Nodes(NamedTuple):
-    """Nodes of posteriors [i], and the moments of their coefficients."""
-
-    place: Float[Any, "i nodes"]
-    """In the unit interval."""
-    log_mass: Float[Any, "i nodes"]
-    first: Float[Any, "columns i nodes"]
-    second: Float[Any, "pairs i nodes"]
-
-
 class Sums(NamedTuple):
     """What all nodes sum to: log-evidence, and the value's first and second moment at the queries."""
 
@@ -39,16 +30,18 @@ class Sums(NamedTuple):
     second: Float[Any, "*i m"]
 
 
-def panel_errors(log_mass: Float[Array, "*i nodes"]) -> Float[Array, "*i panels"]:
-    """The estimated error of each panel's integral, from its nodes' share of the mass.
+def panel_sums(log_density: Float[Array, "8 panels"]) -> tuple[Float[Array, " panels"], Float[Array, " panels"]]:
+    """Logarithms of the mean density of each panel and of that mean's estimated error.
 
     Gauss-Legendre quadrature with n nodes is exact up to degree 2n − 1: where the coefficients of the Legendre series
     have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly.
     """
-    mass = jnp.exp(log_mass).reshape(*log_mass.shape[:-1], -1, PANEL_NODES)
-    values = mass / jnp.broadcast_to(SHARES, mass.shape)
-    last = jnp.abs(values @ LAST.T).sum(-1)
-    return last**2 / jnp.maximum(values.max(-1), 1e-300)
+    highest = log_density.max(0)
+    values = jnp.exp(log_density - highest)
+    # Written out: products with matrices as small as these are slow.
+    total = sum(values[k] * SHARES[k] for k in range(PANEL_NODES))
+    last = sum(jnp.abs(sum(values[k] * row[k] for k in range(PANEL_NODES))) for row in LAST)
+    return highest + jnp.log(total), highest + 2 * jnp.log(last)
 
 
 def places_of(low: Float[Array, "i panels"], width: Float[Array, "i panels"]) -> Float[Array, "i nodes"]:
@@ -82,3 +75,15 @@ def columns_at(
 def with_y(columns: Float[Array, "columns b n nodes"], y: Float[Array, "b n"]) -> Float[Array, "more b n nodes"]:
     """The columns and, last, y."""
     return jnp.concatenate([columns, jnp.broadcast_to(y[None, :, :, None], (1, *columns.shape[1:]))])
+
+
+def at_queries(
+    columns: Float[Array, "columns b m nodes"],
+    first: Float[Array, "columns b L nodes"],
+    second: Float[Array, "pairs b L nodes"] | None,
+) -> tuple[Float[Array, "b L m"], Float[Array, "b L m"]]:
+    """First and second moment of the value, from the coefficients' moments times the nodes' shares."""
+    mean = jnp.einsum("cbmz,cblz->blm", columns, first)
+    if second is None:
+        return mean, jnp.zeros_like(mean)
+    return mean, jnp.einsum("cbmz,cblz->blm", products(columns), second)

@@ -1,42 +1,87 @@
-"""Where the panels of a quadrature are too wide for a posterior they are cut, one posterior at a time.
+"""Where the panels of a quadrature are too wide for a posterior they are cut; a prompt's context lengths share them.
+
+A panel is cut where the posterior at any length needs it, and dropped where all lengths find nothing in it. Whatever is
+cut in a round, of all prompts, is evaluated together.
 
 With little noise a posterior may have many narrow modes, which a coarse grid cannot see. The panels are then made for
 higher noise first, at which the grid sees all, and cut as the noise is lowered: a mode of the posterior is a mode at a
 higher noise too, only wider. Panels that hold nothing at a higher noise are dropped.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from offprior.components import Components
+from offprior.conjugate import pairs
 from offprior.laws import PANEL_NODES
-from offprior.posterior import passes
-from offprior.posterior.nodes import Nodes, columns_of, panel_errors
+from offprior.posterior import prefixes
+from offprior.posterior.nodes import Sums, columns_of
 
 TOLERANCE = 1e-8
 """Estimated error of a panel's integral, as a share of the evidence, above which it is cut."""
 ROUGH = 1e-6
 """The same at a higher noise, where the modes need to be seen and no more."""
-CHILDREN = 4
-ROUNDS = 12
+CHILDREN = 2
+ROUNDS = 24
 """Cuts at one level of noise, at most."""
-MOST_PANELS = 512
+MOST_PANELS = 1024
+"""Of a prompt."""
 NEGLIGIBLE = 1e-12
 """Share of the evidence below which a panel is dropped."""
 LOWER = 4.0
 """Factor between two levels of noise."""
-LEAST = 64
-"""Predictions are made for so many nodes at least, and for a power of two, so that few programs are compiled."""
+TOGETHER = 512
+"""Panels that a compiled program looks at together, at most: what is known of them stays in the caches."""
+FEWEST = 32
+"""The same at least, so that few programs are compiled."""
+FEWEST_OF_PROMPT = 16
+"""Panels of a prompt with which predictions are made, at least and for the same reason."""
+
+
+class Prompts(NamedTuple):
+    """Prompts as the compiled programs take them, with a point before the first that is not counted."""
+
+    x: Float[np.ndarray, "points d b"]
+    y: Float[np.ndarray, "points b"]
+    queries: Float[np.ndarray, "b m d"]
+    lengths: Int[np.ndarray, " L"]
+    counted: Float[np.ndarray, " points"]
+    asked: Bool[np.ndarray, " points"]
 
 
 class Panels(NamedTuple):
-    """Panels of posteriors [i], in the unit interval; those of width 0 are there to keep the shape."""
+    """Panels of the unit interval, in the order of their prompts, and what is known of them at each length."""
 
-    low: Float[np.ndarray, "i panels"]
-    width: Float[np.ndarray, "i panels"]
+    prompt: Int[np.ndarray, " panels"]
+    low: Float[np.ndarray, " panels"]
+    width: Float[np.ndarray, " panels"]
+    log_mass: Float[np.ndarray, "L panels"]
+    """Logarithm of the evidence they hold."""
+    log_error: Float[np.ndarray, "L panels"]
+    """Of its estimated error."""
+
+    def at(self, which: np.ndarray) -> "Panels":
+        """Some of them."""
+        return Panels(*(each[..., which] for each in self))
+
+    def totals(self) -> Float[np.ndarray, "L b"]:
+        """Log-evidence of each prompt; each has a panel at least."""
+        starts = np.flatnonzero(np.diff(self.prompt, prepend=-1))
+        highest = np.maximum.reduceat(self.log_mass, starts, axis=1)
+        return highest + np.log(np.add.reduceat(np.exp(self.log_mass - highest[:, self.prompt]), starts, axis=1))
+
+    def may_gain(self) -> Float[np.ndarray, "L panels"]:
+        """By how much, at most, the log-evidence of a panel may gain on its prompt's best one at the next lower noise.
+
+        Where noise is LOWER times less no misfit grows by more than LOWER², and none shrinks.
+        """
+        starts = np.flatnonzero(np.diff(self.prompt, prepend=-1))
+        best = np.maximum.reduceat(self.log_mass - np.log(self.width), starts, axis=1)
+        return (LOWER**2 - 1) * np.maximum(-best, 0.0)[:, self.prompt]
 
 
 def noise_levels(group: Components, x: Float[np.ndarray, "b n d"], noise: float) -> list[float]:
@@ -55,74 +100,125 @@ def noise_levels(group: Components, x: Float[np.ndarray, "b n d"], noise: float)
     return levels
 
 
+def prompts_of(
+    x: Float[np.ndarray, "b n d"],
+    y: Float[np.ndarray, "b n"],
+    queries: Float[np.ndarray, "b m d"],
+    lengths: tuple[int, ...],
+) -> Prompts:
+    """Prompts whose posteriors are asked for at some lengths."""
+    before = ((0, 0), (1, 0), (0, 0))
+    places = np.arange(y.shape[1] + 1)
+    return Prompts(
+        np.ascontiguousarray(np.pad(x, before).transpose(1, 2, 0)),
+        np.ascontiguousarray(np.pad(y, before[:2]).T),
+        queries,
+        np.asarray(lengths),
+        (places > 0).astype(float),
+        np.isin(places, lengths),
+    )
+
+
 def refined(
-    group: Components,
-    prompts: tuple[Float[np.ndarray, "i n d"], Float[np.ndarray, "i n"], Float[np.ndarray, "i n"]],
-    levels: list[float],
-    variance: bool,
-) -> tuple[Nodes, Float[np.ndarray, " i"]]:
-    """The nodes that hold the posteriors, and the estimated error of the evidence; `prompts` are x, y and a mask."""
-    wide = group.node_count // PANEL_NODES
-    low = np.broadcast_to(np.arange(wide)[None, :] / wide, (len(prompts[0]), wide))
-    panels = Panels(low, np.full(low.shape, 1 / wide))
-    nodes, errors, total = _evaluated(group, prompts, panels, levels[0], variance)
+    group: Components, prompts: Prompts, levels: list[float], variance: bool, memory_bytes: int
+) -> tuple[Sums, Float[np.ndarray, "b L"]]:
+    """What the posteriors of prompts sum to, [b, L(, m)], and the estimated error of the evidence."""
+    count, wide = len(prompts.queries), group.node_count // PANEL_NODES
+    prompt, place = (each.ravel() for each in np.indices((count, wide)))
+    width = np.full(len(prompt), 1 / wide)
+    panels = Panels(prompt, place / wide, width, *np.zeros((2, len(prompts.lengths), len(prompt))))
+    together = _together(group, prompts, memory_bytes)
     for level in levels:
-        if level != levels[0]:
-            nodes, errors, total = _evaluated(group, prompts, panels, level, variance)
-        tolerance = TOLERANCE if level == levels[-1] else ROUGH
+        panels = _evaluated(group, prompts, panels, level, together)
+        is_last = level == levels[-1]
+        tolerance = TOLERANCE if is_last else ROUGH
         for _ in range(ROUNDS):
-            if not (errors > tolerance).any():
+            totals = panels.totals()[:, panels.prompt]
+            is_cut = (panels.log_error > totals + np.log(tolerance)).any(0)
+            least = totals + np.log(NEGLIGIBLE)
+            if not is_last:
+                least = least - panels.may_gain()
+            is_kept = (panels.log_mass > least).any(0)
+            counts = [np.bincount(panels.prompt[which], minlength=count) for which in (is_cut, is_kept & ~is_cut)]
+            is_cut &= (CHILDREN * counts[0] + counts[1] <= MOST_PANELS)[panels.prompt]
+            if not is_cut.any():
+                panels = panels.at(is_kept)
                 break
-            finer = _cut(panels, _shares(nodes, total), errors > tolerance)
-            if finer is None:
-                break
-            panels = finer
-            nodes, errors, total = _evaluated(group, prompts, panels, level, variance)
-    return _heaviest(nodes), errors.sum(-1)
+            children = _evaluated(group, prompts, _children(panels.at(is_cut)), level, together)
+            panels = _joined(panels.at(is_kept & ~is_cut), children)
+    errors = np.exp(panels.log_error - panels.totals()[:, panels.prompt])
+    starts = np.flatnonzero(np.diff(panels.prompt, prepend=-1))
+    sums = _predicted(group, prompts, panels, levels[-1], variance, together)
+    return sums, np.add.reduceat(errors, starts, axis=1).T
 
 
-def _evaluated(
-    group: Components, prompts: tuple[np.ndarray, ...], panels: Panels, noise: float, variance: bool
-) -> tuple[Nodes, Float[np.ndarray, "i panels"], Float[np.ndarray, " i"]]:
-    """The panels' nodes, each panel's error and all panels' log-evidence."""
-    found = passes.second_pass(group, *prompts, *panels, jnp.asarray(noise, float), variance)
-    nodes = Nodes(*(np.asarray(array) for array in found))
-    total = np.logaddexp.reduce(nodes.log_mass, axis=1)
-    errors = np.asarray(panel_errors(jnp.asarray(nodes.log_mass - total[:, None])))
-    return nodes, errors, total
+def _children(panels: Panels) -> Panels:
+    whole = panels.at(np.repeat(np.arange(len(panels.prompt)), CHILDREN))
+    width = whole.width / CHILDREN
+    return whole._replace(low=whole.low + width * np.tile(np.arange(CHILDREN), len(panels.prompt)), width=width)
 
 
-def _shares(nodes: Nodes, total: Float[np.ndarray, " i"]) -> Float[np.ndarray, "i panels"]:
-    mass = np.exp(nodes.log_mass - total[:, None])
-    return mass.reshape(len(mass), -1, PANEL_NODES).sum(-1)
+def _joined(one: Panels, other: Panels) -> Panels:
+    both = Panels(*(np.concatenate(parts, axis=-1) for parts in zip(one, other, strict=True)))
+    return both.at(np.argsort(both.prompt, kind="stable"))
 
 
-def _cut(panels: Panels, shares: Float[np.ndarray, "i panels"], is_cut: Bool[np.ndarray, "i panels"]) -> Panels | None:
-    """Some panels cut, and negligible ones of the others dropped; None where that would be too many."""
-    is_kept = ~is_cut & (shares > NEGLIGIBLE)
-    needed = int((is_kept.sum(1) + CHILDREN * is_cut.sum(1)).max())
-    count = max(PANEL_NODES, 1 << (needed - 1).bit_length())
-    if count > MOST_PANELS:
-        return None
-    width = panels.width / CHILDREN
-    low = panels.low[:, :, None] + width[:, :, None] * np.arange(CHILDREN)
-    # All children and all that are kept, those that count first.
-    counts = np.concatenate([np.repeat(is_cut, CHILDREN, axis=1), is_kept], axis=1)
-    first = np.argsort(~counts, axis=1, kind="stable")[:, :count]
-    lows = np.concatenate([low.reshape(len(low), -1), panels.low], axis=1)
-    widths = np.concatenate([np.repeat(width, CHILDREN, axis=1), panels.width], axis=1)
-    taken = [np.take_along_axis(np.where(counts, array, 0.0), first, axis=1) for array in (lows, widths)]
-    missing = count - taken[0].shape[1]
-    return Panels(*(np.pad(array, ((0, 0), (0, max(missing, 0)))) for array in taken))
+def _evaluated(group: Components, prompts: Prompts, panels: Panels, noise: float, together: int) -> Panels:
+    """Panels, with what they hold at a level of noise."""
+    log_mass, log_error = np.empty_like(panels.log_mass), np.empty_like(panels.log_error)
+    for rows, size in _parts(len(panels.prompt), together):
+        low, width, prompt = (filled(each[rows], size) for each in (panels.low, panels.width, panels.prompt))
+        x, y = prompts.x[:, :, prompt], prompts.y[:, prompt]
+        found = prefixes.panel_masses(group, x, y, prompts.counted, prompts.asked, low, width, noise)
+        for whole, part in zip((log_mass, log_error), found, strict=True):
+            whole[:, rows] = np.asarray(part)[prompts.lengths, : rows.stop - rows.start]
+    return panels._replace(log_mass=log_mass, log_error=log_error)
 
 
-def _heaviest(nodes: Nodes) -> Nodes:
-    """The nodes that hold all of the posteriors but 10⁻¹²: predictions need to be made for these alone."""
-    mass = np.exp(nodes.log_mass - nodes.log_mass.max(-1, keepdims=True))
-    order = np.argsort(-mass, axis=-1)
-    held = np.cumsum(np.take_along_axis(mass, order, axis=-1), axis=-1)
-    enough = int((held < held[:, -1:] * (1 - NEGLIGIBLE)).sum(-1).max()) + 1
-    order = order[:, : 1 << (max(enough, LEAST) - 1).bit_length()]
-    place, log_mass = (np.take_along_axis(array, order, axis=-1) for array in (nodes.place, nodes.log_mass))
-    first, second = (np.take_along_axis(array, order[None], axis=-1) for array in (nodes.first, nodes.second))
-    return Nodes(place, log_mass, first, second)
+def _predicted(
+    group: Components, prompts: Prompts, panels: Panels, noise: float, variance: bool, together: int
+) -> Sums:
+    """What panels sum to; prompts with about as many of them go together, filled up with panels of width 0."""
+    counts = np.bincount(panels.prompt)
+    starts = np.cumsum(counts) - counts
+    shape = (len(counts), len(prompts.lengths))
+    sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
+    sizes = np.maximum(1 << np.ceil(np.log2(counts)).astype(int), FEWEST_OF_PROMPT)
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        for rows, block in _parts(len(alike), max(1, together // size)):
+            prompt = filled(alike[rows], block)
+            place = starts[prompt][:, None] + np.arange(size)[None, :]
+            is_there = np.arange(size)[None, :] < counts[prompt][:, None]
+            place = np.minimum(place, len(panels.prompt) - 1)
+            low, width = (np.where(is_there, each[place], 0.0) for each in (panels.low, panels.width))
+            x, y, queries = prompts.x[:, :, prompt], prompts.y[:, prompt], prompts.queries[prompt]
+            points = prompts.counted, prompts.asked, prompts.lengths
+            found = prefixes.predictions(group, x, y, *points, queries, low, width, noise, variance)
+            for whole, part in zip(sums, found, strict=True):
+                whole[alike[rows]] = np.asarray(part)[: rows.stop - rows.start]
+    return sums
+
+
+def _parts(count: int, most: int) -> Iterator[tuple[slice, int]]:
+    """So many things in parts, each with the size that it is filled up to: the most, or a few smaller ones."""
+    for start in range(0, count, most):
+        size = most
+        while size >= 4 * max(1, min(FEWEST, most)) and size // 4 >= count - start:
+            size //= 4
+        yield slice(start, min(start + most, count)), size
+
+
+def filled(array: np.ndarray, size: int) -> np.ndarray:
+    """Filled up with copies of the first entry, so that parts of every size run the same program."""
+    missing = size - len(array)
+    return array if missing == 0 else np.concatenate([array, np.repeat(array[:1], missing, axis=0)])
+
+
+def _together(group: Components, prompts: Prompts, memory: int) -> int:
+    """Panels whose arrays take about as many bytes as they may, a power of two."""
+    columns, (points, d) = len(group.fixed), prompts.x.shape[:2]
+    second, m = len(pairs(columns + 1)), prompts.queries.shape[1]
+    numbers = points * (d + 3 + columns + second) + 4 * second + m * (columns + second)
+    fitting = max(FEWEST, memory // (8 * PANEL_NODES * numbers))
+    return min(TOGETHER, 1 << (fitting.bit_length() - 1))
