@@ -14,10 +14,10 @@ from offprior.laws import unit_nodes
 from offprior.parameter import Scalar, parameter
 
 DEGREE = np.pi / 180
-ROOT_STEPS = 24
+ROOT_STEPS = 18
 """Of the search for a quantile of the angle: Newton's, or a halving where that would leave the bracket."""
-AT, WEIGHTS = np.polynomial.legendre.leggauss(64)
-"""Integrates sinⁿ over an angle to rounding, n up to a hundred."""
+FEW, MANY = np.polynomial.legendre.leggauss(24), np.polynomial.legendre.leggauss(64)
+"""They integrate sinⁿ over an angle to rounding, n up to 16 and up to a hundred."""
 
 
 class SphericalCap(Family):
@@ -109,25 +109,32 @@ def angle_quantile(u: Float[Array, ""], largest: Any, dimension: int) -> Float[A
     Its density is in proportion to sin^(d − 2) of the angle, up to `largest`.
     """
     largest = jnp.asarray(largest, u.dtype)
-    target = jnp.log(u) + _log_mass(largest, dimension - 2)
+    power = dimension - 2
+    target = jnp.log(u) + _log_mass(largest, power)
 
     def closer(_: Any, sofar: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         low, high, angle = sofar
-        log_mass = _log_mass(angle, dimension - 2)
+        log_mass = _log_mass(angle, power)
         low, high = jnp.where(log_mass < target, angle, low), jnp.where(log_mass < target, high, angle)
         # Newton's step of the logarithm of the mass in that of the angle, near to a line for small angles.
-        slope = angle * jnp.exp((dimension - 2) * _log_sine(angle) - log_mass)
+        slope = angle * jnp.exp(power * jnp.log(_sine(angle)) - log_mass)
         step = angle * jnp.exp((target - log_mass) / slope)
         return low, high, jnp.where((step >= low) & (step <= high), step, (low + high) / 2)
 
-    return jax.lax.fori_loop(0, ROOT_STEPS, closer, (jnp.zeros_like(largest), largest, largest / 2))[2]
+    # The quantile where sines are their angles, as they are in small caps.
+    begin = largest * u ** (1 / (power + 1))
+    return jax.lax.fori_loop(0, ROOT_STEPS, closer, (jnp.zeros_like(largest), largest, begin))[2]
 
 
 def _log_mass(angle: Float[Array, ""], power: int) -> Float[Array, ""]:
     """Logarithm of the integral of sin^power from 0 to an angle."""
-    places, shares = (jnp.asarray(table, angle.dtype) for table in ((AT + 1) / 2, WEIGHTS / 2))
-    return jnp.log(angle) + jax.nn.logsumexp(power * _log_sine(angle * places), b=shares)
+    at, weights = FEW if power <= 16 else MANY
+    places, shares = (jnp.asarray(table, angle.dtype) for table in ((at + 1) / 2, weights / 2))
+    # In units of the largest sine: powers of small ones vanish. Products are cheaper than exponentials of logarithms.
+    unit = _sine(jnp.minimum(angle, np.pi / 2))
+    relative = jnp.dot((_sine(angle * places) / unit) ** power, shares)
+    return jnp.log(angle) + power * jnp.log(unit) + jnp.log(relative)
 
 
-def _log_sine(angle: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    return jnp.log(jnp.maximum(jnp.sin(angle), 1e-30))
+def _sine(angle: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    return jnp.maximum(jnp.sin(angle), 1e-30)
