@@ -19,7 +19,7 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Normal
 from offprior.mixture import Mixture, draw_prompts
-from offprior.posterior import best_fit, posterior
+from offprior.posterior import best_fit, posterior, refinement
 from offprior.posterior.batches import check_prompts
 from offprior.precision import sine_and_cosine
 
@@ -199,6 +199,45 @@ def test_posteriors_of_many_narrow_modes_agree_with_brute_force(noise, points):
         expected = waves(1.0, 3.0, x[place, :, 0], y[place], queries[place, :, 0], noise, count=round(60 / noise))
         mine = (array[place, 0, 0] for array in (found.log_evidence, found.mean, found.variance))
         agree(mine, expected, 1e-6, 2e-6)
+
+
+def test_lengths_that_share_their_panels_agree_with_brute_force_and_with_each_alone():
+    """Of many narrow modes and of a single one, of sinusoids and of a line that none of them fits."""
+    prompts = draw_prompts(Mixture([Linear(), Sinusoid()], inputs=(-5.0, 5.0), noise=0.01), KEY, 4, 10, 3)
+    x, y, queries = (np.asarray(array, np.float64) for array in prompts[:3])
+    groups = [Sinusoid().components()]
+    lengths = [0, 2, 3, 4, 10]
+    assert set(np.asarray(prompts.family).tolist()) == {0, 1}
+    together = posterior(groups, x, y, queries, lengths, 0.01)
+    assert together.quadrature_error.max() < 1e-6
+    for place, length in enumerate(lengths):
+        alone = posterior(groups, x, y, queries, [length], 0.01)
+        for row in range(len(x)):
+            mine, other = (
+                (found.log_evidence[row, at, 0], found.mean[row, at, 0], found.variance[row, at, 0])
+                for found, at in ((together, place), (alone, 0))
+            )
+            agree(mine, other, 1e-7, 1e-7)
+            if length and prompts.family[row] == 1:  # the other posterior lies at the very end of the range
+                expected = waves(1.0, 3.0, x[row, :length, 0], y[row, :length], queries[row, :, 0], 0.01, count=6000)
+                agree(mine, expected, 1e-5, 1e-5)
+
+
+def test_modes_of_unlikely_coefficients_are_found():
+    """At a higher noise the wave that fits a line holds nothing, for its amplitude is fifty: it must not be dropped."""
+    x = np.asarray([0.44, 1.65, -1.93])
+    queries = np.asarray([2.5])
+    found = posterior([Sinusoid().components()], x[None, :, None], 1.14 * x[None], queries[None, :, None], [3], 1e-3)
+    evidence, mean, variance = waves(2.5, 3.0, x, 1.14 * x, queries, 1e-3, count=100_000)
+    mine = found.log_evidence[0, 0, 0], found.mean[0, 0, 0], found.variance[0, 0, 0]
+    agree(mine, (evidence + np.log(0.5 / 2), mean, variance))
+
+
+def test_where_panels_are_too_few_the_error_tells(monkeypatch):
+    monkeypatch.setattr(refinement, "MOST_PANELS", 3)
+    x, y, queries, _ = prompt_of(Sinusoid(), 40, 0.01)
+    found = posterior([Sinusoid().components()], x[None], y[None], queries[None], [40], 0.01)
+    assert np.isfinite(found.mean).all() and found.quadrature_error[0, 0, 0] > 1e-6
 
 
 def test_narrow_posteriors_are_refined():

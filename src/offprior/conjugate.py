@@ -84,7 +84,7 @@ def moments(
         return _average(sofar, _marginal(gram, *rows, noise, fixed, with_second)), None
 
     if len(parts[0]) == 1:
-        return _marginal(gram, *(part[0] for part in parts), noise, fixed, with_second)
+        return _marginal(gram, parts[0][0], parts[1][0], noise, fixed, with_second)
     shape = gram.shape[1:]
     nothing = (jnp.zeros((count, *shape), gram.dtype) for count in (columns, len(pairs(columns))))
     return jax.lax.scan(add, Moments(jnp.full(shape, -jnp.inf, gram.dtype), *nothing), parts)[0]

@@ -99,7 +99,6 @@ def _of_group(
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
     errors = np.full(shape, 0.0 if not group.integrated else np.nan)
     levels = noise_levels(group, prompts.x, float(noise))
-
     if group.locate is None:
         block = _block(group, prompts, len(lengths), memory_bytes)
     else:
@@ -107,13 +106,15 @@ def _of_group(
 
     def fill(start: int) -> None:
         kept = slice(start, min(start + block, shape[0]))
-        taken = [array[kept] for array in prompts]
+        x, y, queries = (array[kept] for array in prompts)
         with double():  # which each thread has to itself
             if group.locate is not None:
-                found, errors[kept] = refined(group, prompts_of(*taken, lengths), levels, variance, memory_bytes)
+                taken = prompts_of(x, y, queries, lengths)
+                found, errors[kept] = refined(group, taken, levels, variance, memory_bytes)
             else:
+                x, y, queries = (filled(array, block) for array in (x, y, queries))
                 one_pass = passes.whole_pass if blocks is None else passes.streamed_pass
-                found = one_pass(group, *(filled(each, block) for each in taken), lengths, noise, variance)
+                found = one_pass(group, x, y, queries, lengths, noise, variance)
         for whole, part in zip(sums, found, strict=True):
             whole[kept] = np.asarray(part)[: kept.stop - kept.start]
 

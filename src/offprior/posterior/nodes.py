@@ -36,12 +36,12 @@ def panel_sums(log_density: Float[Array, "8 panels"]) -> tuple[Float[Array, " pa
     Gauss-Legendre quadrature with n nodes is exact up to degree 2n − 1: where the coefficients of the Legendre series
     have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly.
     """
-    highest = log_density.max(0)
+    highest = log_density.max(0, keepdims=True)
     values = jnp.exp(log_density - highest)
     # Written out: products with matrices as small as these are slow.
     total = sum(values[k] * SHARES[k] for k in range(PANEL_NODES))
     last = sum(jnp.abs(sum(values[k] * row[k] for k in range(PANEL_NODES))) for row in LAST)
-    return highest + jnp.log(total), highest + 2 * jnp.log(last)
+    return highest[0] + jnp.log(total), highest[0] + 2 * jnp.log(last)
 
 
 def places_of(low: Float[Array, "i panels"], width: Float[Array, "i panels"]) -> Float[Array, "i nodes"]:

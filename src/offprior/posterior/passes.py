@@ -31,7 +31,7 @@ def whole_pass(
     found = moments(gram, jnp.asarray(group.scales), jnp.asarray(group.log_scale_weights), noise, group.fixed, variance)
     log_mass = found.log_evidence + group.log_weights[None, None, :]
     total = jax.nn.logsumexp(log_mass, axis=-1)
-    share = jnp.exp(log_mass - total[..., None])
+    share = jnp.exp(log_mass - total[..., None])[None]
     second = share * found.second if variance else None
     return Sums(total, *at_queries(columns_of(group, queries), share * found.first, second))
 

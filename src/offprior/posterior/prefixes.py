@@ -66,7 +66,7 @@ def predictions(
         found = moments(gram, *_rows(group), noise, group.fixed, variance)
         log_mass = found.log_evidence + log_weights
         total = jax.nn.logsumexp(log_mass, axis=-1)
-        share = jnp.exp(log_mass - total[:, None])
+        share = jnp.exp(log_mass - total[:, None])[None]
         return total, share * found.first, share * found.second if variance else found.second[:0]
 
     found = _after_points(group, at, 0, x, y, counted, asked, answer)

@@ -5,7 +5,7 @@ cut in a round, of all prompts, is evaluated together.
 
 With little noise a posterior may have many narrow modes, which a coarse grid cannot see. The panels are then made for
 higher noise first, at which the grid sees all, and cut as the noise is lowered: a mode of the posterior is a mode at a
-higher noise too, only wider. Panels that hold nothing at a higher noise are dropped.
+higher noise too, only wider. At a higher noise panels are dropped that hold nothing and can hold nothing at the next.
 """
 
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ ROUGH = 1e-6
 CHILDREN = 2
 ROUNDS = 24
 """Cuts at one level of noise, at most."""
-MOST_PANELS = 1024
-"""Of a prompt."""
+MOST_PANELS = 2048
+"""Of a prompt, at all of its lengths; the estimated error tells where they were too few."""
 NEGLIGIBLE = 1e-12
 """Share of the evidence below which a panel is dropped."""
 LOWER = 4.0
@@ -75,9 +75,10 @@ class Panels(NamedTuple):
         return highest + np.log(np.add.reduceat(np.exp(self.log_mass - highest[:, self.prompt]), starts, axis=1))
 
     def may_gain(self) -> Float[np.ndarray, "L panels"]:
-        """By how much, at most, the log-evidence of a panel may gain on its prompt's best one at the next lower noise.
+        """By how much, at most, a panel's log-evidence may gain on the best of its prompt at the next lower noise.
 
-        Where noise is LOWER times less no misfit grows by more than LOWER², and none shrinks.
+        There a misfit, the coefficients' prior included, is between once and LOWER² times what it was. What fits well
+        with unlikely coefficients alone gains on what has likely ones and fits worse.
         """
         starts = np.flatnonzero(np.diff(self.prompt, prepend=-1))
         best = np.maximum.reduceat(self.log_mass - np.log(self.width), starts, axis=1)
@@ -184,7 +185,7 @@ def _predicted(
     shape = (len(counts), len(prompts.lengths))
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
     sizes = np.maximum(1 << np.ceil(np.log2(counts)).astype(int), FEWEST_OF_PROMPT)
-    for size in np.unique(sizes):
+    for size in np.unique(sizes).tolist():
         alike = np.flatnonzero(sizes == size)
         for rows, block in _parts(len(alike), max(1, together // size)):
             prompt = filled(alike[rows], block)
