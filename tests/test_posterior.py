@@ -17,6 +17,7 @@ from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.families.spherical_cap import SphericalCap
 from offprior.laws import Normal
 from offprior.mixture import Mixture, draw_prompts
 from offprior.posterior import best_fit, posterior, refinement
@@ -231,6 +232,17 @@ def test_modes_of_unlikely_coefficients_are_found():
     evidence, mean, variance = waves(2.5, 3.0, x, 1.14 * x, queries, 1e-3, count=100_000)
     mine = found.log_evidence[0, 0, 0], found.mean[0, 0, 0], found.variance[0, 0, 0]
     agree(mine, (evidence + np.log(0.5 / 2), mean, variance))
+
+
+def test_many_prompts_of_many_coefficients_are_the_single_ones():
+    """LAPACK from two threads at once would wait for ever."""
+    family = SphericalCap(8)
+    prompts = draw_prompts(Mixture([family], noise=0.3), KEY, 40, 6, 2)
+    x, y, queries = (np.asarray(array, np.float64) for array in prompts[:3])
+    together = posterior([family.components()], x, y, queries, [2, 6], 0.3)
+    alone = posterior([family.components()], x[:1], y[:1], queries[:1], [2, 6], 0.3)
+    for name in ("log_evidence", "mean", "variance"):
+        np.testing.assert_allclose(getattr(together, name)[:1], getattr(alone, name), rtol=1e-6, atol=1e-7)
 
 
 def test_where_panels_are_too_few_the_error_tells(monkeypatch):

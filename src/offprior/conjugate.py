@@ -128,7 +128,7 @@ def solve(
 ) -> Solution:
     """The update of every node with every row of scales; of many columns without the covariances."""
     count = len(fixed)
-    if _is_large(fixed):
+    if is_large(fixed):
         misfit, log_determinant, all_means, _ = _dense(gram, scales, noise, fixed)
         return Solution(misfit, log_determinant, [all_means[..., j] for j in range(count)], {})
     place = {pair: k for k, pair in enumerate(pairs(count + 1))}
@@ -172,7 +172,7 @@ def _log_mass(solution: Solution, log_weights: Array) -> Array:
 def _marginal(
     gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_second: bool
 ) -> Moments:
-    if _is_large(fixed):
+    if is_large(fixed):
         return _marginal_dense(gram, scales, log_weights, noise, fixed, with_second)
     solution = solve(gram, scales, noise, fixed)
     log_mass = _log_mass(solution, log_weights)
@@ -221,7 +221,7 @@ def _written_out(
     return sum(one**2 for one in half), jnp.log(determinant), centre, covariance  # type: ignore[return-value]
 
 
-def _is_large(fixed: tuple[bool, ...]) -> bool:
+def is_large(fixed: tuple[bool, ...]) -> bool:
     """Has it too many coefficients to write out what is done with each?"""
     return fixed.count(False) > UNROLLED
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.conjugate import ROWS_TIMES_NODES, pairs
+from offprior.conjugate import ROWS_TIMES_NODES, is_large, pairs
 from offprior.devices import cores
 from offprior.errors import OffpriorError
 from offprior.posterior import passes, subsets
@@ -119,7 +119,8 @@ def _of_group(
             whole[kept] = np.asarray(part)[: kept.stop - kept.start]
 
     starts = range(0, shape[0], block)
-    with ThreadPoolExecutor(max(1, min(cores(), len(starts)))) as threads:
+    # A program of one thread that calls LAPACK may wait for ever for that of another (jaxlib 0.10).
+    with ThreadPoolExecutor(1 if is_large(group.fixed) else max(1, min(cores(), len(starts)))) as threads:
         list(threads.map(fill, starts))
     return *sums, errors
 
