@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -13,6 +14,9 @@ from offprior.devices import cores
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+LAPACK = threading.RLock()
+"""For compiled programs that call LAPACK: two at once, from two threads, may wait for each other for ever
+(jaxlib 0.10)."""
 MOST = 8
 """Threads at most: each holds the arrays of a place."""
 

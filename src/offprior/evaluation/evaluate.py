@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import numpy as np
 import pandas as pd
 
@@ -22,7 +23,7 @@ from offprior.probes.probe import Probe
 from offprior.progress import ProgressReport, progress_report
 from offprior.randomness import key_for
 from offprior.table import BLEND, FLOOR, Table, is_reference
-from offprior.threads import blas_on_one_thread, on_all_cores
+from offprior.threads import LAPACK, blas_on_one_thread, on_all_cores
 
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
 """What a mixture without an exact posterior lacks."""
@@ -147,7 +148,8 @@ def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -
     found = []
     for batch in batches:
         key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
-        prompts = draw_prompts(distribution, key, tasks, max(batch), queries)
+        with LAPACK:  # which some laws of inputs call
+            prompts = jax.block_until_ready(draw_prompts(distribution, key, tasks, max(batch), queries))
         found.append(Place(probe, strength, inside, distribution, prompts, batch))
     return found
 

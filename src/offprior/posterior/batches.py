@@ -19,6 +19,7 @@ from offprior.posterior import passes, subsets
 from offprior.posterior.nodes import Sums, columns_of
 from offprior.posterior.refinement import filled, noise_levels, prompts_of, refined
 from offprior.precision import as_double, double
+from offprior.threads import LAPACK
 
 POSTERIORS = 1 << 12
 """Whose quadratures are refined together, at most."""
@@ -119,9 +120,13 @@ def _of_group(
             whole[kept] = np.asarray(part)[: kept.stop - kept.start]
 
     starts = range(0, shape[0], block)
-    # A program of one thread that calls LAPACK may wait for ever for that of another (jaxlib 0.10).
-    with ThreadPoolExecutor(1 if is_large(group.fixed) else max(1, min(cores(), len(starts)))) as threads:
-        list(threads.map(fill, starts))
+    if is_large(group.fixed):
+        with LAPACK:
+            for start in starts:
+                fill(start)
+    else:
+        with ThreadPoolExecutor(max(1, min(cores(), len(starts)))) as threads:
+            list(threads.map(fill, starts))
     return *sums, errors
 
 

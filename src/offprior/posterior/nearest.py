@@ -1,5 +1,6 @@
 """The function of a class that is nearest to the truth: what no predictor that stays in the class can beat."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.conjugate import gram_of, solve
+from offprior.conjugate import gram_of, is_large, solve
 from offprior.laws import PANEL_NODES
 from offprior.posterior.nodes import PLACES, columns_at, columns_of, places_of, with_y
 from offprior.posterior.subsets import nearest
 from offprior.precision import as_double, double
+from offprior.threads import LAPACK
 
 FIT_NOISE = 1e-4
 """The noise at which is fitted: the prior of a coefficient then weighs 10⁻⁸."""
@@ -58,9 +60,10 @@ def fit_each(
                     np.concatenate([array[kept], np.repeat(array[kept][:1], block - rows, axis=0)])
                     for array in (x, y, queries)
                 )
-                values, misfit = _fit(group, *taken)
-                found[kept, place] = np.asarray(values)[:rows]
-                errors[kept, place] = np.asarray(misfit)[:rows] * FIT_NOISE**2
+                with LAPACK if is_large(group.fixed) else contextlib.nullcontext():
+                    values, misfit = (np.asarray(each) for each in _fit(group, *taken))
+                found[kept, place] = values[:rows]
+                errors[kept, place] = misfit[:rows] * FIT_NOISE**2
     return found, errors
 
 
