@@ -32,14 +32,13 @@ from offprior.predictors.pretrained import Pretrained
 from offprior.recipe import read
 
 DEMO = "mueller-2023"
-PROMPTS, POSITIONS = 1024, 40
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     one_device_a_core()
     console = Console()
-    _posteriors(options.repeats, console)
+    _posteriors(options, console)
     with tempfile.TemporaryDirectory() as folder:
         run = options.run or _untrained(Path(folder) / "run")
         model = op.Run(run).models()[0]
@@ -49,16 +48,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _posteriors(repeats: int, console: Console) -> None:
+def _posteriors(options: argparse.Namespace, console: Console) -> None:
     mixture = read(DEMO).mixture
-    context = _arrays(_prompts(mixture, PROMPTS, POSITIONS, 1))
+    context = _arrays(_prompts(mixture, options.prompts, options.positions, 1))
 
     def answer() -> None:
-        References(mixture).batch(*context, list(range(1, POSITIONS + 1)))
+        References(mixture).batch(*context, list(range(1, options.positions + 1)))
 
-    first, later = _timed(answer), [_timed(answer) for _ in range(repeats)]
+    first, later = _timed(answer), [_timed(answer) for _ in range(options.repeats)]
     console.print(
-        f"exact posteriors, {PROMPTS:,} prompts × {POSITIONS} positions, {NODES} nodes: {_of(later)} s; "
+        f"exact posteriors, {options.prompts:,} prompts × {options.positions} positions, {NODES} nodes: {_of(later)} s; "
         f"{first:.2f} s with compilation (aimed at: under 2 s)",
         highlight=False,
     )
@@ -125,6 +124,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--run", type=Path, help="a pretrained run's folder")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each")
+    parser.add_argument("--prompts", type=int, default=1024, help="of the posteriors")
+    parser.add_argument("--positions", type=int, default=40, help="of the posteriors, each a context length")
     parser.add_argument("--no-atlas", dest="atlas", action="store_false", help="leave out the atlas")
     return parser.parse_args(arguments)
 

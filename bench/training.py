@@ -8,6 +8,8 @@ ratio is void where offprior's error after equally many steps is more than a ten
 
 `--gate` instead measures the time until a model is within .01 of the Bayes predictor (M1, at 40 pairs) on the demo's
 mixture: offprior with its recipe `mueller-2023`, the others with a decoder of 4/128/4.
+
+Posteriors, predictions and the atlas: `offprior bench inference --help`.
 """
 
 import argparse

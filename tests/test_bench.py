@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,19 @@ def test_the_command_prints_the_table():
     assert "offprior" in done.stdout and "(c) JAX jit" in done.stdout and "NMSE" in done.stdout
 
 
+def test_inference_is_measured():
+    done = subprocess.run(
+        [sys.executable, "-m", "offprior", "bench", "inference", "--prompts", "16", "--positions", "4", "--repeats",
+         "1", "--no-atlas"],
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    posteriors, predictions = done.stdout.splitlines()
+    assert "exact posteriors, 16 prompts × 4 positions, 256 nodes" in posteriors
+    times = re.search(r"a pass for each position: ([\d.]+) \(", predictions)
+    assert times is not None and float(times.group(1)) > 1
+
+
 def test_learning_is_measured_to_the_gate_or_the_end(tmp_path):
     small = ["model.layers=1", "model.width=16", "model.heads=2", "training.steps=50", "training.points=8"]
     done = subprocess.run(
@@ -166,6 +180,13 @@ def test_a_share_of_the_peak_counts_the_products_that_are_carried_out():
     shared = Sharing(None, wanted.batch, wanted.points, "float32")
     counted = eqx.filter_jit(batch_gradient).lower(network, x, y, keys, shared).lowered.cost_analysis()["flops"]
     assert 0.85 * counted < training.products(wanted) < counted
+
+
+def test_a_script_that_is_not_there_is_named():
+    done = subprocess.run(
+        [sys.executable, "-m", "offprior", "bench", "infrence"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and done.stderr == "bench: there is no 'infrence'; did you mean inference?\n"
 
 
 def test_a_contender_that_is_not_there_is_named():

@@ -40,34 +40,39 @@ def test_a_device_that_is_not_there_is_said_in_one_line():
     assert "JAX_PLATFORMS=cuda, and jax finds no such device" in said("run", "mueller-2023", JAX_PLATFORMS="cuda")
 
 
-PROGRAMS_THAT_WAIT_FOR_EACH_OTHER = """
-from functools import partial
+DISPATCHES_ON_TWO_DEVICES = """
 from offprior.devices import one_device_a_core
 one_device_a_core()
-import jax, jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec as P
+import numpy as np
+from offprior import Linear, Mixture
+from offprior.models.transformer import Transformer
+from offprior.pretraining.gradient import sharing
+from offprior.pretraining.program import program
+from offprior.pretraining.step import initial_state, setting
+from offprior.pretraining.training import Training
 
-@jax.jit
-@partial(jax.shard_map, mesh=Mesh(jax.devices(), "prompts"), in_specs=P(), out_specs=P(), check_vma=False)
-def advance(weights):
-    def step(weights, _):
-        gradient = jax.grad(lambda weights: jnp.tanh(jnp.ones((256, 64)) @ weights).sum())(weights)
-        return weights - jax.lax.psum(gradient, "prompts"), None
-    return jax.lax.scan(step, weights, None, length=25)[0]
-
-weights = jnp.ones((64, 64))
-for _ in range(100):
-    weights = advance(weights)
-print(len(jax.devices()), float(weights.sum()))
+training = Training(steps=10000, batch=32, points=20, steps_per_dispatch=1, optimiser="adam")
+fixed = setting(Mixture([Linear()]), training, 0)
+state = initial_state(Transformer(layers=1, width=64, heads=1), fixed)
+shared = sharing(training, state.network)
+fixed, state = shared.replicated((fixed, state))
+until = np.asarray(training.steps, np.int32)
+step = program(fixed, shared, state, until)
+for _ in range(500):
+    state, report = step(fixed, state, until)
+print(shared.mesh.size, int(state.step))
 """
 
 
 def test_devices_that_wait_for_each_other_do_not_wait_for_ever():
-    """XLA's own choice of threads on two cores ended this with an abort after a few programs, always."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PJRT_NPROC", "NPROC")}
-    program = [sys.executable, "-c", PROGRAMS_THAT_WAIT_FOR_EACH_OTHER]
-    done = subprocess.run(program, env={**environment, "JAX_NUM_CPU_DEVICES": "2"}, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.startswith("2 "), done.stderr[-500:]
+    """With a step queued behind another, two devices with a thread each come to a stop, and XLA ends the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", DISPATCHES_ON_TWO_DEVICES],
+        env={**os.environ, "JAX_NUM_CPU_DEVICES": "2", "PJRT_NPROC": "2"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and done.stdout.split() == ["2", "500"], done.stderr[-500:]
 
 
 def needs(batch, members=1, at_once=0):

@@ -1,5 +1,7 @@
 """Recipes of the literature: what they promise of their prompts and their cost, and the traps of their neighbours."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -18,9 +20,9 @@ PAPERS = (
 STEPS_A_SECOND = 25
 """Of 64 prompts of 82 tokens, 3 layers and width 64, on two cores."""
 BUDGET = 240
-"""Seconds of training that leave two minutes of the six for compiling and probing."""
+"""Seconds of training; the rest of a recipe's minutes compiles and probes each of its models."""
 LONGER = ("deepmind-2023-small",)
-"""Small recipes that are not of six minutes, and say so."""
+"""Small recipes that train for longer, and say so."""
 SMALL = [name for name in recipe_file.built_in() if name.endswith("-small") and name not in LONGER]
 
 
@@ -61,7 +63,7 @@ def test_small_recipes_fit_their_minutes(name):
     tokens = (2 if model.tokens == "alternating" else 1.6) * (training.points + 1)
     work = training.steps * training.batch / 64 * tokens / 82 * model.layers / 3 * (model.width / 64) ** 2
     assert models(name) * work / STEPS_A_SECOND <= BUDGET
-    assert "six minutes" in raw(name)["cost"]
+    assert re.match("under (six|ten|fifteen|twenty) minutes on two cores", raw(name)["cost"]), "twenty at most"
 
 
 def test_every_prompt_draws_its_family_and_its_task():

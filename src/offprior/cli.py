@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from offprior import __version__
-from offprior.errors import OffpriorError
+from offprior.errors import OffpriorError, choose_from
 
 BENCHMARKS = ("training", "inference")
 """Scripts of `offprior bench`; options without a name are of the first."""
@@ -204,6 +204,8 @@ def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> N
     import subprocess
 
     given = list(arguments)
+    if given and not given[0].startswith("-") and given[0] not in BENCHMARKS:
+        raise OffpriorError(f"bench: there is no {given[0]!r}; {choose_from(given[0], BENCHMARKS)}")
     scripts = [given.pop(0)] if given and given[0] in BENCHMARKS else list(BENCHMARKS[: 1 if given else None])
     folders = [Path(__file__).parents[2] / "bench", Path("bench")]
     found = next((folder for folder in folders if (folder / "training.py").is_file()), None)

@@ -9,10 +9,6 @@ from offprior.errors import Problem, SettingError
 
 MOST_CORES = 16
 """Of one processor; beyond it a batch of ordinary size has too few prompts for each."""
-THREADS_A_DEVICE = 4
-"""Devices of one processor share a pool of threads, and one that waits for another's gradient keeps its thread, as does
-every loop around it. With two threads for two devices (XLA's choice on two cores) it may be that none is left for the
-one that is waited for: XLA then ends the process after 40 s. Measured: it does with 3 threads, and not with 4."""
 
 
 def cores() -> int:
@@ -38,9 +34,9 @@ def one_device_a_core() -> None:
 
 
 def _threads_for(devices: str) -> None:
-    """Make the pool large enough for them; XLA reads its size, ours or the environment's, when it begins."""
+    """A thread for each, where there are fewer cores; XLA reads its number, ours or the environment's, when it begins."""
     if devices.isdecimal():
-        os.environ.setdefault("PJRT_NPROC", str(max(THREADS_A_DEVICE * int(devices), cores())))
+        os.environ.setdefault("PJRT_NPROC", str(max(int(devices), cores())))
 
 
 def use(platform: str | None) -> None:

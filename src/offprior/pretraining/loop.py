@@ -22,7 +22,7 @@ from offprior.pretraining.gradient import Sharing, sharing
 from offprior.pretraining.interruption import Interrupted, Interruption, listening
 from offprior.pretraining.optimiser import predicting
 from offprior.pretraining.population import Member
-from offprior.pretraining.program import members_that_fit, out_of_memory, program
+from offprior.pretraining.program import members_that_fit, one_at_a_time, out_of_memory, program
 from offprior.pretraining.step import Setting, State, StepReport, initial_state
 from offprior.pretraining.training import Training
 from offprior.pretraining.writer import Writer
@@ -176,7 +176,7 @@ def _train_together(
                     is_checkpoint = end == training.steps or end - kept >= training.checkpoint_every
                     kept = end if is_checkpoint else kept
                     # The next dispatch takes the buffers.
-                    snapshot = _copied(state) if is_checkpoint or end in marks else None
+                    snapshot = _copied(state, shared) if is_checkpoint or end in marks else None
                     launched = _Launched(step, end, report, courses, snapshot, is_checkpoint)
                     step = end
                 if before is not None:
@@ -199,7 +199,7 @@ def _train_together(
                     state, settings = _laid_out(states, [course.settings for course in courses], shared)
                     begun = time.monotonic() - courses[0].history.seconds * len(courses)
             if step > kept:
-                _write(_Launched(kept, step, report, courses, _copied(state), True), writer)
+                _write(_Launched(kept, step, report, courses, _copied(state, shared), True), writer)
     finally:
         progress.finish()
     for place, course in enumerate(courses):
@@ -251,8 +251,11 @@ def _write(launched: _Launched, writer: Writer) -> None:
     writer.put(job, is_checkpoint=launched.is_checkpoint, is_kept=launched.end in marks)
 
 
-def _copied(state: State) -> State:
-    return jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, state)
+def _copied(state: State, shared: Sharing) -> State:
+    one_at_a_time(state, shared)
+    copy = jax.tree.map(lambda leaf: jnp.copy(leaf) if eqx.is_array(leaf) else leaf, state)
+    one_at_a_time(copy, shared)
+    return copy
 
 
 def _here(leaf: Any) -> Any:
