@@ -1,5 +1,6 @@
 """`offprior atlas`: every probe that applies, on a run's models or on a predictor, and where they break first."""
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -93,16 +94,16 @@ def _write(folder: Path, table: Any, label: str, recipe: str, about: dict[str, A
     from offprior.report.report import write_page
 
     table.save(folder / "evaluation.parquet")
-    found = breaks(table.metrics(label), trained=bool(about["seeds"]))
-    write_text(folder / "breaks.csv", found.to_csv(index=False))
     write_text(folder / "about.json", json.dumps({**about, "finished": now()}, indent=2) + "\n")
     rows = table.to_pandas()
     # Figures judge the predictor called "model".
     rows["predictor"] = rows["predictor"].replace({label: "model"})
     mapping = recipe_file.parse(recipe, str(folder))
     mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
-    data = ReportData.from_evaluation(rows, label=folder.name, manifest=about, recipe=mapping, breaks=found)
-    page = write_page(data, folder / "report", recipe)
+    data = ReportData.from_evaluation(rows, label=folder.name, manifest=about, recipe=mapping)
+    found = breaks(data.metrics, trained=bool(about["seeds"]))
+    write_text(folder / "breaks.csv", found.to_csv(index=False))
+    page = write_page(dataclasses.replace(data, breaks=found), folder / "report", recipe)
     _print(found, label, console)
     for name, why in about["left_out"].items():
         console.print(f"left out: {name}: {why}", highlight=False, soft_wrap=True)

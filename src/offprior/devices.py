@@ -34,7 +34,7 @@ def one_device_a_core() -> None:
 
 
 def _threads_for(devices: str) -> None:
-    """A thread for each, where there are fewer cores; XLA reads its number, ours or the environment's, when it begins."""
+    """A thread for each, where there are fewer cores; XLA reads the number, ours or the environment's, as it begins."""
     if devices.isdecimal():
         os.environ.setdefault("PJRT_NPROC", str(max(int(devices), cores())))
 

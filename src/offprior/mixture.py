@@ -127,40 +127,28 @@ class Mixture(eqx.Module):
         """`batch` prompts of `points` pairs; a pure function of the key."""
         x = jax.vmap(lambda one: self.inputs.inputs(one, points, self.dimension))(_keys(key, "inputs", batch))
         values, family, frequency = self._values(key, x)
-        return Sequences(x, self._noisy(key, values), values, family, frequency)
+        y = _noisy(self.noise, self.noise_degrees, key, values)
+        return Sequences(x, y, values, family, frequency)
 
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
         """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
-        keys = _keys(key, "inputs", count), _keys(key, "queries", count)
-        inputs = functools.partial(self.inputs.prompt, n=length, m=queries, d=self.dimension)
-        context, asked = jax.vmap(inputs)(*keys)
+        context, asked = _inputs(self.inputs, key, count, length, queries, self.dimension)
         values, family, frequency = self._values(key, jnp.concatenate([context, asked], axis=1))
-        y = self._noisy(key, values[:, :length])
+        y = _noisy(self.noise, self.noise_degrees, key, values[:, :length])
         return Prompts(context, y, asked, values[:, length:], family, frequency)
-
-    def _noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
-        of_noise, degrees = fold(key, "noise"), self.noise_degrees
-        if degrees is None:
-            return values + self.noise * jax.random.normal(of_noise, values.shape, values.dtype)
-        degrees = jnp.asarray(degrees, values.dtype)
-        # Up to two degrees of freedom the law has no variance to scale to.
-        has_variance = degrees > 2
-        scale = jnp.where(has_variance, jnp.sqrt(1 - 2 / jnp.where(has_variance, degrees, 4)), 1)
-        return values + self.noise * scale * jax.random.t(of_noise, degrees, values.shape, values.dtype)
 
     def _values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]
     ) -> tuple[Float[Array, "b n"], Int[Array, " b"], Float[Array, " b"]]:
         batch = x.shape[0]
-        member = jax.random.categorical(fold(key, "family"), jnp.log(self.weights), shape=(batch,)).astype(jnp.int32)
-
+        member = _members(self.weights, key, batch)
         # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more slowly.
         values, frequency = jnp.zeros(x.shape[:2], x.dtype), jnp.full((batch,), jnp.nan, x.dtype)
         for place, family in enumerate(self.families):
-            tasks = jax.vmap(family.draw)(jax.random.split(fold(key, "tasks", place), batch))
+            of_family = _of_family(family, key, jnp.asarray(place), x)
             here = member == place
-            values = jnp.where(here[:, None], jax.vmap(family.evaluate)(tasks, x), values)
-            frequency = jnp.where(here, jax.vmap(family.angular_frequency)(tasks), frequency)
+            values = jnp.where(here[:, None], of_family[0], values)
+            frequency = jnp.where(here, of_family[1], frequency)
         return values, member, frequency
 
 
@@ -170,10 +158,45 @@ def draw_sequences(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int)
     return mixture.sequences(key, batch, points)
 
 
-@functools.partial(jax.jit, static_argnames=("count", "length", "queries"))
 def draw_prompts(mixture: Mixture, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
-    """`mixture.prompts`, compiled once for all numbers of a mixture."""
+    """`mixture.prompts`, compiled part by part: mixtures that have a family or a law in common share its program."""
     return mixture.prompts(key, count, length, queries)
+
+
+@functools.partial(jax.jit, static_argnames=("count", "length", "queries", "dimension"))
+def _inputs(
+    inputs: Law, key: PRNGKeyArray, count: int, length: int, queries: int, dimension: int
+) -> tuple[Float[Array, "b k d"], Float[Array, "b m d"]]:
+    keys = _keys(key, "inputs", count), _keys(key, "queries", count)
+    return jax.vmap(functools.partial(inputs.prompt, n=length, m=queries, d=dimension))(*keys)
+
+
+@functools.partial(jax.jit, static_argnames=("count",))
+def _members(weights: Float[Array, " families"], key: PRNGKeyArray, count: int) -> Int[Array, " b"]:
+    return jax.random.categorical(fold(key, "family"), jnp.log(weights), shape=(count,)).astype(jnp.int32)
+
+
+@jax.jit
+def _of_family(
+    family: Family, key: PRNGKeyArray, place: Int[Array, ""], x: Float[Array, "b n d"]
+) -> tuple[Float[Array, "b n"], Float[Array, " b"]]:
+    """Values and frequencies of a task for every prompt, drawn from one family."""
+    tasks = jax.vmap(family.draw)(jax.random.split(fold(key, "tasks", place), x.shape[0]))
+    return jax.vmap(family.evaluate)(tasks, x), jax.vmap(family.angular_frequency)(tasks)
+
+
+@jax.jit
+def _noisy(
+    noise: Scalar, degrees: Scalar | None, key: PRNGKeyArray, values: Float[Array, "b n"]
+) -> Float[Array, "b n"]:
+    of_noise = fold(key, "noise")
+    if degrees is None:
+        return values + noise * jax.random.normal(of_noise, values.shape, values.dtype)
+    degrees = jnp.asarray(degrees, values.dtype)
+    # Up to two degrees of freedom the law has no variance to scale to.
+    has_variance = degrees > 2
+    scale = jnp.where(has_variance, jnp.sqrt(1 - 2 / jnp.where(has_variance, degrees, 4)), 1)
+    return values + noise * scale * jax.random.t(of_noise, degrees, values.shape, values.dtype)
 
 
 def _keys(key: PRNGKeyArray, name: str, count: int) -> Key[Array, " count"]:

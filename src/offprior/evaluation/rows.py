@@ -64,44 +64,47 @@ class Rows:
 
     def of(self, answer: Answer, further: Mapping[str, Float[np.ndarray, "b lengths"]]) -> pd.DataFrame:
         """Rows of one predictor at all its context lengths; `further` are columns of its own."""
+        place, along = self._place, self._place.probe.along_context
         variance = np.full_like(answer.mean, np.nan) if answer.variance is None else answer.variance
-        found = []
-        for number, length in enumerate(answer.lengths):
-            frame = self._frame(answer.label, answer.seed, length, answer.mean[:, number], variance[:, number])
-            own = {name: values[:, number] for name, values in further.items()}
-            found.append(pd.concat([frame, pd.DataFrame(own)], axis=1) if own else frame)
-        return pd.concat(found, ignore_index=True)
-
-    def _frame(
-        self, label: str, seed: int, length: int, mean: Float[np.ndarray, "b m"], variance: Float[np.ndarray, "b m"]
-    ) -> pd.DataFrame:
-        place, exact, truth = self._place, self._exact, self._truth
-        at = place.lengths.index(length)
-        along = place.probe.along_context
+        # One table of all lengths: making it takes longer than what is in it.
+        of_lengths = [
+            self._columns(length, answer.mean[:, number], variance[:, number])
+            for number, length in enumerate(answer.lengths)
+        ]
+        lengths = np.repeat(answer.lengths, len(self._truth))
         return pd.DataFrame(
             {
                 "probe": place.probe.label,
                 "coordinate": place.probe.coordinate,
-                "strength": float(length) if along else place.strength,
-                "length": length,
+                "strength": lengths.astype(float) if along else place.strength,
+                "length": lengths,
                 "inside": place.inside,
-                "seed": seed,
-                "task": np.arange(len(truth)),
-                "family": self._families,
-                "predictor": label,
-                "squared_error": np.square(mean - truth).mean(1),
-                "bayes_gap": np.square(mean - exact.bayes_mean[:, at]).mean(1),
-                "truth_mean": truth.mean(1),
-                "truth_square": np.square(truth).mean(1),
-                "surprise": -exact.log_evidence[:, at],
-                "class_probability": exact.class_probability[:, at, 0],
-                **implied_columns(mean, exact.class_means[:, at]),
-                **projection_columns(mean, truth, self._queries, self._frequency),
-                "aliased_amplitude": self._aliased_amplitude(mean),
-                **calibration_columns(mean, variance, truth, self._noise, exact.bayes_variance[:, at]),
-                **variation_columns(mean, truth, self._queries),
+                "seed": answer.seed,
+                "task": np.tile(np.arange(len(self._truth)), len(answer.lengths)),
+                "family": np.tile(self._families, len(answer.lengths)),
+                "predictor": answer.label,
+                **{name: np.concatenate([columns[name] for columns in of_lengths]) for name in of_lengths[0]},
+                **{name: values.T.ravel() for name, values in further.items()},
             }
         )
+
+    def _columns(
+        self, length: int, mean: Float[np.ndarray, "b m"], variance: Float[np.ndarray, "b m"]
+    ) -> dict[str, Float[np.ndarray, " b"]]:
+        exact, truth, at = self._exact, self._truth, self._place.lengths.index(length)
+        return {
+            "squared_error": np.square(mean - truth).mean(1),
+            "bayes_gap": np.square(mean - exact.bayes_mean[:, at]).mean(1),
+            "truth_mean": truth.mean(1),
+            "truth_square": np.square(truth).mean(1),
+            "surprise": -exact.log_evidence[:, at],
+            "class_probability": exact.class_probability[:, at, 0],
+            **implied_columns(mean, exact.class_means[:, at]),
+            **projection_columns(mean, truth, self._queries, self._frequency),
+            "aliased_amplitude": self._aliased_amplitude(mean),
+            **calibration_columns(mean, variance, truth, self._noise, exact.bayes_variance[:, at]),
+            **variation_columns(mean, truth, self._queries),
+        }
 
     def _aliased_amplitude(self, mean: Float[np.ndarray, "b m"]) -> Float[np.ndarray, " b"]:
         """Amplitude at the nearest frequency of the pretraining range (M17), of a task whose own lies outside it."""

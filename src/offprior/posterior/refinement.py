@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from offprior.components import Components
 from offprior.conjugate import pairs
 from offprior.laws import PANEL_NODES
-from offprior.posterior import prefixes
 from offprior.posterior.nodes import Sums, columns_of
+from offprior.posterior.prefixes import Points, panel_masses, predictions
 
 TOLERANCE = 1e-8
 """Estimated error of a panel's integral, as a share of the evidence, above which it is cut."""
@@ -40,17 +40,24 @@ FEWEST = 32
 """The same at least, so that few programs are compiled."""
 FEWEST_OF_PROMPT = 16
 """Panels of a prompt with which predictions are made, at least and for the same reason."""
+ROOM, ROOM_OF_LENGTHS, ROOM_OF_QUERIES = 64, 4, 8
+"""Points, context lengths and queries are filled up to multiples of these, also for that reason. Points that are not
+there take no time."""
 
 
 class Prompts(NamedTuple):
     """Prompts as the compiled programs take them, with a point before the first that is not counted."""
 
-    x: Float[np.ndarray, "points d b"]
-    y: Float[np.ndarray, "points b"]
-    queries: Float[np.ndarray, "b m d"]
-    lengths: Int[np.ndarray, " L"]
-    counted: Float[np.ndarray, " points"]
-    asked: Bool[np.ndarray, " points"]
+    points: Points
+    queries: Float[np.ndarray, "b room d"]
+    asked: int
+    """Queries of each."""
+    lengths: int
+    """Context lengths at which their posteriors are asked for."""
+
+    def at(self, prompt: Int[np.ndarray, " parts"]) -> Points:
+        """Points of some of them, a prompt as often as it is named."""
+        return self.points._replace(x=self.points.x[:, :, prompt], y=self.points.y[:, prompt])
 
 
 class Panels(NamedTuple):
@@ -107,17 +114,26 @@ def prompts_of(
     queries: Float[np.ndarray, "b m d"],
     lengths: tuple[int, ...],
 ) -> Prompts:
-    """Prompts whose posteriors are asked for at some lengths."""
-    before = ((0, 0), (1, 0), (0, 0))
-    places = np.arange(y.shape[1] + 1)
-    return Prompts(
-        np.ascontiguousarray(np.pad(x, before).transpose(1, 2, 0)),
-        np.ascontiguousarray(np.pad(y, before[:2]).T),
-        queries,
-        np.asarray(lengths),
-        (places > 0).astype(float),
-        np.isin(places, lengths),
+    """Prompts whose posteriors are asked for at some lengths, in rising order."""
+    count = lengths[-1] + 1
+    after = rounded_up(count, ROOM) - count
+    row = np.full(count + after, -1)
+    row[list(lengths)] = np.arange(len(lengths))
+    points = Points(
+        np.ascontiguousarray(np.pad(x[:, : count - 1], ((0, 0), (1, after), (0, 0))).transpose(1, 2, 0)),
+        np.ascontiguousarray(np.pad(y[:, : count - 1], ((0, 0), (1, after))).T),
+        (np.arange(count + after) > 0).astype(float),
+        row,
+        np.asarray(count),
     )
+    asked = queries.shape[1]
+    room = ((0, 0), (0, rounded_up(asked, ROOM_OF_QUERIES) - asked), (0, 0))
+    return Prompts(points, np.pad(queries, room), asked, len(lengths))
+
+
+def rounded_up(number: int, step: int) -> int:
+    """The least multiple of `step` that is at least `number`."""
+    return -(-number // step) * step
 
 
 def refined(
@@ -127,7 +143,7 @@ def refined(
     count, wide = len(prompts.queries), group.node_count // PANEL_NODES
     prompt, place = (each.ravel() for each in np.indices((count, wide)))
     width = np.full(len(prompt), 1 / wide)
-    panels = Panels(prompt, place / wide, width, *np.zeros((2, len(prompts.lengths), len(prompt))))
+    panels = Panels(prompt, place / wide, width, *np.zeros((2, prompts.lengths, len(prompt))))
     together = _together(group, prompts, memory_bytes)
     for level in levels:
         panels = _evaluated(group, prompts, panels, level, together)
@@ -169,10 +185,9 @@ def _evaluated(group: Components, prompts: Prompts, panels: Panels, noise: float
     log_mass, log_error = np.empty_like(panels.log_mass), np.empty_like(panels.log_error)
     for rows, size in _parts(len(panels.prompt), together):
         low, width, prompt = (filled(each[rows], size) for each in (panels.low, panels.width, panels.prompt))
-        x, y = prompts.x[:, :, prompt], prompts.y[:, prompt]
-        found = prefixes.panel_masses(group, x, y, prompts.counted, prompts.asked, low, width, noise)
+        found = panel_masses(group, prompts.at(prompt), low, width, noise, rounded_up(prompts.lengths, ROOM_OF_LENGTHS))
         for whole, part in zip((log_mass, log_error), found, strict=True):
-            whole[:, rows] = np.asarray(part)[prompts.lengths, : rows.stop - rows.start]
+            whole[:, rows] = np.asarray(part)[: prompts.lengths, : rows.stop - rows.start]
     return panels._replace(log_mass=log_mass, log_error=log_error)
 
 
@@ -182,9 +197,9 @@ def _predicted(
     """What panels sum to; prompts with about as many of them go together, filled up with panels of width 0."""
     counts = np.bincount(panels.prompt)
     starts = np.cumsum(counts) - counts
-    shape = (len(counts), len(prompts.lengths))
+    shape = (len(counts), prompts.lengths)
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
-    sizes = np.maximum(1 << np.ceil(np.log2(counts)).astype(int), FEWEST_OF_PROMPT)
+    sizes = np.maximum(4 ** np.ceil(np.log2(counts) / 2).astype(int), FEWEST_OF_PROMPT)
     for size in np.unique(sizes).tolist():
         alike = np.flatnonzero(sizes == size)
         for rows, block in _parts(len(alike), max(1, together // size)):
@@ -193,12 +208,11 @@ def _predicted(
             is_there = np.arange(size)[None, :] < counts[prompt][:, None]
             place = np.minimum(place, len(panels.prompt) - 1)
             low, width = (np.where(is_there, each[place], 0.0) for each in (panels.low, panels.width))
-            x, y, queries = prompts.x[:, :, prompt], prompts.y[:, prompt], prompts.queries[prompt]
-            points = prompts.counted, prompts.asked, prompts.lengths
-            found = prefixes.predictions(group, x, y, *points, queries, low, width, noise, variance)
+            at, queries = prompts.at(prompt), prompts.queries[prompt]
+            found = predictions(group, at, queries, low, width, noise, prompts.lengths, variance)
             for whole, part in zip(sums, found, strict=True):
                 whole[alike[rows]] = np.asarray(part)[: rows.stop - rows.start]
-    return sums
+    return Sums(sums.log_evidence, *(moment[..., : prompts.asked] for moment in sums[1:]))
 
 
 def _parts(count: int, most: int) -> Iterator[tuple[slice, int]]:
@@ -218,8 +232,7 @@ def filled(array: np.ndarray, size: int) -> np.ndarray:
 
 def _together(group: Components, prompts: Prompts, memory: int) -> int:
     """Panels whose arrays take about as many bytes as they may, a power of two."""
-    columns, (points, d) = len(group.fixed), prompts.x.shape[:2]
-    second, m = len(pairs(columns + 1)), prompts.queries.shape[1]
-    numbers = points * (d + 3 + columns + second) + 4 * second + m * (columns + second)
+    columns, second, m = len(group.fixed), len(pairs(len(group.fixed) + 1)), prompts.queries.shape[1]
+    numbers = prompts.lengths * (3 + columns + second) + 4 * second + m * (columns + second)
     fitting = max(FEWEST, memory // (8 * PANEL_NODES * numbers))
     return min(TOGETHER, 1 << (fitting.bit_length() - 1))

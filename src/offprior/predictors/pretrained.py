@@ -23,6 +23,9 @@ TOKENS_A_PASS = {"cpu": 1 << 12}
 TOKENS_ELSEWHERE = 1 << 17
 """So that attention's memory stays bounded."""
 
+PAIRS = 20
+"""Contexts are cut to the next multiple: short ones cost less, and few programs are compiled."""
+
 
 class Pretrained(Predictor):
     """A network and the mixture that it was pretrained on.
@@ -82,6 +85,7 @@ class Pretrained(Predictor):
         x, y, queries = (np.asarray(a, np.float32) for a in (x, y, queries))
         # Pairs beyond the longest wanted context would only cost time.
         x, y = x[:, : max(lengths)], y[:, : max(lengths)]
+        rooms = [(length, -(-length // PAIRS) * PAIRS) for length in lengths]
         prompts, tokens = x.shape[0], 2 * x.shape[1] + queries.shape[1]
         most = max(1, TOKENS_A_PASS.get(jax.default_backend(), TOKENS_ELSEWHERE) // tokens)
         chunk = math.ceil(prompts / math.ceil(prompts / most))
@@ -92,8 +96,8 @@ class Pretrained(Predictor):
             told = None if instruction is None else jnp.asarray(_padded(instruction[part], chunk), jnp.int32)
             kept = min(chunk, prompts - start)
             of_lengths = [
-                _curve(self.network, context, outputs, asked, jnp.asarray(length, jnp.int32), told)
-                for length in lengths
+                _curve(self.network, context[:, :room], outputs[:, :room], asked, jnp.asarray(length, jnp.int32), told)
+                for length, room in rooms
             ]
             means.append(np.stack([np.asarray(moments.mean) for moments in of_lengths], axis=1)[:kept])
             variances.append(np.stack([np.asarray(moments.variance) for moments in of_lengths], axis=1)[:kept])

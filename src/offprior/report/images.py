@@ -24,7 +24,7 @@ def save(canvas: matplotlib.figure.Figure, folder: Path, name: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     svg = _rendered(canvas, "svg")
     # What stands where was settled by the first drawing; settling it again is half of the time.
-    canvas.set_layout_engine("none")
+    canvas.set_layout_engine(None)
     for suffix, drawn in (("svg", svg), ("pdf", _rendered(canvas, "pdf")), ("png", _rendered(canvas, "png"))):
         (folder / f"{name}.{suffix}").write_bytes(drawn)
     return inline(svg.decode(), name)
