@@ -17,6 +17,7 @@ from offprior.families.heavy_tailed_linear import HeavyTailedLinear
 from offprior.families.linear import Linear
 from offprior.families.polynomial import Polynomial
 from offprior.families.relu_network import ReluNetwork
+from offprior.families.rotated_subspaces import RotatedSubspaces
 from offprior.families.sparse_linear import SparseLinear
 from offprior.families.task_pool import TaskPool
 from offprior.families.union_of_subspaces import UnionOfSubspaces
@@ -77,6 +78,14 @@ def test_a_union_of_subspaces_is_a_sum_over_them():
     outside = [np.abs(tasks - tasks @ basis @ basis.T).max(1) for basis in family.bases]
     assert (np.min(outside, axis=0) < 1e-5).all() and (np.max(outside, axis=0) > 0.01).all()
     assert not np.allclose(family.bases, UnionOfSubspaces(dimension=5, count=3, rank=2, seed=5).bases)
+
+
+@pytest.mark.parametrize("towards", ["next", "outside"])
+def test_rotated_subspaces_are_a_sum_over_them(towards):
+    family = RotatedSubspaces(dimension=6, count=2, rank=2, scale=0.7, seed=4, angle=40.0, towards=towards)
+    x, y, queries = prompt(6, 4)
+    parts = [(-np.log(2), x @ basis, queries @ basis, np.full(2, 0.7)) for basis in family.bases]
+    agrees(family, x, y, queries, NOISE, parts)
 
 
 def test_the_pool_posterior_is_a_sum_over_its_tasks():

@@ -27,7 +27,6 @@ from offprior.pretraining.loop import pretrain
 from offprior.pretraining.optimiser import labels
 from offprior.pretraining.step import advance, initial_state, setting
 from offprior.pretraining.training import Training
-from offprior.randomness import key_for
 
 MODEL = Transformer(layers=1, heads=2, width=16, head="buckets", buckets=16, tokens="paired", attention="context")
 MIXTURE = Mixture(families=[Linear(), Sinusoid()], weights=[0.3, 0.7])
@@ -38,9 +37,9 @@ def arrays(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
 
 
-def dispatch(training, state):
+def dispatch(training, state, seed=0):
     shared = sharing(training, state.network)
-    return advance((setting(MIXTURE, training, 0), jnp.asarray(training.steps, jnp.int32), shared, False), state)
+    return advance((setting(MIXTURE, training, seed), jnp.asarray(training.steps, jnp.int32), shared, False), state)
 
 
 def assert_identical(one, other):
@@ -83,17 +82,15 @@ def test_same_seed_same_weights_other_seed_other_weights():
 
 def test_fresh_prompts_at_every_step():
     training = Training(steps=8, batch=4, points=6, steps_per_dispatch=1)
-    root = key_for(0, "training")
-    state = initial_state(MODEL, setting(MIXTURE, training, 0))
-    losses = []
-    for _ in range(8):
-        state, report = dispatch(training, state)
-        losses.append(float(report.loss[0]))
-    assert len(set(losses)) == 8
-    consecutive = [MIXTURE.sequences(jax.random.fold_in(root, step), 4, 6).x for step in (0, 1)]
-    other_seed = MIXTURE.sequences(jax.random.fold_in(key_for(1, "training"), 0), 4, 6).x
-    assert not np.array_equal(*consecutive), "seeds of consecutive steps do not overlap"
-    assert not np.array_equal(consecutive[1], other_seed)
+    losses = {}
+    for seed in (0, 1):
+        for step in range(4):
+            # The same weights at every step: what differs is the batch.
+            state = initial_state(MODEL, setting(MIXTURE, training, 0))._replace(step=jnp.asarray(step, jnp.int32))
+            losses[seed, step] = float(dispatch(training, state, seed)[1].loss[0])
+    assert len(set(losses.values())) == 8, "no step's prompts are those of another step, or of another seed's"
+    again = initial_state(MODEL, setting(MIXTURE, training, 0))._replace(step=jnp.asarray(2, jnp.int32))
+    assert float(dispatch(training, again)[1].loss[0]) == losses[0, 2]
 
 
 def test_steps_a_dispatch_change_nothing_but_the_dispatches():

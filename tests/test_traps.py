@@ -2,7 +2,9 @@
 
 Others have theirs where they belong: a family per batch and weights that change nothing in `test_mixture.py`, a pool
 smaller than the batch in `test_more_families.py`, a resume that repeats a batch in `test_pretraining.py`, an evaluation
-seeded from the clock in `test_evaluate.py`, a probe that changes nothing in `test_probes.py`.
+seeded from the clock in `test_evaluate.py`, a probe that changes nothing in `test_probes.py`,
+a probe that is inside the prior in `test_function_probes.py`, the memory of a pool of 2²⁰ tasks in
+`test_class_predictors.py`.
 """
 
 import jax

@@ -54,7 +54,7 @@ def atlas(
             raise SettingError(Problem("--recipe", "a run has a recipe of its own; leave it out", str(what)))
         run = Run(what)
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
-        folder, lengths, about = run.folder / FOLDER, run.recipe.evaluation.lengths, dict(run.manifest)
+        folder, lengths, about = run.folder / FOLDER, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
         label = "model"
     else:
         chosen = read(recipe or MIXTURE_OF)

@@ -132,6 +132,32 @@ def atlas(
 
 
 @app.command
+def explore(
+    run: Path,
+    /,
+    *,
+    host: Annotated[str, Parameter(help="The address to listen on; others than the loopback expose the page.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, Parameter(help="0 takes one that is free.")] = 5006,
+    no_browser: Annotated[bool, Parameter(negative="", help="Print the address and open nothing.")] = False,
+    device: Device = None,
+) -> None:
+    """A page on which points are dragged while the model and the exact posteriors answer.
+
+    Parameters
+    ----------
+    run
+        The run's folder.
+    """
+    from offprior import devices
+    from offprior.explorer.server import explore as served
+
+    devices.use(device)
+    served(run, host=host, port=port, opens_browser=not no_browser)
+
+
+@app.command
 def report(*runs: Path) -> None:
     """Write the report of a run again, or one report over several runs.
 

@@ -146,7 +146,8 @@ def _rows(sort: str | None) -> list[tuple[str, str]]:
 
 
 def _title(name: str) -> str:
-    return str(recipe_file.read_mapping(*recipe_file.locate(name)).get("title", ""))
+    raw = recipe_file.read_mapping(*recipe_file.locate(name))
+    return f"{raw.get('title', '')} ({raw['paper']})" if raw.get("paper") else str(raw.get("title", ""))
 
 
 def _state(runs: Any, folder: Path) -> str:

@@ -33,7 +33,7 @@ def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
     if mixture.dimension != 1:
         return pd.DataFrame(columns=["panel", "series", "x", "y", "lower", "upper", "seed", "length"])
     length = min(CONTEXT, max(recipe.evaluation.lengths))
-    references, has_combined = _references(mixture, _probe_mixtures(recipe))
+    references, has_combined = references_of(mixture, known_combinations(recipe))
     rows: list[pd.DataFrame] = []
     for name, family in _panel_families(mixture).items():
         found = _panel(name, family, model, recipe, references, length)
@@ -41,7 +41,7 @@ def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _references(mixture: Mixture, known: list[Mixture]) -> tuple[References | None, bool]:
+def references_of(mixture: Mixture, known: list[Mixture]) -> tuple[References | None, bool]:
     """B and C, as far as they have a closed form, and whether C has."""
     for others in (known, []):
         try:
@@ -59,7 +59,7 @@ def _panel_families(mixture: Mixture) -> dict[str, Family]:
     return found
 
 
-def _probe_mixtures(recipe: Recipe) -> list[Mixture]:
+def known_combinations(recipe: Recipe) -> list[Mixture]:
     """What C knows of combinations: the recipe's convex probe, or the default one."""
     if len(recipe.mixture.families) < 2:
         return []
@@ -73,7 +73,7 @@ def _panel(
     mixture = recipe.mixture
     inputs, drawn, noise = (key_for(recipe.evaluation.seed, "panels", name, part) for part in ("x", "task", "noise"))
     x = mixture.inputs.inputs(inputs, length, 1)
-    places = jnp.linspace(*_span(mixture.inputs), PLACES)[:, None]
+    places = jnp.linspace(*span(mixture.inputs), PLACES)[:, None]
     task = family.draw(drawn)
     y = family.evaluate(task, x) + mixture.noise * jax.random.normal(noise, (length,))
     context, outputs, queries = (np.asarray(array)[None] for array in (x, y, places))
@@ -101,7 +101,7 @@ def _panel(
     return found + [series(f"class: {family_name}", at, mean) for family_name, mean in classes]
 
 
-def _span(law: Law) -> tuple[float, float]:
+def span(law: Law) -> tuple[float, float]:
     """The ends of a bounded law; of others, what holds 99% of it."""
     if isinstance(law, Uniform | Evenly):
         return float(law.low), float(law.high)

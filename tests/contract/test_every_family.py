@@ -6,6 +6,7 @@ import pytest
 
 from offprior import catalog
 from offprior.components import NoClosedForm
+from offprior.families.decision_tree import DecisionTree
 from offprior.families.family import Family
 from offprior.families.gaussian_process import GaussianProcess
 from offprior.families.grid import Grid
@@ -74,7 +75,18 @@ def test_no_panel_member_beats_bayes_on_its_own_prior(name):
 
     By more than three standard errors, that is. Families whose B is approximate, and says so, are held to the same.
     """
-    mixture = Mixture(families=[build(name)], noise=0.3)
+    assert_unbeaten(build(name))
+
+
+def test_nor_on_that_of_a_small_decision_tree():
+    """The tree of the catalogue's defaults has no closed form; this one has."""
+    family = DecisionTree(dimension=2, depth=2)
+    assert family.components().node_count > 1
+    assert_unbeaten(family)
+
+
+def assert_unbeaten(family: Family):
+    mixture = Mixture(families=[family], noise=0.3)
     try:
         bayes = Bayes(mixture)
     except NoClosedForm:

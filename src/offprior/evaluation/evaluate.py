@@ -129,7 +129,8 @@ def _references(probe: Probe, mixture: Mixture) -> Known:
         except NoClosedForm as of_mixture:
             warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=3)
             return Known(None, has_combined)
-        warnings.warn(f"{probe.label}: {error}; {NO_COMBINED}", stacklevel=3)
+        reason = str(error).removeprefix(f"{probe.label}: ")
+        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", stacklevel=3)
         return Known(alone, has_combined)
     if not references.is_refined:
         warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=3)

@@ -54,15 +54,17 @@ def posterior(
     noise: float,
     *,
     variance: bool = True,
+    room: int = 0,
     memory_bytes: int = MEMORY,
 ) -> Posterior:
     """Evidence and predictions of every group, given the first k pairs of every prompt, for every k of `lengths`.
 
     `noise` is the standard deviation of y around the function. Everything is in double precision, in blocks of prompts
-    whose arrays take about `memory_bytes`, one prompt at least.
+    whose arrays take about `memory_bytes`, one prompt at least. With `room`, contexts of one length are filled up with
+    points that do not count: contexts of all lengths up to it run the same programs.
 
     Raises:
-        ValueError: the shapes do not fit together, or a length lies outside them.
+        ValueError: the shapes do not fit together, or a length lies outside them; there is room, but several lengths.
         OffpriorError: the noise is not above 0.
     """
     x, y, queries = as_double(x), as_double(y), as_double(queries)
@@ -70,7 +72,9 @@ def posterior(
     check_prompts(x.shape, y.shape, queries.shape, lengths, noise)
     ordered = tuple(sorted(set(lengths)))
     back = [ordered.index(length) for length in lengths]
-    prompts = _Prompts(x[:, : ordered[-1]], y[:, : ordered[-1]], queries)
+    prompts = _Prompts(x[:, : ordered[-1]], y[:, : ordered[-1]], queries, max(room, ordered[-1]))
+    if prompts.room > ordered[-1] and len(ordered) > 1:
+        raise ValueError(f"room is for contexts of one length, {list(ordered)} were given")
     with double():
         sigma = jnp.asarray(noise, float)
         answers = [_of_group(group, prompts, ordered, sigma, variance, memory_bytes) for group in groups]
@@ -84,6 +88,8 @@ class _Prompts(NamedTuple):
     x: Float[np.ndarray, "B n d"]
     y: Float[np.ndarray, "B n"]
     queries: Float[np.ndarray, "B m d"]
+    room: int
+    """Points with those that do not count."""
 
 
 def _of_group(
@@ -107,7 +113,7 @@ def _of_group(
 
     def fill(start: int) -> None:
         kept = slice(start, min(start + block, shape[0]))
-        x, y, queries = (array[kept] for array in prompts)
+        x, y, queries = (array[kept] for array in prompts[:3])
         with double():  # which each thread has to itself
             if group.locate is not None:
                 taken = prompts_of(x, y, queries, lengths)
@@ -115,7 +121,11 @@ def _of_group(
             else:
                 x, y, queries = (filled(array, block) for array in (x, y, queries))
                 one_pass = passes.whole_pass if blocks is None else passes.streamed_pass
-                found = one_pass(group, x, y, queries, lengths, noise, variance)
+                counted = (np.arange(prompts.room) < lengths[-1]).astype(float)
+                missing = ((0, 0), (0, prompts.room - lengths[-1]))
+                x, y = np.pad(x, (*missing, (0, 0))), np.pad(y, missing)
+                ends = (*lengths[:-1], prompts.room)
+                found = one_pass(group, x, y, counted, queries, ends, noise, variance)
         for whole, part in zip(sums, found, strict=True):
             whole[kept] = np.asarray(part)[: kept.stop - kept.start]
 

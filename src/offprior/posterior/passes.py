@@ -18,13 +18,14 @@ def whole_pass(
     group: Components,
     x: Float[Array, "b n d"],
     y: Float[Array, "b n"],
+    counted: Float[Array, " n"],
     queries: Float[Array, "b m d"],
     lengths: tuple[int, ...],
     noise: Float[Array, ""],
     variance: bool,
 ) -> Sums:
-    """What the nodes sum to, [b, L(, m)]."""
-    columns = with_y(columns_of(group, x), y)
+    """What the nodes sum to, [b, L(, m)]; a point counts 1, or 0 where it only fills an array."""
+    columns = counted[None, None, :, None] * with_y(columns_of(group, x), y)
     edges = zip((0, *lengths), lengths, strict=False)
     segments = jnp.stack([gram_of(columns[:, :, a:b]) for a, b in edges], axis=2)
     gram = jnp.cumsum(segments, axis=2)  # [pairs, b, L, nodes]
@@ -41,6 +42,7 @@ def streamed_pass(
     blocks: Components,
     x: Float[Array, "b n d"],
     y: Float[Array, "b n"],
+    counted: Float[Array, " n"],
     queries: Float[Array, "b m d"],
     lengths: tuple[int, ...],
     noise: Float[Array, ""],
@@ -50,7 +52,7 @@ def streamed_pass(
 
     def add(sofar: Sums, block: tuple[Any, Array]) -> tuple[Sums, None]:
         group = eqx.tree_at(lambda whole: (whole.nodes, whole.log_weights), blocks, block)
-        return _together(sofar, whole_pass(group, x, y, queries, lengths, noise, variance)), None
+        return _together(sofar, whole_pass(group, x, y, counted, queries, lengths, noise, variance)), None
 
     shape = (x.shape[0], len(lengths))
     nothing = (jnp.zeros((*shape, queries.shape[1])) for _ in range(2))

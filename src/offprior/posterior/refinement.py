@@ -41,8 +41,8 @@ FEWEST = 32
 FEWEST_OF_PROMPT = 16
 """Panels of a prompt with which predictions are made, at least and for the same reason."""
 ROOM, ROOM_OF_LENGTHS, ROOM_OF_QUERIES = 64, 4, 8
-"""Points, context lengths and queries are filled up to multiples of these, also for that reason. Points that are not
-there take no time."""
+"""Points, lengths at which panels are looked at, and queries are filled up to multiples of these, also for that reason.
+Points that are not there take no time."""
 
 
 class Prompts(NamedTuple):
@@ -199,7 +199,7 @@ def _predicted(
     starts = np.cumsum(counts) - counts
     shape = (len(counts), prompts.lengths)
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
-    sizes = np.maximum(4 ** np.ceil(np.log2(counts) / 2).astype(int), FEWEST_OF_PROMPT)
+    sizes = np.maximum(1 << np.ceil(np.log2(counts)).astype(int), FEWEST_OF_PROMPT)
     for size in np.unique(sizes).tolist():
         alike = np.flatnonzero(sizes == size)
         for rows, block in _parts(len(alike), max(1, together // size)):

@@ -18,7 +18,7 @@ NODES = 256
 
 
 class Bayes(Predictor):
-    """The Bayes predictor: the exact posterior mean under a mixture, with the mixture's noise or its noise floor.
+    """The Bayes predictor: the exact posterior mean under a mixture (arXiv 2112.10510, section 3).
 
     `extra` are further mixtures in the prior with their shares of it; `mixture` has what they leave. The noise is the
     mixture's own, its floor where it has none, whatever the noise of a test; `noise` overrides it. It is taken as
@@ -144,13 +144,14 @@ class References:
         lengths: Sequence[int],
         *,
         variance: bool = False,
+        room: int = 0,
     ) -> ReferenceBatch:
         """All of it, from the first k pairs of every prompt, for every k of `lengths`.
 
-        Variances cost about as much again; without them they are not-a-number.
+        Variances cost about as much again; without them they are not-a-number. `room` is that of `posterior`.
         """
         families = len(self.mixture.families)
-        found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance)
+        found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance, room=room)
         alone = Posterior(*(getattr(found, name)[:, :, :families] for name in Posterior.__dataclass_fields__))
         own = np.asarray(self.mixture.weights, np.float64)
         bayes_mean, bayes_variance, log_mass = mixed(alone, own / own.sum())

@@ -19,7 +19,7 @@ NODES = 256
 
 
 class ClassBlend(AlgorithmOfMixture):
-    """w·p₁ + (1 − w)·p₂ of two class posterior means, w in [0, 1] fitted to the context by cross-validation (M7).
+    """w·p₁ + (1 − w)·p₂ of two class posterior means, w in [0, 1] fitted by cross-validation (ours, after M7).
 
     Fitted to the pairs that the posteriors have seen the weight would go to the class that interpolates. So each pair
     is predicted from a context without it: the pairs, in the order of their inputs, are dealt out to folds, and w is

@@ -24,11 +24,11 @@ TOKENS_ELSEWHERE = 1 << 17
 """So that attention's memory stays bounded."""
 
 PAIRS = 20
-"""Contexts are cut to the next multiple: short ones cost less, and few programs are compiled."""
+"""Contexts are cut or filled up to the next multiple: short ones cost less, and few programs are compiled."""
 
 
 class Pretrained(Predictor):
-    """A network and the mixture that it was pretrained on.
+    """A network and the mixture that it was pretrained on, as a run's checkpoints have them.
 
     Built without arguments it is an untrained transformer of toy size, so that it can be shown unseen.
     """
@@ -85,7 +85,9 @@ class Pretrained(Predictor):
         x, y, queries = (np.asarray(a, np.float32) for a in (x, y, queries))
         # Pairs beyond the longest wanted context would only cost time.
         x, y = x[:, : max(lengths)], y[:, : max(lengths)]
-        rooms = [(length, -(-length // PAIRS) * PAIRS) for length in lengths]
+        rooms = [(length, self._room(length)) for length in lengths]
+        after = max(room for _, room in rooms) - x.shape[1]
+        x, y = np.pad(x, ((0, 0), (0, after), (0, 0))), np.pad(y, ((0, 0), (0, after)))
         prompts, tokens = x.shape[0], 2 * x.shape[1] + queries.shape[1]
         most = max(1, TOKENS_A_PASS.get(jax.default_backend(), TOKENS_ELSEWHERE) // tokens)
         chunk = math.ceil(prompts / math.ceil(prompts / most))
@@ -104,6 +106,10 @@ class Pretrained(Predictor):
         noise = float(np.asarray(self.mixture.noise))
         variance = np.concatenate(variances).astype(np.float64) - noise**2
         return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
+
+    def _room(self, length: int) -> int:
+        room = -(-length // PAIRS) * PAIRS
+        return room if self.longest is None else min(room, self.longest)
 
 
 def _padded(array: np.ndarray, size: int) -> np.ndarray:

@@ -41,7 +41,7 @@ class Diagnostics(NamedTuple):
 
 
 class SampledBayes(Predictor):
-    """The posterior mean under a mixture by tempered SMC, for families without a closed form: sampled, not exact.
+    """The posterior mean under a mixture by tempered SMC (Del Moral, Doucet and Jasra 2006): sampled.
 
     For small studies: it takes about a second a prompt and context length. `runs` independent clouds of `particles`
     tasks each are weighted by their evidence; `diagnostics` keeps the effective sample size and split R-hat of every

@@ -1,0 +1,123 @@
+# What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
+"""The plot: points to drag, a curve a predictor, bands, and what each of them looks like."""
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool, Legend, LegendItem, Range1d
+from bokeh.plotting import figure
+
+from offprior.explorer.answers import Answers
+from offprior.explorer.state import State
+from offprior.figures.figure import RUN_STYLES, style_of
+
+BANDS = ("model", "B", "C")
+DASHES = ("solid", "dashed", "dotted", "dotdash", "dashdot")
+NEAR = 0.04
+"""Of the plot's width and height: how near to a point a drag has to begin."""
+
+
+class Drawing:
+    """A Bokeh figure and the arrays behind it."""
+
+    def __init__(self, labels: tuple[str, ...], families: tuple[str, ...], places: np.ndarray, spread: float):
+        self.places = places
+        self.points = ColumnDataSource({"x": [], "y": [], "colour": [], "number": []})
+        self.curves = {label: ColumnDataSource({"x": places, "y": np.full(len(places), np.nan)}) for label in labels}
+        nothing = np.full(len(places), np.nan)
+        self.bands = {
+            label: ColumnDataSource({"x": places, "low": nothing, "high": nothing})
+            for label in labels
+            if label in BANDS
+        }
+        self.figure = figure(
+            height=460,
+            sizing_mode="stretch_width",
+            x_range=Range1d(float(places[0]), float(places[-1])),
+            y_range=Range1d(-spread, spread),
+            tools="save,wheel_zoom,reset",
+            active_scroll=None,
+            active_drag=None,
+            x_axis_label="x",
+            y_axis_label="y",
+            name="prompt",
+        )
+        self.lines: dict[str, Any] = {}
+        self.areas: dict[str, Any] = {}
+        for number, label in enumerate(labels):
+            colour, dash, width = _look(label, number, families)
+            if label in self.bands:
+                self.areas[label] = self.figure.varea(
+                    x="x", y1="low", y2="high", source=self.bands[label], fill_color=colour, fill_alpha=0.13
+                )
+            self.lines[label] = self.figure.line(
+                x="x", y="y", source=self.curves[label], color=colour, line_dash=dash, line_width=width
+            )
+        dots = self.figure.scatter(
+            x="x", y="y", source=self.points, size=11, fill_color="colour", line_color="black", line_width=1.2
+        )
+        dots.nonselection_glyph = None
+        self.figure.add_tools(
+            HoverTool(renderers=[dots], tooltips=[("point", "@number"), ("x, y", "@x{0.00}, @y{0.00}")])
+        )
+        items = [LegendItem(label=label, renderers=[line]) for label, line in self.lines.items()]
+        self.legend = Legend(
+            items=items, location="top_left", orientation="horizontal", ncols=6, label_text_font_size="11px"
+        )
+        self.figure.add_layout(self.legend, "above")
+        self.figure.toolbar.logo = None
+
+    def show_points(self, state: State, chosen: int | None) -> None:
+        """Where the points are now, one of them chosen."""
+        x, y = ([point[axis] for point in state.points] for axis in (0, 1))
+        colours = ["#ffd92f" if number == chosen else "white" for number in range(len(x))]
+        self.points.data = {"x": x, "y": y, "colour": colours, "number": list(range(1, len(x) + 1))}
+
+    def show_answers(self, answers: Answers) -> None:
+        """The curves and bands of an answer; what it lacks is empty."""
+        nothing = np.full(len(self.places), np.nan)
+        for label, source in self.curves.items():
+            source.data = {"x": self.places, "y": answers.curves.get(label, nothing)}
+        for label, source in self.bands.items():
+            low, high = answers.bands.get(label, (nothing, nothing))
+            source.data = {"x": self.places, "low": low, "high": high}
+
+    def show_only(self, labels: tuple[str, ...]) -> None:
+        """Hide all other curves, and their places in the legend."""
+        for label, line in self.lines.items():
+            line.visible = label in labels
+        for label, area in self.areas.items():
+            area.visible = label in labels
+        for item in self.legend.items:
+            item.visible = item.label.value in labels
+
+    def fit(self, state: State, answers: Answers | None) -> None:
+        """A height that holds the points and the truth."""
+        values = [point[1] for point in state.points]
+        if answers is not None and "truth" in answers.curves:
+            values += [float(answers.curves["truth"].min()), float(answers.curves["truth"].max())]
+        if values:
+            middle, half = (max(values) + min(values)) / 2, max((max(values) - min(values)) / 2, 0.5)
+            self.figure.y_range.start, self.figure.y_range.end = middle - 1.5 * half, middle + 1.5 * half
+
+    def nearest(self, state: State, x: float, y: float) -> int | None:
+        """The point that lies near enough to be meant."""
+        if not state.points:
+            return None
+        wide = self.places[-1] - self.places[0]
+        high = self.figure.y_range.end - self.figure.y_range.start
+        at = np.asarray(state.points)
+        off = np.hypot((at[:, 0] - x) / wide, (at[:, 1] - y) / high)
+        place = int(off.argmin())
+        return place if off[place] <= NEAR else None
+
+
+def _look(label: str, number: int, families: tuple[str, ...]) -> tuple[str, str, float]:
+    """Colour, dashes and width; those of the report where it shows the same curve."""
+    if label in ("model", "B", "C", "truth") or label.startswith("class: "):
+        style = style_of(label, families)
+        dash = {"model": "solid", "truth": "solid", "B": "dashed", "C": "dashdot"}.get(label, "dotted")
+        return style.color, dash, style.linewidth + 0.6
+    style = RUN_STYLES[number % len(RUN_STYLES)]
+    return style.color, DASHES[number % len(DASHES)], 1.4

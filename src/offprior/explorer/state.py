@@ -1,0 +1,172 @@
+"""What is on screen as a few bounded numbers and words, and the same as the query of an address."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+
+PRESETS = ("line", "sinusoid", "combination", "frequency × 2", "step")
+OWN = "own points"
+MOST_POINTS = 60
+LARGEST = 1e6
+"""Of a coordinate."""
+LONGEST_QUERY = 8192
+"""Characters of an address."""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """A prompt, and the settings of the function that it was drawn from."""
+
+    points: tuple[tuple[float, float], ...] = ()
+    preset: str = "combination"
+    weight: float = 0.5
+    frequency: float = 1.0
+    amplitude: float = 1.0
+    slope: float = 1.0
+    noise: float = 0.1
+    length: int = 20
+    task: int = 0
+    model: int = 0
+    shown: tuple[str, ...] = ("model", "B", "C", "truth")
+
+
+BOUNDS = {
+    "weight": (0.0, 1.0),
+    "frequency": (0.1, 8.0),
+    "amplitude": (0.0, 4.0),
+    "slope": (-4.0, 4.0),
+    "noise": (0.0, 1.0),
+    "length": (1, MOST_POINTS),
+    "task": (0, 9999),
+    "model": (0, 99),
+}
+"""Least and largest value of every number."""
+
+
+def to_query(state: State) -> str:
+    """The state as the query of an address: what differs from the default, and the points of a prompt of one's own."""
+    changed = {
+        field.name: getattr(state, field.name)
+        for field in dataclasses.fields(State)
+        if field.name != "points" and getattr(state, field.name) != field.default
+    }
+    if "shown" in changed:
+        changed["shown"] = ",".join(state.shown)
+    if state.preset == OWN:
+        changed["points"] = ";".join(f"{x:.6g},{y:.6g}" for x, y in state.points)
+    return urlencode(changed)
+
+
+def from_query(arguments: Mapping[str, str], families: tuple[str, ...] = (), known: tuple[str, ...] = ()) -> State:
+    """The state that an address asks for, every part of it checked; `known` are the curves that may be shown.
+
+    Raises:
+        SettingError: all that is wrong with it.
+    """
+    size = sum(len(name) + len(value) for name, value in arguments.items())
+    if size > LONGEST_QUERY:
+        raise SettingError(Problem("address", f"it has {size} characters; {LONGEST_QUERY} are read", "the address"))
+    fields = {field.name for field in dataclasses.fields(State)}
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, value in arguments.items():
+        try:
+            if name not in fields:
+                raise ValueError(f"there is no such setting; {choose_from(name, sorted(fields))}")
+            if name == "points":
+                found[name] = read_points(value)
+            elif name == "shown":
+                found[name] = tuple(label for label in value.split(",") if not known or label in known)
+            elif name == "preset":
+                choices = (*PRESETS, *families, OWN)
+                if value not in choices:
+                    raise ValueError(f"there is no {value!r}; {choose_from(value, choices)}")
+                found[name] = value
+            else:
+                found[name] = number_of(name, value)
+        except ValueError as error:
+            problems.append(Problem(name, str(error), "the address"))
+    if problems:
+        raise SettingError(problems)
+    return State(**found)
+
+
+def number_of(name: str, text: str) -> float | int:
+    """A number inside its bounds.
+
+    Raises:
+        ValueError: it is none, or lies outside.
+    """
+    low, high = BOUNDS[name]
+    kind = int if isinstance(low, int) else float
+    try:
+        value = kind(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no {'whole ' if kind is int else ''}number") from None
+    if not low <= value <= high:
+        raise ValueError(f"{value:g} lies outside of {low:g} to {high:g}")
+    return value
+
+
+def read_points(text: str) -> tuple[tuple[float, float], ...]:
+    """Points written as x,y;x,y.
+
+    Raises:
+        ValueError: one is none; there are too many.
+    """
+    parts = [part for part in text.split(";") if part]
+    if len(parts) > MOST_POINTS:
+        raise ValueError(f"{len(parts)} points were given, {MOST_POINTS} are the most")
+    return tuple(point_of(part.split(","), part) for part in parts)
+
+
+def point_of(numbers: list[str], text: str) -> tuple[float, float]:
+    """A point from its two numbers.
+
+    Raises:
+        ValueError: they are not two, not finite, or too large.
+    """
+    if len(numbers) != 2:
+        raise ValueError(f"{text[:40]!r} is not two numbers x,y")
+    try:
+        x, y = (float(number) for number in numbers)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not two numbers x,y") from None
+    if not all(math.isfinite(number) and abs(number) <= LARGEST for number in (x, y)):
+        raise ValueError(f"{text[:40]!r} is not finite, or beyond {LARGEST:g}")
+    return x, y
+
+
+def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
+    """Points from a file of two columns, with or without a line of names.
+
+    Raises:
+        OffpriorError: it is too large, no text, or has rows that are no points; they are named.
+    """
+    if len(content) > 1 << 16:
+        raise OffpriorError(f"the file has {len(content)} bytes; {1 << 16} are the most")
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise OffpriorError("the file is no text in UTF-8") from None
+    rows = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    found, bad = [], []
+    for place, (number, line) in enumerate(rows):
+        cells = [cell.strip() for cell in line.replace(";", ",").replace("\t", ",").split(",")]
+        try:
+            found.append(point_of(cells, line))
+        except ValueError as error:
+            if place > 0 or any(cell[:1].isdigit() for cell in cells):  # else a line of names
+                bad.append(f"row {number}: {error}")
+    if bad:
+        more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""
+        raise OffpriorError("; ".join(bad[:3]) + more)
+    if not found:
+        raise OffpriorError("the file has no points; write two columns, x and y")
+    if len(found) > MOST_POINTS:
+        raise OffpriorError(f"the file has {len(found)} points, {MOST_POINTS} are the most")
+    return tuple(found)

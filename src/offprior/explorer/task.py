@@ -1,0 +1,83 @@
+"""The functions that prompts are drawn from: those of the dispute with their sliders, and tasks of any family."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from offprior.explorer.state import MOST_POINTS, State
+from offprior.mixture import Mixture
+from offprior.randomness import key_for
+from offprior.threads import LAPACK
+
+Function = Callable[[Float[np.ndarray, " m"]], Float[np.ndarray, " m"]]
+
+
+KEPT = 64
+"""Tasks whose inputs and functions are remembered."""
+
+
+class Tasks:
+    """The functions and prompts of a mixture's explorer, each a function of the state alone."""
+
+    def __init__(self, mixture: Mixture):
+        self.mixture = mixture
+        self._known: dict[tuple[str, int], object] = {}
+
+    def function_of(self, state: State) -> Function | None:
+        """The function of a state; None for points of one's own.
+
+        Offset and phase are the task's: functions of its number.
+        """
+        names = self.mixture.family_names
+        if state.preset in names:
+            return self._once(
+                (state.preset, state.task), lambda: self._of_family(names.index(state.preset), state.task)
+            )
+        draw = np.random.default_rng([state.task, 0])
+        offset, phase = draw.normal(), draw.uniform(0, 2 * np.pi)
+        a, amplitude = state.weight, state.amplitude
+
+        def line(x: np.ndarray) -> np.ndarray:
+            return state.slope * x + offset
+
+        def wave(x: np.ndarray, times: float = 1.0) -> np.ndarray:
+            return amplitude * np.sin(times * state.frequency * x + phase)
+
+        functions: dict[str, Function] = {
+            "line": line,
+            "sinusoid": wave,
+            "combination": lambda x: a * line(x) + (1 - a) * wave(x),
+            "frequency × 2": lambda x: wave(x, 2.0),
+            "step": lambda x: np.where(x < offset, -amplitude, amplitude),
+        }
+        return functions.get(state.preset)
+
+    def points_of(self, state: State) -> tuple[tuple[float, float], ...]:
+        """The noisy prompt of a state, from the mixture's law of inputs; a longer one begins with the shorter."""
+        function = self.function_of(state)
+        if function is None:
+            return state.points
+        x = self._once(("inputs", state.task), lambda: self._inputs(state.task))[: state.length]
+        noise = np.random.default_rng([state.task, 1]).normal(size=MOST_POINTS)[: len(x)]
+        y = function(x) + state.noise * noise
+        return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))
+
+    def _of_family(self, place: int, task: int) -> Function:
+        family = self.mixture.families[place]
+        drawn = family.draw(key_for(task, "explorer", place))
+        return lambda x: np.asarray(family.evaluate(drawn, jnp.asarray(x, jnp.float32)[:, None]), np.float64)
+
+    def _inputs(self, task: int) -> Float[np.ndarray, " n"]:
+        with LAPACK:  # which some laws of inputs call
+            drawn = self.mixture.inputs.inputs(key_for(task, "explorer", "inputs"), MOST_POINTS, 1)
+            return np.asarray(drawn, np.float64)[:, 0]
+
+    def _once(self, name: tuple[str, int], make: Callable[[], Any]) -> Any:
+        if name not in self._known:
+            while len(self._known) >= KEPT:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[name] = make()
+        return self._known[name]

@@ -1,0 +1,199 @@
+"""What the explorer's page is made of: states and addresses, points from files, tasks, answers, the newest request."""
+
+import dataclasses
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_runs import carried_out
+
+from offprior.errors import OffpriorError, SettingError
+from offprior.explorer.answers import Answerer
+from offprior.explorer.latest import Latest
+from offprior.explorer.reading import reading
+from offprior.explorer.share import as_python
+from offprior.explorer.state import BOUNDS, MOST_POINTS, OWN, PRESETS, State, from_query, read_csv, to_query
+from offprior.predictors.bayes import Bayes
+
+
+def parsed(query):
+    from urllib.parse import parse_qsl
+
+    return dict(parse_qsl(query))
+
+
+numbers = st.floats(-100, 100).map(lambda number: float(f"{number:.6g}"))
+
+
+@given(
+    points=st.lists(st.tuples(numbers, numbers), max_size=MOST_POINTS),
+    weight=st.floats(*BOUNDS["weight"]),
+    slope=st.floats(*BOUNDS["slope"]),
+    length=st.integers(*BOUNDS["length"]),
+    preset=st.sampled_from([*PRESETS, OWN]),
+)
+def test_an_address_gives_its_state_again(points, weight, slope, length, preset):
+    points = tuple(points) if preset == OWN else ()
+    state = State(points=points, weight=weight, slope=slope, length=length, preset=preset, shown=("model", "truth"))
+    assert from_query(parsed(to_query(state))) == state
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"weight": "2"}, "weight: 2 lies outside of 0 to 1"),
+        ({"noise": "nan"}, "noise: nan lies outside"),
+        ({"length": "1e9"}, "length: '1e9' is no whole number"),
+        ({"points": "1,2;3"}, "points: '3' is not two numbers x,y"),
+        ({"points": "1,inf"}, "is not finite, or beyond"),
+        ({"points": "1,2;" * (MOST_POINTS + 1)}, f"{MOST_POINTS + 1} points were given, {MOST_POINTS} are the most"),
+        ({"preset": "lin"}, "there is no 'lin'; did you mean line?"),
+        ({"wieght": "1"}, "wieght: there is no such setting; did you mean weight?"),
+        ({"points": "1,2;" * 4000}, "characters; 8192 are read"),
+    ],
+)
+def test_an_address_is_checked(arguments, told):
+    with pytest.raises(SettingError) as refused:
+        from_query(arguments)
+    assert told in str(refused.value)
+
+
+def test_all_mistakes_of_an_address_are_told_at_once():
+    with pytest.raises(SettingError) as refused:
+        from_query({"weight": "2", "slope": "x"})
+    assert "weight" in str(refused.value) and "slope" in str(refused.value)
+
+
+def test_a_file_of_points():
+    assert read_csv(b"x,y\n1,2\n\n-3;4.5\n") == ((1.0, 2.0), (-3.0, 4.5))
+    assert read_csv("\ufeff1\t2\n".encode()) == ((1.0, 2.0),)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"x,y\n1,2\n3,four\n5\n", "row 3: '3,four' is not two numbers x,y; row 4: '5' is not two numbers x,y"),
+        (b"1,nan\n", "row 1: '1,nan' is not finite"),
+        (b"a,b\n", "the file has no points"),
+        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"1,2\n" * (MOST_POINTS + 1), f"{MOST_POINTS + 1} points, {MOST_POINTS} are the most"),
+        (b"1" * 70_000, "bytes; 65536 are the most"),
+    ],
+)
+def test_bad_rows_are_named(content, told):
+    with pytest.raises(OffpriorError) as refused:
+        read_csv(content)
+    assert told in str(refused.value)
+
+
+def test_of_requests_that_wait_the_newest_is_carried_out_and_the_last_always():
+    done, gate = [], threading.Event()
+
+    def work(number):
+        gate.wait(5)
+        done.append(number)
+
+    with ThreadPoolExecutor(2) as threads:
+        latest = Latest(work, threads)
+        for number in range(50):
+            latest.ask(number)
+            time.sleep(0.001)
+        gate.set()
+        until = time.monotonic() + 5
+        while (not done or done[-1] != 49) and time.monotonic() < until:
+            time.sleep(0.005)
+        assert done == [0, 49]
+        latest.close()
+        latest.ask(50)
+        time.sleep(0.05)
+        assert done == [0, 49]
+
+
+def test_work_that_fails_does_not_end_the_page():
+    done = []
+
+    def work(number):
+        if number == 0:
+            raise ValueError
+        done.append(number)
+
+    with ThreadPoolExecutor(1) as threads:
+        latest = Latest(work, threads)
+        latest.ask(0)
+        time.sleep(0.05)
+        latest.ask(1)
+        until = time.monotonic() + 5
+        while not done and time.monotonic() < until:
+            time.sleep(0.005)
+    assert done == [1]
+
+
+@pytest.fixture(scope="module")
+def answerer(tmp_path_factory):
+    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
+    return Answerer(carried_out(tmp_path_factory.mktemp("explored"), mixture=mixture))
+
+
+def test_answers_are_those_of_the_predictors(answerer):
+    state = answerer.drawn(State(preset="sinusoid", length=7, shown=("ridge",)))
+    found = answerer.answer(state)
+    assert len(state.points) == 7 and {"model", "B", "C", "truth", "ridge"} <= set(found.curves)
+    x, y = (np.asarray([point[axis] for point in state.points]) for axis in (0, 1))
+    at = answerer.places[:, None]
+    exact = Bayes(answerer.mixture).predict(x[:, None], y, at)
+    np.testing.assert_allclose(found.curves["B"], exact.mean, rtol=1e-6, atol=1e-6)
+    assert found.probability["sinusoid"] == pytest.approx(
+        Bayes(answerer.mixture).family_posterior(x[:, None], y)[1], abs=1e-9
+    )
+    model = answerer.models[0].predict(x[:, None], y, at)
+    np.testing.assert_allclose(found.curves["model"], model.mean, rtol=1e-4, atol=1e-4)
+    evidence = Bayes(answerer.mixture).log_evidence(x[:, None], y)
+    assert found.surprise == pytest.approx(-evidence / 7, rel=1e-8)
+    inside = np.abs(answerer.places) <= 5
+    error = np.square(exact.mean - found.curves["truth"])[inside].mean() / found.curves["truth"][inside].var()
+    assert found.errors["B"] == pytest.approx(error, rel=1e-5)
+
+
+def test_a_longer_prompt_begins_with_the_shorter_and_another_task_is_another(answerer):
+    short, long = (answerer.drawn(State(length=length)).points for length in (3, 7))
+    assert long[:3] == short
+    assert answerer.drawn(State(length=3, task=1)).points != short
+    assert (
+        answerer.drawn(State(length=3, preset="linear")).points
+        == answerer.drawn(State(length=3, preset="linear")).points
+    )
+
+
+def test_points_of_ones_own_have_no_truth_and_no_points_have_no_answer(answerer):
+    own = State(preset=OWN, points=((0.0, 1.0), (1.0, 2.0)))
+    assert answerer.drawn(own).points == own.points
+    found = answerer.answer(own)
+    assert "truth" not in found.curves and found.errors == {} and "P(family" in reading(found)
+    nothing = answerer.answer(dataclasses.replace(own, points=()))
+    assert nothing.curves == {} and "double-click" in reading(nothing)
+
+
+def test_what_is_read_is_escaped(answerer):
+    found = answerer.answer(State(preset=OWN, points=((0.0, 1.0),)))
+    assert "<script>" not in reading(found._replace(verdict="<script>", probability={"<script>": 1.0}))
+
+
+def test_the_lines_of_python_give_the_curve_again(answerer, capsys):
+    state = answerer.drawn(State(length=6))
+    low, high = float(answerer.places[0]), float(answerer.places[-1])
+    names: dict = {}
+    exec(as_python(str(answerer.run.folder), state, low, high, len(answerer.places)), names)
+    found = answerer.answer(state)
+    np.testing.assert_allclose(names["curve"].mean, found.curves["model"], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(names["exact"].mean, found.curves["B"], rtol=1e-3, atol=1e-3)
+
+
+def test_inputs_of_several_numbers_are_refused(tmp_path):
+    mixture = {"families": [{"name": "linear", "dimension": 2}], "inputs": {"name": "normal"}}
+    run = carried_out(tmp_path, mixture=mixture, probes=[])
+    with pytest.raises(SettingError, match="inputs have 2 numbers, and a page shows those of one"):
+        Answerer(run)

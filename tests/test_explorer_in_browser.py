@@ -1,0 +1,256 @@
+"""The explorer in a real browser: what is dragged, slid, chosen, loaded and linked changes what is drawn."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from small_runs import carried_out
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+CURVE = """label => {
+    const plot = Bokeh.documents[0].get_model_by_name("prompt");
+    const item = plot.above.flatMap(each => each.items ?? []).find(each => each.label.value === label);
+    return Array.from(item.renderers[0].data_source.data.y);
+}"""
+POINTS = """() => {
+    const plot = Bokeh.documents[0].get_model_by_name("prompt");
+    const dots = plot.renderers.find(each => "number" in each.data_source.data).data_source.data;
+    return Array.from(dots.x).map((x, k) => [x, dots.y[k]]);
+}"""
+PIXEL = """([x, y]) => {
+    const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("prompt"));
+    const box = view.canvas_view.el.getBoundingClientRect();
+    return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)];
+}"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
+    run = carried_out(tmp_path_factory.mktemp("explored"), mixture=mixture)
+    command = [sys.executable, "-m", "offprior", "explore", str(run.folder), "--no-browser", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert server.stdout is not None
+    said = []
+    for line in server.stdout:
+        said.append(line)
+        if line.startswith("ready: "):
+            break
+    try:
+        ready = re.search(r"http://localhost:\d+/", said[-1])
+        assert ready, "".join(said)
+        yield ready[0]
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0, "Ctrl-C ends it"
+        server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+class Opened:
+    """A page whose first answers are there."""
+
+    def __init__(self, page, address):
+        self.page, self.complaints = page, []
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_function(f"globalThis.Bokeh?.documents?.length > 0 && ({CURVE})('model').some(Number.isFinite)")
+
+    def curve(self, label="model"):
+        return self.page.evaluate(CURVE, label)
+
+    def points(self):
+        return self.page.evaluate(POINTS)
+
+    def pixel(self, point):
+        return self.page.evaluate(PIXEL, list(point))
+
+    def reading(self):
+        return self.page.get_by_text("P(family | context)").locator("..").inner_text()
+
+    def until_changed(self, before, label="model"):
+        self.page.wait_for_function(
+            f"before => JSON.stringify(({CURVE})('{label}')) !== before", arg=_json(before), timeout=20_000
+        )
+
+
+def _json(values):
+    import json
+
+    return json.dumps(values, separators=(",", ":")).replace("NaN", "null")
+
+
+@pytest.fixture
+def opened(browser, address):
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    found = Opened(page, address)
+    yield found
+    assert found.complaints == []
+    page.close()
+
+
+def test_a_dragged_point_moves_the_curves_before_it_is_let_go(opened):
+    page, point = opened.page, opened.points()[2]
+    curve, bayes = opened.curve(), opened.curve("B")
+    x, y = opened.pixel(point)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(x + 3 * step, y - 8 * step)
+    opened.until_changed(bayes, "B")
+    opened.until_changed(curve)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
+    moved = opened.points()[2]
+    at = opened.pixel(moved)
+    assert abs(at[0] - x - 30) < 3 and abs(at[1] - y + 80) < 3, "the picture is of the last position"
+    others = [place for place in range(len(opened.points())) if place != 2]
+    assert page.get_by_label("function").input_value() == "own points" and len(others) > 2
+
+
+def test_a_press_beside_the_points_moves_none(opened):
+    points = opened.points()
+    x, y = opened.pixel((-7.0, 4.0))
+    opened.page.mouse.move(x, y)
+    opened.page.mouse.down()
+    opened.page.mouse.move(x + 40, y + 40, steps=4)
+    opened.page.mouse.up()
+    opened.page.wait_for_timeout(400)
+    assert opened.points() == points
+
+
+def test_a_point_is_added_by_a_double_click_and_changed_by_keys_alone(opened):
+    page, count = opened.page, len(opened.points())
+    x, y = opened.pixel((-6.0, 1.0))
+    page.mouse.dblclick(x, y)
+    page.wait_for_function(f"count => ({POINTS})().length === count + 1", arg=count)
+    added = opened.points()[-1]
+    assert abs(added[0] + 6) < 0.1 and abs(added[1] - 1) < 0.1
+    field = page.get_by_label("y", exact=True)
+    field.focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("2.5")
+    page.keyboard.press("Tab")
+    page.wait_for_function(f"() => Math.abs(({POINTS})().at(-1)[1] - 2.5) < 1e-9")
+    page.get_by_role("button", name="Delete point").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"count => ({POINTS})().length === count", arg=count)
+
+
+def test_sliders_presets_and_new_tasks_draw_another_prompt(opened):
+    page = opened.page
+    for act in (
+        lambda: page.get_by_label("function").select_option("step"),
+        lambda: page.get_by_role("button", name="New task").click(),
+        lambda: page.get_by_label("function").select_option("frequency × 2"),
+    ):
+        before, truth = opened.points(), opened.curve("truth")
+        act()
+        opened.until_changed(truth, "truth")
+        assert opened.points() != before
+    handle = page.locator(".noUi-handle").nth(1)
+    before = opened.points()
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=_json(before))
+
+
+def test_files_good_and_bad(opened):
+    page = opened.page
+    page.get_by_label("CSV of x, y").set_input_files(
+        {"name": "a.csv", "mimeType": "text/csv", "buffer": b"x,y\n-1,0\n0,1\n1,2\n"}
+    )
+    page.wait_for_function(f"() => JSON.stringify(({POINTS})()) === '[[-1,0],[0,1],[1,2]]'")
+    page.get_by_label("CSV of x, y").set_input_files(
+        {"name": "b.csv", "mimeType": "text/csv", "buffer": b"x,y\n-1,0\n0,<b>\n"}
+    )
+    page.get_by_text("row 3: '0,<b>' is not two numbers x,y").wait_for()
+    assert len(opened.points()) == 3, "what was there stays"
+
+
+def test_the_address_opens_the_same_prompt_again(opened, browser, address):
+    page = opened.page
+    page.get_by_label("function").select_option("sinusoid")
+    page.wait_for_function("() => location.search.includes('preset=sinusoid')")
+    other = browser.new_page()
+    again = Opened(other, page.url)
+    assert again.points() == opened.points() and again.complaints == []
+    other.goto(address + "?weight=7&presset=line")
+    other.get_by_text("weight: 7 lies outside of 0 to 1").wait_for()
+    other.get_by_text("did you mean preset?").wait_for()
+    other.close()
+
+
+def test_pages_share_nothing(opened, browser, address):
+    before = opened.points()
+    other = browser.new_page()
+    found = Opened(other, address)
+    other.get_by_role("button", name="New task").click()
+    other.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=_json(before))
+    assert opened.points() == before and found.complaints == []
+    other.close()
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_the_figure_is_downloaded(opened, kind):
+    with opened.page.expect_download() as download:
+        opened.page.get_by_role("button", name=f"Download {kind.upper()}").click()
+    content = download.value.path().read_bytes()
+    assert content[:4] == b"\x89PNG" if kind == "png" else b"<svg" in content[:200]
+
+
+@pytest.mark.parametrize("width", [1400, 800])
+def test_nothing_lies_over_anything_else(browser, address, width):
+    page = browser.new_page(viewport={"width": width, "height": 1000})
+    opened = Opened(page, address)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1")
+    names = ["prompt", "noise", "shown", "python", "reading", "delete-point"]
+    boxes = page.evaluate(
+        """names => names.map(name => {
+            const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+            const box = view.el.getBoundingClientRect();
+            return [box.left, box.top, box.right, box.bottom];
+        })""",
+        names,
+    )
+    for place, one in enumerate(boxes):
+        assert one[2] - one[0] > 30 and one[3] - one[1] > 10, names[place]
+        for other in boxes[place + 1 :]:
+            apart = one[2] <= other[0] + 1 or other[2] <= one[0] + 1 or one[3] <= other[1] + 1 or other[3] <= one[1] + 1
+            assert apart, (names[place], one, other)
+    assert opened.complaints == []
+    page.close()
+
+
+def answered(address, origin):
+    """What the server answers to a page of `origin` that asks for a websocket."""
+    port = int(address.rstrip("/").rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        lines = [
+            "GET /ws HTTP/1.1", f"Host: localhost:{port}", "Connection: Upgrade", "Upgrade: websocket",
+            f"Origin: {origin}", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "", "",
+        ]  # fmt: skip
+        connection.sendall("\r\n".join(lines).encode())
+        return connection.recv(4096).decode("latin-1")
+
+
+def test_other_sites_may_not_connect(address):
+    refused = answered(address, "http://elsewhere.example")
+    assert refused.startswith("HTTP/1.1 403") and "Cross origin websockets not allowed" in refused
+    assert "Cross origin" not in answered(address, address.rstrip("/"))
