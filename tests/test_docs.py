@@ -61,9 +61,16 @@ def test_every_recipe_has_a_row_of_its_reproduction():
     rows = re.findall(r"^\| `([a-z0-9-]+)` \|(.*)\|$", page("reproductions.md"), re.MULTILINE)
     assert sorted(name for name, _ in rows) == recipe_file.built_in()
     for name, rest in rows:
-        _, ran, figure, _, result = (cell.strip() for cell in rest.split("|"))
-        assert result.startswith(("reproduced", "not reproduced", "not run at size")) or result == "not run", name
-        assert (result == "not run") == (ran == "not run") == (figure == "–"), name
+        cells = [cell.strip() for cell in rest.split("|")]
+        if len(cells) == 2:  # a question of our own has nothing to reproduce
+            assert (
+                re.search(r"\d", cells[1])
+                and recipe_file.read_mapping(*recipe_file.locate(name))["paper"][:4] == "ours"
+            )
+            continue
+        _, ran, figure, _, result = cells
+        assert result.startswith(("reproduced", "not reproduced", "not run at size")), name
+        assert (ran == "–") == (figure == "–") and (figure != "–" or result == "not run at size"), name
 
 
 def test_every_law_is_documented_and_no_other():

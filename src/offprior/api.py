@@ -290,6 +290,8 @@ def _report(run_: Run, console: Console) -> Path:
         else:
             listing.print_errors(errors(table.to_pandas()), console)
     console.print(f"The report: {written}", highlight=False, soft_wrap=True)
+    if run_.recipe.study is None and run_.recipe.mixture.dimension == 1:
+        console.print(f"Drag a prompt: offprior explore {run_.folder}", highlight=False, soft_wrap=True)
     return written
 
 
