@@ -60,6 +60,7 @@ def _posteriors(options: argparse.Namespace, console: Console) -> None:
         f"exact posteriors, {options.prompts:,} prompts × {options.positions} positions, {NODES} nodes: "
         f"{_of(later)} s; {first:.2f} s with compilation (aimed at: under 2 s)",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -83,6 +84,7 @@ def _predictions(model: Pretrained, repeats: int, console: Console) -> None:
         f"a model's predictions, {TASKS} prompts × {len(LENGTHS)} lengths × {QUERIES} queries: "
         f"{_of([fast for fast, _ in turns])} s; a pass for each position: {_of(ratios)} times as long (aimed at: 10)",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -90,7 +92,9 @@ def _atlas(run: Path, out: Path, console: Console) -> None:
     command = [sys.executable, "-m", "offprior", "atlas", str(run), "--out", str(out)]
     seconds = _timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
     places = len(op.Table.load(out / "evaluation.parquet").to_pandas().groupby(["probe", "strength"]))
-    console.print(f"the whole atlas, {places} places: {seconds:.0f} s (aimed at: under 180 s)", highlight=False)
+    console.print(
+        f"the whole atlas, {places} places: {seconds:.0f} s (aimed at: under 180 s)", highlight=False, soft_wrap=True
+    )
 
 
 def _untrained(folder: Path) -> Path:
