@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import carried_out
+from small_runs import MIDDLE, WEIGHTS, carried_out
 
+from offprior.cli import main
 from offprior.errors import OffpriorError, SettingError
 from offprior.explorer.answers import Answerer
 from offprior.explorer.latest import Latest
@@ -60,6 +61,10 @@ def test_an_address_is_checked(arguments, told):
     with pytest.raises(SettingError) as refused:
         from_query(arguments)
     assert told in str(refused.value)
+
+
+def test_points_in_an_address_are_of_no_function():
+    assert from_query({"points": "1,2", "preset": "line"}).preset == OWN
 
 
 def test_all_mistakes_of_an_address_are_told_at_once():
@@ -190,6 +195,27 @@ def test_the_lines_of_python_give_the_curve_again(answerer, capsys):
     found = answerer.answer(state)
     np.testing.assert_allclose(names["curve"].mean, found.curves["model"], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(names["exact"].mean, found.curves["B"], rtol=1e-3, atol=1e-3)
+
+
+def test_of_a_study_a_place_is_explored(tmp_path):
+    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
+    run = carried_out(tmp_path, mixture=mixture, study={"places": WEIGHTS, "measure": {"name": "M2", **MIDDLE}})
+    with pytest.raises(SettingError, match=r"study: a study has a model a place; explore one of them, as .*place-0"):
+        Answerer(run)
+    Answerer(run.places()[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--port", "70000"], "70000"),
+        (["--host", "nowhere.invalid"], "--host: nowhere.invalid:5006 cannot be listened on"),
+    ],
+)
+def test_where_to_listen_is_told_before_anything_is_compiled(answerer, given, told, capsys):
+    assert main(["explore", str(answerer.run.folder), "--no-browser", *given]) == 2
+    said = capsys.readouterr()
+    assert told in said.err and "compiling" not in said.out and len(said.err.splitlines()) == 1
 
 
 def test_inputs_of_several_numbers_are_refused(tmp_path):

@@ -124,6 +124,22 @@ def test_a_dragged_point_moves_the_curves_before_it_is_let_go(opened):
     assert page.get_by_label("function").input_value() == "own points" and len(others) > 2
 
 
+def test_a_point_that_is_held_first_is_dragged_too(opened):
+    page, point = opened.page, opened.points()[2]
+    x, y = opened.pixel(point)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.wait_for_timeout(600)
+    page.mouse.move(x + 20, y - 40, steps=5)
+    page.wait_for_function(f"([x, y]) => ({POINTS})()[2][1] > y", arg=point)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    moved = opened.points()
+    page.mouse.move(x + 200, y + 60, steps=5)
+    page.wait_for_timeout(500)
+    assert opened.points() == moved, "it was let go"
+
+
 def test_a_press_beside_the_points_moves_none(opened):
     points = opened.points()
     x, y = opened.pixel((-7.0, 4.0))

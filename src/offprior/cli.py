@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 
 from offprior import __version__
 from offprior.errors import OffpriorError, choose_from
@@ -139,7 +139,9 @@ def explore(
     host: Annotated[str, Parameter(help="The address to listen on; others than the loopback expose the page.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, Parameter(help="0 takes one that is free.")] = 5006,
+    port: Annotated[
+        int, Parameter(help="0 takes one that is free.", validator=validators.Number(gte=0, lte=65535))
+    ] = 5006,
     no_browser: Annotated[bool, Parameter(negative="", help="Print the address and open nothing.")] = False,
     device: Device = None,
 ) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,22 +41,28 @@ class Answers(NamedTuple):
     errors: dict[str, float]
     """Mean squared error over the places inside the span, as a share of the truth's variance there."""
     verdict: str
-    seconds: float
+    """That of the nearest cell of the run's own probes; empty where there is none."""
 
 
 class Answerer:
-    """A run's models, B, C and the panel: made once, asked from all pages."""
+    """A run's models, B, C and the panel: made once, asked from all pages.
+
+    Raises:
+        OffpriorError: the run is not pretrained, or a study of several models; its inputs have several numbers.
+    """
 
     def __init__(self, run: Run):
         self.run, self.recipe = run, run.recipe
+        places = run.places()
+        if places:
+            message = f"a study has a model a place; explore one of them, as {places[0].folder}"
+            raise SettingError(Problem("study", message, str(run.folder)))
         self.mixture = run.recipe.mixture
         if self.mixture.dimension != 1:
             message = f"inputs have {self.mixture.dimension} numbers, and a page shows those of one"
             raise SettingError(Problem("mixture", message, str(run.folder)))
         self.tasks = Tasks(self.mixture)
         self.models = run.models()
-        if not self.models:
-            raise OffpriorError(f"{run.folder}: it has no pretrained model; offprior pretrain")
         self.references, self.has_combined = references_of(self.mixture, known_combinations(self.recipe))
         self.panel = {predictor.label: predictor for predictor in panel(self.mixture)}
         low, high = span(self.mixture.inputs)
@@ -77,7 +82,6 @@ class Answerer:
 
     def answer(self, state: State) -> Answers:
         """All that is shown of a prompt; one without points has no answer but the truth."""
-        begun = time.perf_counter()
         points = state.points[: self.longest]
         x, y = (np.asarray([point[axis] for point in points])[None] for axis in (0, 1))
         queries, count = self.places[None, :, None], len(points)
@@ -115,9 +119,7 @@ class Answerer:
             curves["truth"] = function(self.places)
             errors = self._errors(curves)
         typical = self.typical(count) if count else (float("nan"), float("nan"))
-        seconds = time.perf_counter() - begun
-        verdict = self.verdict(state)
-        return Answers(state, curves, bands, probability, surprise, typical, errors, verdict, seconds)
+        return Answers(state, curves, bands, probability, surprise, typical, errors, self.verdict(state))
 
     def drawn(self, state: State) -> State:
         """The state with the points of its function."""

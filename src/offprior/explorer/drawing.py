@@ -21,7 +21,7 @@ NEAR = 0.04
 class Drawing:
     """A Bokeh figure and the arrays behind it."""
 
-    def __init__(self, labels: tuple[str, ...], families: tuple[str, ...], places: np.ndarray, spread: float):
+    def __init__(self, labels: tuple[str, ...], families: tuple[str, ...], places: np.ndarray):
         self.places = places
         self.points = ColumnDataSource({"x": [], "y": [], "colour": [], "number": []})
         self.curves = {label: ColumnDataSource({"x": places, "y": np.full(len(places), np.nan)}) for label in labels}
@@ -35,7 +35,7 @@ class Drawing:
             height=460,
             sizing_mode="stretch_width",
             x_range=Range1d(float(places[0]), float(places[-1])),
-            y_range=Range1d(-spread, spread),
+            y_range=Range1d(-1.0, 1.0),
             tools="save,wheel_zoom,reset",
             active_scroll=None,
             active_drag=None,

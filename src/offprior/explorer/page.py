@@ -4,12 +4,13 @@
 
 import base64
 import dataclasses
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import Any
 
 from bokeh.document import Document
-from bokeh.events import DoubleTap, Pan, PanEnd, PanStart, Tap
+from bokeh.events import DoubleTap, MouseMove, Pan, PanEnd, PanStart, Press, PressUp, Tap
 from bokeh.layouts import column, row
 from bokeh.models import (
     Button,
@@ -32,6 +33,7 @@ from offprior.explorer.reading import reading
 from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, as_python
 from offprior.explorer.state import BOUNDS, LARGEST, OWN, PRESETS, State, from_query, read_csv, to_query
 
+LOGGER = logging.getLogger(__name__)
 SLIDERS = {
     "weight": ("weight a of the line", 0.01),
     "frequency": ("frequency ω", 0.05),
@@ -52,8 +54,7 @@ class Page:
         self.state = self._begun(arguments)
         self.chosen: int | None = None
         self.is_dragged = self.is_moved_by_us = False
-        spread = 3.0
-        self.drawing = Drawing(answerer.labels, self.families, answerer.places, spread)
+        self.drawing = Drawing(answerer.labels, self.families, answerer.places)
         self.reading = Div(text="", width=280, name="reading")
         self.latest: Latest[State] = Latest(self._work, threads)
         self._make_controls()
@@ -74,22 +75,33 @@ class Page:
 
     def _begun(self, arguments: dict[str, str]) -> State:
         try:
-            return from_query(arguments, self.families, self.answerer.labels)
+            state = from_query(arguments, self.families, self.answerer.labels)
         except OffpriorError as error:
             self.message.text = _plain(error)
             return State()
+        # An address may be of another run, with more models and longer contexts.
+        longest = self.answerer.longest
+        return dataclasses.replace(
+            state,
+            points=state.points[:longest],
+            length=min(state.length, longest),
+            model=min(state.model, len(self.answerer.models) - 1),
+        )
 
     def _work(self, state: State) -> None:
         """In a thread of its own: the page goes on meanwhile."""
         try:
-            answers: Answers | OffpriorError = self.answerer.answer(state)
+            answers: Answers | Exception = self.answerer.answer(state)
         except OffpriorError as error:
+            answers = error
+        except Exception as error:  # a page that says nothing would show old curves for new points
+            LOGGER.exception("no answer to %s", state)
             answers = error
         self.document.add_next_tick_callback(lambda: self._show(answers))
 
-    def _show(self, answers: Answers | OffpriorError) -> None:
-        if isinstance(answers, OffpriorError):
-            self.message.text = _plain(answers)
+    def _show(self, answers: Answers | Exception) -> None:
+        if isinstance(answers, Exception):
+            self.message.text = f"no answer: {_plain(answers)}"
             return
         self.drawing.show_answers(answers)
         self.reading.text = reading(answers)
@@ -144,7 +156,7 @@ class Page:
         )
         self.shown.on_change("active", self._from_widget(self._toggled))
         seeds = [f"seed {model.seed}" for model in self.answerer.models]
-        self.model = Select(title="model", value=seeds[min(state.model, len(seeds) - 1)], options=seeds, name="model")
+        self.model = Select(title="model", value=seeds[state.model], options=seeds, name="model")
         self.model.on_change("value", self._from_widget(lambda value: self.changed(model=seeds.index(value))))
         self.number = Spinner(title="point", low=1, high=1, step=1, value=1, width=70, name="point-number")
         self.at_x = Spinner(title="x", step=0.1, value=0.0, width=90, name="point-x")
@@ -170,6 +182,10 @@ class Page:
         plot.on_event(PanStart, self._take)
         plot.on_event(Pan, lambda event: self._drag(event.x, event.y))
         plot.on_event(PanEnd, self._let_go)
+        # A button that is held still for a moment, then moved, is no pan to Bokeh, but a press.
+        plot.on_event(Press, self._take)
+        plot.on_event(MouseMove, lambda event: self._drag(event.x, event.y))
+        plot.on_event(PressUp, self._let_go)
         plot.on_event(Tap, self._tap)
         plot.on_event(DoubleTap, lambda event: self._add(event.x, event.y))
 
@@ -273,5 +289,5 @@ def _button(label: str, name: str, act: Any) -> Button:
     return button
 
 
-def _plain(error: OffpriorError) -> str:
-    return escape(str(error)).replace("\n", "<br>")
+def _plain(error: Exception) -> str:
+    return escape(str(error) or type(error).__name__).replace("\n", "<br>")

@@ -1,5 +1,6 @@
 """A Bokeh server for one run: the loopback unless told otherwise, and pages that share nothing but the models."""
 
+import errno
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +37,9 @@ def explore(
         OffpriorError: the run is not pretrained, or its inputs have several numbers; the port is taken.
     """
     answerer = Answerer(Run(folder))
+    server = made(answerer, host, port)
     say("compiling what a page asks for")
     answerer.answer(answerer.drawn(State()))
-    server = made(answerer, host, port)
     shown = "localhost" if host in LOOPBACK else host
     address = f"http://{shown}:{server.port}/"
     if host not in LOOPBACK:
@@ -87,7 +88,9 @@ def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
             unused_session_lifetime_milliseconds=15_000,
         )
     except OSError as error:
-        raise SettingError(Problem("--port", f"{host}:{port} cannot be listened on: {error.strerror}")) from None
+        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        message = f"{host}:{port} cannot be listened on: {error.strerror}"
+        raise SettingError(Problem("--host" if is_host else "--port", message)) from None
     except ValueError as error:
         raise OffpriorError(f"--host {host}: {error}") from None
     server.start()

@@ -92,6 +92,8 @@ def from_query(arguments: Mapping[str, str], families: tuple[str, ...] = (), kno
             problems.append(Problem(name, str(error), "the address"))
     if problems:
         raise SettingError(problems)
+    if found.get("points"):
+        found["preset"] = OWN  # whatever function it names: these are not drawn from it
     return State(**found)
 
 
