@@ -143,6 +143,9 @@ def explore(
         int, Parameter(help="0 takes one that is free.", validator=validators.Number(gte=0, lte=65535))
     ] = 5006,
     no_browser: Annotated[bool, Parameter(negative="", help="Print the address and open nothing.")] = False,
+    static: Annotated[
+        Path | None, Parameter(show_default=False, help="Write the page as this one file, which needs no server.")
+    ] = None,
     device: Device = None,
 ) -> None:
     """A page on which points are dragged while the model and the exact posteriors answer.
@@ -153,9 +156,15 @@ def explore(
         The run's folder.
     """
     from offprior import devices
-    from offprior.explorer.server import explore as served
 
     devices.use(device)
+    if static is not None:
+        from offprior.explorer.static_page import write_static_page
+
+        write_static_page(run, static)
+        return
+    from offprior.explorer.server import explore as served
+
     served(run, host=host, port=port, opens_browser=not no_browser)
 
 

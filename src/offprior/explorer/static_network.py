@@ -1,0 +1,121 @@
+"""A transformer's weights and switches as a page without Python carries it out; what it cannot is refused."""
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from offprior.errors import Problem, SettingError, choose_from
+from offprior.explorer.static_arrays import packed
+from offprior.models.transformer import Transformer, TransformerNetwork
+from offprior.networks.decoder import Affine, Normalisation
+from offprior.networks.heads import BucketHead, Head
+from offprior.predictors.pretrained import Pretrained
+
+MOST_PARAMETERS = 1_500_000
+"""Of a model in a page: a curve of one with so many takes a fifth of a second."""
+CHOICES = {
+    "tokens": ("alternating", "paired"),
+    "attention": ("causal", "context"),
+    "positions": ("learned", "none"),
+    "norm": ("pre", "post"),
+    "head": ("value", "gaussian", "buckets"),
+    "activation": ("gelu", "relu", "squared-relu"),
+}
+"""The switches that the page's forward pass knows, and what each may be."""
+SIZES = ("layers", "heads", "width", "hidden", "buckets", "head_hidden", "instruction", "preset")
+"""Settings that it takes as they are."""
+ONE_BUCKET = 1e9
+"""A logit beside which all others are nothing."""
+
+
+def network_of(model: Pretrained, file: str) -> dict[str, Any]:
+    """Switches and weights of a pretrained model; `file` is what a refusal names.
+
+    Raises:
+        SettingError: the page has no forward pass for it, or it is too large; the setting is named.
+    """
+    network = model.network
+    if not isinstance(network, TransformerNetwork):
+        message = f"a page without a server carries out a transformer alone, not a {type(network).__name__}"
+        raise SettingError(Problem("model", f"{message}; leave out --static", file))
+    check(network.settings, file)
+    count = parameters(network)
+    if count > MOST_PARAMETERS:
+        message = f"it has {count:,} parameters, and a page without a server takes {MOST_PARAMETERS:,}"
+        raise SettingError(Problem("model", f"{message}; leave out --static", file))
+    settings = network.settings
+    return {
+        **{name: getattr(settings, name) for name in CHOICES},
+        "width": settings.width,
+        "heads": settings.heads,
+        "hidden": settings.feedforward,
+        "noise": float(np.asarray(model.mixture.noise)),
+        "read_in": _affine(network.read_in),
+        "y_in": None if network.y_in is None else _affine(network.y_in),
+        "position_vectors": None if network.positions is None else packed(network.positions, "f4"),
+        # The last of the instructions names no family.
+        "instruction": None if network.instructions is None else packed(network.instructions[-1], "f4"),
+        "blocks": [
+            {
+                "attention_norm": _normalisation(block.attention_norm),
+                "projections": [_affine(block.projections[place]) for place in range(3)],
+                "output": _affine(block.output),
+                "feedforward_norm": _normalisation(block.feedforward_norm),
+                "up": _affine(block.up),
+                "down": _affine(block.down),
+            }
+            for block in network.blocks
+        ],
+        "final_norm": None if network.final_norm is None else _normalisation(network.final_norm),
+        **_head(network.head),
+    }
+
+
+def check(settings: Transformer, file: str) -> None:
+    """Does the page know every switch of these settings?
+
+    Raises:
+        SettingError: it does not; all of those that it does not know are named.
+    """
+    problems = []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.name in CHOICES and value not in CHOICES[field.name]:
+            message = f"a page without a server does not know {value!r}; {choose_from(value, CHOICES[field.name])}"
+            problems.append(Problem(f"model.{field.name}", message, file))
+        elif field.name not in CHOICES and field.name not in SIZES and value != field.default:
+            message = f"a page without a server does not know this setting, which is {value!r}; leave out --static"
+            problems.append(Problem(f"model.{field.name}", message, file))
+    if problems:
+        raise SettingError(problems)
+
+
+def parameters(network: TransformerNetwork) -> int:
+    """Numbers that training changes."""
+    arrays = zip(jax.tree.leaves(eqx.filter(network, eqx.is_array)), jax.tree.leaves(network.frozen()), strict=True)
+    return sum(array.size for array, is_frozen in arrays if not is_frozen)
+
+
+def _head(head: Head) -> dict[str, Any]:
+    found: dict[str, Any] = {"read_out": _affine(head.read_out)}  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(head, BucketHead):
+        # Mean and variance of a density that lies wholly in one bucket are that bucket's.
+        inside = head.moments(ONE_BUCKET * jnp.eye(head.read_out.bias.shape[-1]))
+        found |= {
+            "head_hidden": _affine(head.hidden),
+            "centres": packed(inside.mean),
+            "spreads": packed(inside.variance),
+        }
+    return found
+
+
+def _affine(affine: Affine) -> dict[str, Any]:
+    return {"weight": packed(affine.weight, "f4"), "bias": packed(affine.bias, "f4")}
+
+
+def _normalisation(norm: Normalisation) -> dict[str, Any]:
+    return {"scale": packed(norm.scale, "f4"), "bias": packed(norm.bias, "f4")}

@@ -1,0 +1,96 @@
+"""Exact posteriors as a page without Python carries them out: every group's features as a program, and its tables.
+
+The page repeats the engine's own steps (`offprior.posterior`): Gram matrices of the nodes' columns, the conjugate
+update, and panels that are cut until the evidence is known. Nothing is tabulated over x, so that nothing is lost.
+"""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from offprior.components import Components
+from offprior.errors import OffpriorError
+from offprior.explorer.static_arrays import packed
+from offprior.explorer.static_program import Unsupported, program_of
+from offprior.laws import PANEL_NODES
+from offprior.posterior import refinement
+from offprior.posterior.nodes import LAST, PLACES, SHARES
+from offprior.precision import double
+from offprior.predictors.bayes import References
+
+MOST_NUMBERS = 1_000_000
+"""Of the nodes and rows of scales of all groups."""
+MOST_PER_MOVE = 20_000_000
+"""Nodes times rows of scales times columns²: what a page works through when a point is moved, a number a nanosecond."""
+
+
+def posterior_of(references: References, places: Float[np.ndarray, " m"]) -> dict[str, Any]:
+    """What the page needs for B, the classes and whatever else `references` hold, at points among `places`.
+
+    Raises:
+        OffpriorError: a family's features need an operation that the page does not know, its subsets are sampled, or
+            it has too many components for a page.
+    """
+    groups = []
+    for group, weight in zip(references.groups, references.weights.tolist(), strict=True):
+        if group.subsets is not None:
+            raise Unsupported("subsets of its columns are sampled, which a page without a server does not do")
+        groups.append({**_group(group, places, references.noise), "weight": weight})
+    own = np.asarray(references.mixture.weights, np.float64)
+    numbers = sum(math.prod(each["scales"]["shape"]) + math.prod(each["nodes"]["shape"]) for each in groups)
+    if numbers > MOST_NUMBERS:
+        raise OffpriorError(f"its components are {numbers:,} numbers, and a page takes {MOST_NUMBERS:,}")
+    work = sum(group.node_count * len(group.scales) * (1 + group.rank) ** 2 for group in references.groups)
+    if work > MOST_PER_MOVE:
+        raise OffpriorError(f"a move of a point takes {work:,} steps, and a page takes {MOST_PER_MOVE:,}")
+    return {
+        "groups": groups,
+        "families": list(references.mixture.family_names),
+        "weights": (own / own.sum()).tolist(),
+        "noise": references.noise,
+        "quadrature": _QUADRATURE,
+    }
+
+
+def _group(group: Components, places: Float[np.ndarray, " m"], noise: float) -> dict[str, Any]:
+    point = np.zeros(1)
+    if group.locate is not None:
+        locate = group.locate
+        program = program_of(lambda u, x: group.features(locate(u), x), 0.5, point)
+        of_nodes: dict[str, Any] = {"nodes": packed(np.zeros((0, 1))), "panels": group.node_count // PANEL_NODES}
+    else:
+        leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(group.nodes)]
+        with double():
+            first = jax.tree.map(lambda leaf: np.asarray(leaf)[0], group.nodes)
+        program = program_of(group.features, first, point)
+        flat = [leaf.reshape(group.node_count, -1) for leaf in leaves]
+        nodes = np.concatenate(flat, axis=1) if flat else np.zeros((group.node_count, 0))
+        of_nodes = {"nodes": packed(nodes), "panels": 0}
+    with double():
+        levels = refinement.noise_levels(group, places[None, :, None], noise)
+    return {
+        "program": program._asdict(),
+        **of_nodes,
+        "levels": levels,
+        "log_weights": packed(group.log_weights),
+        "scales": packed(group.scales),
+        "log_scale_weights": packed(group.log_scale_weights),
+        "fixed": list(group.fixed),
+    }
+
+
+_QUADRATURE = {
+    "places": PLACES.tolist(),
+    "shares": SHARES.tolist(),
+    "last": LAST.tolist(),
+    "tolerance": refinement.TOLERANCE,
+    "rough": refinement.ROUGH,
+    "negligible": refinement.NEGLIGIBLE,
+    "lower": refinement.LOWER,
+    "rounds": refinement.ROUNDS,
+    "most_panels": refinement.MOST_PANELS,
+}
+"""The engine's own settings."""
