@@ -1,7 +1,7 @@
 """What an architecture has to offer: a `Model` is its settings, a `Network` its weights."""
 
 import abc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,7 +9,20 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
+from offprior.errors import OffpriorError
 from offprior.networks.heads import Moments
+from offprior.networks.layout import AttentionByPair
+
+
+class Trace(NamedTuple):
+    """What a forward pass held at the tokens of its m queries, with L layers of H heads and width w."""
+
+    answer: Moments
+    """The prediction that came of it, [b, m]."""
+    streams: Float[Any, "b s m w"]
+    """The residual stream: the embedded query, then what each of the L layers leaves; s = L + 1."""
+    attention: AttentionByPair
+    """Of each layer and head; its rows are [b, L, H, m]."""
 
 
 class Network(eqx.Module):
@@ -45,6 +58,22 @@ class Network(eqx.Module):
         Both are [b, m]; the variance is of the noisy y, not-a-number where the model has none. `instruction` is that of
         `training_loss`; without one no family is named.
         """
+
+    def trace(
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        queries: Float[Array, "b m d"],
+        lengths: Int[Array, " b"],
+        instruction: Int[Array, " b"] | None = None,
+    ) -> Trace:
+        """What `curve` computes on the way to its answer; every prompt has a context length of its own.
+
+        Raises:
+            OffpriorError: the architecture has no residual stream and no attention by a softmax, or does not tell them.
+        """
+        name = type(self).__name__
+        raise OffpriorError(f"{name} does not tell its attention and its layers; it has to define {name}.trace")
 
     @abc.abstractmethod
     def sequence_length(self, points: int) -> int:

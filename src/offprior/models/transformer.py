@@ -1,5 +1,6 @@
 """A small decoder-only transformer in which every disputed choice is a switch."""
 
+import functools
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -9,9 +10,10 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
-from offprior.models.model import Model, Network
+from offprior.models.model import Model, Network, Trace
 from offprior.networks import layout as layouts
-from offprior.networks.decoder import Affine, Block, Normalisation
+from offprior.networks.attention import attend, attend_and_tell
+from offprior.networks.decoder import Affine, Attend, Block, Normalisation
 from offprior.networks.heads import BucketHead, GaussianHead, Head, Moments, ValueHead
 from offprior.parameter import parameter
 from offprior.randomness import fold
@@ -176,6 +178,31 @@ class TransformerNetwork(Network):
         layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
         return self.head.moments(self._outputs(layout, instruction))
 
+    def trace(
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        queries: Float[Array, "b m d"],
+        lengths: Int[Array, " b"],
+        instruction: Int[Array, " b"] | None = None,
+    ) -> Trace:
+        tokens, attention = self.settings.tokens, self.settings.attention
+        make = functools.partial(layouts.curve_layout, tokens, attention)
+        layout = jax.vmap(make)(x, y, queries, lengths)
+        pairs, asked = x.shape[1], queries.shape[1]
+        seen: list[Array] = []
+
+        def attend_and_note(query: Array, key: Array, value: Array, visible: Array) -> Array:
+            mixed, weights = attend_and_tell(query, key, value, visible)
+            seen.append(weights[:, :, -asked:])
+            return mixed
+
+        # The queries' tokens are the last of a curve.
+        streams = [features[:, -asked:] for features in self._streams(layout, instruction, attend=attend_and_note)]
+        answer = self.head.moments(self._read_out(streams[-1]))
+        by_pair = layouts.by_pair(tokens, jnp.stack(seen, axis=1), pairs, asked)
+        return Trace(answer, jnp.stack(streams, axis=1), by_pair)
+
     @property
     def named_families(self) -> int:
         return self.settings.instruction
@@ -203,6 +230,16 @@ class TransformerNetwork(Network):
     def _outputs(
         self, layout: layouts.Layout, instruction: Int[Array, " b"] | None, compute: DTypeLike = jnp.float32
     ) -> Float[Array, "b r o"]:
+        return self._read_out(self._streams(layout, instruction, compute)[-1])
+
+    def _streams(
+        self,
+        layout: layouts.Layout,
+        instruction: Int[Array, " b"] | None,
+        compute: DTypeLike = jnp.float32,
+        attend: Attend = attend,
+    ) -> list[Float[Array, "b _ w"]]:
+        """The embedded tokens, then what each block leaves, the last one at the tokens that are read alone."""
         embedded = self._embed(layout)
         if self.instructions is not None:
             layout = jax.vmap(layouts.instructed)(layout)
@@ -210,13 +247,14 @@ class TransformerNetwork(Network):
             first = self.instructions[none if instruction is None else instruction]
             embedded = jnp.concatenate([first[:, None], embedded], axis=1)
         # Coarse numbers are for the blocks; what is read in and what is read out keep all their digits.
-        features = embedded.astype(compute)
+        streams = [embedded.astype(compute)]
         for block in self.blocks[:-1]:
-            features = block(features, layout.visible)
-        features = self.blocks[-1](features, layout.visible, layout.read).astype(jnp.float32)
-        if self.final_norm is not None:
-            features = self.final_norm(features)
-        return self.head(features)
+            streams.append(block(streams[-1], layout.visible, attend=attend))
+        return [*streams, self.blocks[-1](streams[-1], layout.visible, layout.read, attend)]
+
+    def _read_out(self, features: Float[Array, "b r w"]) -> Float[Array, "b r o"]:
+        features = features.astype(jnp.float32)
+        return self.head(features if self.final_norm is None else self.final_norm(features))
 
     def _embed(self, layout: layouts.Layout) -> Float[Array, "b t w"]:
         if self.y_in is None:

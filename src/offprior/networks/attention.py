@@ -26,9 +26,28 @@ def attend(
     """
     if jax.default_backend() != "cpu":
         return jax.nn.dot_product_attention(query, key, value, mask=visible[:, None])
-    heads_first = (array.transpose(0, 2, 1, 3) for array in (query * query.shape[-1] ** -0.5, key, value))
+    return _attend(*_heads_first(query, key, value, visible)).transpose(0, 2, 1, 3)
+
+
+def attend_and_tell(
+    query: Float[Array, "b q h d"],
+    key: Float[Array, "b t h d"],
+    value: Float[Array, "b t h d"],
+    visible: Bool[Array, "b q t"],
+) -> tuple[Float[Array, "b q h d"], Float[Array, "b h q t"]]:
+    """What `attend` gives, and the weights by which it mixed the values; a query's sum to 1.
+
+    On a processor these are the very sums of `attend`. It is not made for training: it has no gradient of its own.
+    """
+    mixed, (_, _, _, weights, _) = _forward(*_heads_first(query, key, value, visible))
+    return mixed.transpose(0, 2, 1, 3), weights
+
+
+def _heads_first(query: Array, key: Array, value: Array, visible: Array) -> tuple[Array, Array, Array, Array]:
+    query = query * query.shape[-1] ** -0.5
     scores = jnp.where(visible, 0.0, HIDDEN)[:, None]
-    return _attend(*heads_first, jax.lax.stop_gradient(scores)).transpose(0, 2, 1, 3)
+    query, key, value = (array.transpose(0, 2, 1, 3) for array in (query, key, value))
+    return query, key, value, jax.lax.stop_gradient(scores)
 
 
 @jax.custom_vjp

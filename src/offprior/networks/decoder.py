@@ -14,6 +14,8 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from offprior.networks.attention import attend
 from offprior.networks.products import product
 
+Attend = Callable[[Array, Array, Array, Array], Array]
+"""From queries, keys, values and what is visible to the mixed values, as `offprior.networks.attention.attend`."""
 Norm = Literal["pre", "post"]
 Activation = Literal["gelu", "relu", "squared-relu"]
 
@@ -99,17 +101,21 @@ class Block(eqx.Module):
         )
 
     def __call__(
-        self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"], rows: slice = slice(None)
+        self,
+        x_BxTxW: Float[Array, "b t w"],
+        visible: Bool[Array, "b t t"],
+        rows: slice = slice(None),
+        attend: Attend = attend,
     ) -> Float[Array, "b q w"]:
-        """The features of `rows`; of the last block only some are read."""
+        """The features of `rows`; of the last block only some are read. Another `attend` may tell what it weighs."""
         if self.norm == "pre":
-            read_BxQxW = x_BxTxW[:, rows] + self._attend(self.attention_norm(x_BxTxW), visible, rows)
+            read_BxQxW = x_BxTxW[:, rows] + self._attend(self.attention_norm(x_BxTxW), visible, rows, attend)
             return read_BxQxW + self._feed_forward(self.feedforward_norm(read_BxQxW))
-        read_BxQxW = self.attention_norm(x_BxTxW[:, rows] + self._attend(x_BxTxW, visible, rows))
+        read_BxQxW = self.attention_norm(x_BxTxW[:, rows] + self._attend(x_BxTxW, visible, rows, attend))
         return self.feedforward_norm(read_BxQxW + self._feed_forward(read_BxQxW))
 
     def _attend(
-        self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"], rows: slice
+        self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"], rows: slice, attend: Attend
     ) -> Float[Array, "b q w"]:
         queries, keys, values = (
             project(x).reshape(*x.shape[:2], self.heads, -1)

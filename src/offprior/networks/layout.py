@@ -12,7 +12,7 @@ the context and itself, never another query, and stands at the position after th
 An instruction, a learned token that may name the prompt's family, stands before all of them (`instructed`).
 """
 
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -46,6 +46,21 @@ class Layout(eqx.Module):
     def read(self) -> slice:
         """The tokens at which predictions are read."""
         return slice(self.first, None, self.stride)
+
+
+class AttentionByPair(NamedTuple):
+    """The weights with which query tokens look at a context of n pairs; a query's add up to 1."""
+
+    pairs: Float[Any, "*rows n"]
+    """On each pair, all of its tokens together."""
+    on_x: Float[Any, "*rows n"] | None
+    """On the token of a pair's x; None where a pair is one token."""
+    on_y: Float[Any, "*rows n"] | None
+    """On the token of a pair's y; None where a pair is one token."""
+    own: Float[Any, "*rows"]
+    """On the query's own token."""
+    instruction: Float[Any, "*rows"]
+    """On the instruction's token; 0 where there is none."""
 
 
 def tokens_a_pair(tokens: Tokens) -> int:
@@ -114,6 +129,21 @@ def curve_layout(
         first=n * per_pair,
         stride=1,
     )
+
+
+def by_pair(tokens: Tokens, weights: Float[Array, "*rows t"], pairs: int, queries: int) -> AttentionByPair:
+    """What the weights on all tokens of a `curve_layout`, instructed or not, are on its pairs.
+
+    `pairs` and `queries` are as many as it was made with; the rows belong to queries.
+    """
+    first = weights.shape[-1] - queries - pairs * tokens_a_pair(tokens)
+    before, context, asked = jnp.split(weights, [first, weights.shape[-1] - queries], axis=-1)
+    # No query sees another.
+    own, instruction = asked.sum(-1), before.sum(-1)
+    if tokens == "paired":
+        return AttentionByPair(context, None, None, own, instruction)
+    on_x, on_y = context[..., ::2], context[..., 1::2]
+    return AttentionByPair(on_x + on_y, on_x, on_y, own, instruction)
 
 
 def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Layout:

@@ -79,23 +79,19 @@ class Pretrained(Predictor):
         Raises:
             OffpriorError: a context is longer than the network can take.
         """
-        if self.longest is not None and max(lengths) > self.longest:
-            message = f"the model takes contexts of up to {self.longest} pairs, {max(lengths)} were given"
-            raise OffpriorError(message)
+        rooms = [(length, self.room(length)) for length in lengths]
         x, y, queries = (np.asarray(a, np.float32) for a in (x, y, queries))
         # Pairs beyond the longest wanted context would only cost time.
         x, y = x[:, : max(lengths)], y[:, : max(lengths)]
-        rooms = [(length, self._room(length)) for length in lengths]
         after = max(room for _, room in rooms) - x.shape[1]
         x, y = np.pad(x, ((0, 0), (0, after), (0, 0))), np.pad(y, ((0, 0), (0, after)))
         prompts, tokens = x.shape[0], 2 * x.shape[1] + queries.shape[1]
-        most = max(1, TOKENS_A_PASS.get(jax.default_backend(), TOKENS_ELSEWHERE) // tokens)
-        chunk = math.ceil(prompts / math.ceil(prompts / most))
+        chunk = even_chunk(prompts, tokens)
         means, variances = [], []
         for start in range(0, prompts, chunk):
             part = slice(start, start + chunk)
-            context, outputs, asked = (jnp.asarray(_padded(a[part], chunk)) for a in (x, y, queries))
-            told = None if instruction is None else jnp.asarray(_padded(instruction[part], chunk), jnp.int32)
+            context, outputs, asked = (jnp.asarray(filled_up(a[part], chunk)) for a in (x, y, queries))
+            told = None if instruction is None else jnp.asarray(filled_up(instruction[part], chunk), jnp.int32)
             kept = min(chunk, prompts - start)
             of_lengths = [
                 _curve(self.network, context[:, :room], outputs[:, :room], asked, jnp.asarray(length, jnp.int32), told)
@@ -107,12 +103,25 @@ class Pretrained(Predictor):
         variance = np.concatenate(variances).astype(np.float64) - noise**2
         return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
 
-    def _room(self, length: int) -> int:
+    def room(self, length: int) -> int:
+        """The pairs to which a context of `length` is filled up, so that few programs are compiled.
+
+        Raises:
+            OffpriorError: it is longer than the network can take.
+        """
+        if self.longest is not None and length > self.longest:
+            raise OffpriorError(f"the model takes contexts of up to {self.longest} pairs, {length} were given")
         room = -(-length // PAIRS) * PAIRS
         return room if self.longest is None else min(room, self.longest)
 
 
-def _padded(array: np.ndarray, size: int) -> np.ndarray:
+def even_chunk(prompts: int, tokens: int) -> int:
+    """Prompts of so many tokens to put through a network at once: chunks of one size, as few as there may be."""
+    most = max(1, TOKENS_A_PASS.get(jax.default_backend(), TOKENS_ELSEWHERE) // tokens)
+    return math.ceil(prompts / math.ceil(prompts / most))
+
+
+def filled_up(array: np.ndarray, size: int) -> np.ndarray:
     """The last chunk is filled up, so that every chunk runs the same compiled program."""
     missing = size - array.shape[0]
     return array if missing == 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])

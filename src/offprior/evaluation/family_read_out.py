@@ -1,0 +1,203 @@
+"""What each layer knows of the family: a linear read-out of the residual stream at the query's token."""
+
+import dataclasses
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int, PRNGKeyArray
+from scipy.special import log_softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from offprior.components import NoClosedForm
+from offprior.evaluation.inside import Inside
+from offprior.mixture import Mixture, draw_sequences
+from offprior.predictors.bayes import References
+from offprior.predictors.predictor import Predictor
+from offprior.randomness import fold
+from offprior.threads import LAPACK, blas_on_one_thread
+
+PROMPTS = 3072
+"""Of the mixture, with which a read-out is fitted."""
+HELD_OUT = 1024
+"""Others, with which it is judged."""
+VALIDATION = 4
+"""One prompt in so many chooses the penalty."""
+PENALTIES = (0.03, 0.3, 3.0)
+"""Inverse strengths (scikit-learn's C) from which each layer's is chosen by cross-entropy."""
+MOST_STEPS = 500
+"""Of the optimiser; what it has found by then will do."""
+
+
+class LinearReadOut(NamedTuple):
+    """The families' log-probabilities are linear in the features, up to normalisation."""
+
+    weight: Float[np.ndarray, "w F"]
+    bias: Float[np.ndarray, " F"]
+    """−∞ for a family that was not among the prompts."""
+
+    @classmethod
+    def fitted(
+        cls, features: Float[np.ndarray, "b w"], family: Int[np.ndarray, " b"], families: int
+    ) -> "LinearReadOut":
+        """Multinomial logistic regression with an L2 penalty on standardised features.
+
+        The penalty is chosen by cross-entropy on the last quarter of the prompts, which then join the fit.
+
+        Raises:
+            ValueError: fewer than two families are among the prompts that are fitted first.
+        """
+        first = len(family) - len(family) // VALIDATION
+        losses = []
+        for penalty in PENALTIES:
+            found = cls._with_penalty(features[:first], family[:first], families, penalty)
+            losses.append(cross_entropy(found.log_probability(features[first:]), family[first:]))
+        return cls._with_penalty(features, family, families, PENALTIES[int(np.argmin(losses))])
+
+    @classmethod
+    def _with_penalty(cls, features: np.ndarray, family: np.ndarray, families: int, penalty: float) -> "LinearReadOut":
+        mean, scale = features.mean(0), features.std(0)
+        # What does not vary but for rounding says nothing, and is not blown up.
+        scale = np.where(scale > 1e-6 * np.maximum(np.abs(mean), 1e-6), scale, np.inf)
+        fit = LogisticRegression(C=penalty, max_iter=MOST_STEPS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fit.fit((features - mean) / scale, family)
+        weight, bias = np.zeros((features.shape[1], families)), np.full(families, -np.inf)
+        if len(fit.classes_) == 2:  # of which scikit-learn has the second's log-odds alone
+            weight[:, fit.classes_[1]] = fit.coef_[0]
+            bias[fit.classes_] = 0.0, fit.intercept_[0]
+        else:
+            weight[:, fit.classes_], bias[fit.classes_] = fit.coef_.T, fit.intercept_
+        weight /= scale[:, None]
+        return cls(weight, bias - mean @ weight)
+
+    def log_probability(self, features: Float[np.ndarray, "*b w"]) -> Float[np.ndarray, "*b F"]:
+        """Of each family, normalised."""
+        return log_softmax(features @ self.weight + self.bias, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilyReadOut:
+    """Linear probes of the family in each layer (Alain and Bengio 2016, arXiv 1610.01644), with their own test.
+
+    What a probe reads is there in a layer; whether the network uses it, it does not tell. Rows are the embedded query,
+    which holds x alone, then each layer.
+    """
+
+    inside: Inside
+    layers: tuple[LinearReadOut, ...]
+    accuracy: Float[np.ndarray, " s"]
+    """Share of held-out prompts whose family is the most probable one."""
+    cross_entropy: Float[np.ndarray, " s"]
+    """Mean −log P(family) of held-out prompts, in nats."""
+    exact_accuracy: float
+    """Of the exact P(family | context) on the same prompts: no read-out is better, in expectation. Not-a-number where
+    the mixture has no closed form."""
+    exact_cross_entropy: float
+    """Of the exact P(family | context), likewise."""
+    chance_cross_entropy: float
+    """Of the mixture's weights alone."""
+
+    @classmethod
+    def fitted(
+        cls,
+        model: Predictor,
+        mixture: Mixture,
+        key: PRNGKeyArray,
+        *,
+        prompts: int = PROMPTS,
+        held_out: int = HELD_OUT,
+    ) -> "FamilyReadOut | None":
+        """Fitted on fresh prompts of the mixture whose contexts have 1 to as many pairs as the model was trained with.
+
+        A pure function of the model, the mixture and the key. None where there is but one family to read.
+
+        Raises:
+            OffpriorError: the model is no pretrained network, or does not tell its layers.
+        """
+        inside, families = Inside(model), len(mixture.families)
+        longest = min(inside.model.trained_to, inside.model.longest or inside.model.trained_to)
+        drawn = _drawn(mixture, fold(key, "prompts"), prompts + held_out, longest)
+        if np.unique(drawn.family[: prompts - prompts // VALIDATION]).size < 2:
+            return None
+        testing = _Drawn(*(array[prompts:] for array in drawn))
+        with blas_on_one_thread():
+            streams = np.asarray(inside.trace(*drawn[:4]).streams, np.float64)[:, :, 0].swapaxes(0, 1)
+            layers = tuple(LinearReadOut.fitted(each[:prompts], drawn.family[:prompts], families) for each in streams)
+            found = [one.log_probability(each[prompts:]) for one, each in zip(layers, streams, strict=True)]
+            exact = _exact(mixture, testing)
+        prior = np.broadcast_to(_log(np.asarray(mixture.weights, np.float64)), exact.shape)
+        return cls(
+            inside=inside,
+            layers=layers,
+            accuracy=np.asarray([accuracy(each, testing.family) for each in found]),
+            cross_entropy=np.asarray([cross_entropy(each, testing.family) for each in found]),
+            exact_accuracy=accuracy(exact, testing.family),
+            exact_cross_entropy=cross_entropy(exact, testing.family),
+            chance_cross_entropy=cross_entropy(prior, testing.family),
+        )
+
+    def read(
+        self, x: Float[Any, "n *d"], y: Float[Any, " n"], query: Float[Any, "*d"] | float
+    ) -> Float[np.ndarray, "s F"]:
+        """P(family) as each layer holds it at one query's token, the whole context given; a layer's sum to 1.
+
+        It was fitted on contexts of one pair and more: what it says of an empty one means nothing.
+
+        Raises:
+            OffpriorError: the context is longer than the network can take.
+            ValueError: the shapes do not fit together.
+        """
+        streams = self.inside.streams(x, y, query)
+        return np.exp([one.log_probability(of_layer) for one, of_layer in zip(self.layers, streams, strict=True)])
+
+
+def accuracy(log_probability: Float[np.ndarray, "b F"], family: Int[np.ndarray, " b"]) -> float:
+    """Share of prompts whose own family is the most probable one; not-a-number where no probability is known."""
+    return math.nan if np.isnan(log_probability).any() else float((log_probability.argmax(-1) == family).mean())
+
+
+def cross_entropy(log_probability: Float[np.ndarray, "b F"], family: Int[np.ndarray, " b"]) -> float:
+    """Mean −log P(own family), in nats."""
+    return -float(np.take_along_axis(log_probability, family[:, None], axis=-1).mean())
+
+
+class _Drawn(NamedTuple):
+    x: Float[np.ndarray, "b n d"]
+    y: Float[np.ndarray, "b n"]
+    queries: Float[np.ndarray, "b 1 d"]
+    lengths: Int[np.ndarray, " b"]
+    family: Int[np.ndarray, " b"]
+
+
+def _drawn(mixture: Mixture, key: PRNGKeyArray, count: int, longest: int) -> _Drawn:
+    """Prompts as in pretraining, all context lengths equally often; the query is the point that follows."""
+    with LAPACK:  # which some laws of inputs call
+        drawn = jax.block_until_ready(draw_sequences(mixture, key, count, longest + 1))
+    x, y, family = (np.asarray(array) for array in (drawn.x, drawn.y, drawn.family))
+    lengths = 1 + np.arange(count) % longest
+    queries = np.take_along_axis(x, lengths[:, None, None], axis=1)
+    return _Drawn(x[:, :longest], y[:, :longest], queries, lengths, family)
+
+
+def _exact(mixture: Mixture, drawn: _Drawn) -> Float[np.ndarray, "b F"]:
+    """Exact log P(family | context) of each prompt; not-a-number where the mixture has no closed form."""
+    found = np.full((len(drawn.family), len(mixture.families)), np.nan)
+    try:
+        references = References(mixture)
+    except NoClosedForm:
+        return found
+    longest = drawn.x.shape[1]
+    for length in np.unique(drawn.lengths):
+        chosen = drawn.lengths == length
+        batch = references.batch(drawn.x[chosen], drawn.y[chosen], drawn.queries[chosen], [int(length)], room=longest)
+        found[chosen] = _log(batch.class_probability[:, 0])
+    return found
+
+
+def _log(share: Float[np.ndarray, "*rows F"]) -> Float[np.ndarray, "*rows F"]:
+    return np.log(np.maximum(share, np.finfo(np.float64).tiny))

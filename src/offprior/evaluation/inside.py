@@ -1,0 +1,102 @@
+"""What a pretrained network holds on the way to a prediction: whom a query looks at, and its residual stream."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from offprior.errors import OffpriorError
+from offprior.models.model import Network, Trace
+from offprior.networks.layout import AttentionByPair
+from offprior.predictors.predictor import Predictor, check_prompt
+from offprior.predictors.pretrained import Pretrained, even_chunk, filled_up
+
+
+class Inside:
+    """A pretrained model that is looked into; contexts are filled up as its predictions' are.
+
+    Raises:
+        OffpriorError: the predictor is no pretrained network.
+    """
+
+    def __init__(self, model: Predictor):
+        if not isinstance(model, Pretrained):
+            raise OffpriorError(f"{model.label} has no network to look into; give it a pretrained model")
+        self.model = model
+
+    def attention(self, x: Float[Any, "n *d"], y: Float[Any, " n"], query: Float[Any, "*d"] | float) -> AttentionByPair:
+        """The weights, in each layer and head, with which one query looks at its whole context.
+
+        They are the softmax's own (Vaswani et al. 2017, section 3.2.1): `pairs` [layers, heads, n], `own` and
+        `instruction` [layers, heads] add up to 1. A weight says what is mixed into the query's token in that layer, not
+        what the prediction hangs on. Inputs of one number may be given as x [n] and a number.
+
+        Raises:
+            OffpriorError: the network does not tell its attention; the context is longer than it can take.
+            ValueError: the shapes do not fit together.
+        """
+        return jax.tree.map(lambda array: array[0, :, :, 0], self._of_prompt(x, y, query).attention)
+
+    def streams(
+        self, x: Float[Any, "n *d"], y: Float[Any, " n"], query: Float[Any, "*d"] | float
+    ) -> Float[np.ndarray, "s w"]:
+        """The residual stream at one query's token: what is embedded, then what each layer leaves.
+
+        Raises:
+            OffpriorError: the network does not tell its layers; the context is longer than it can take.
+            ValueError: the shapes do not fit together.
+        """
+        return self._of_prompt(x, y, query).streams[0, :, 0]
+
+    def trace(
+        self,
+        x: Float[Any, "b n d"],
+        y: Float[Any, "b n"],
+        queries: Float[Any, "b m d"],
+        lengths: Int[Any, " b"],
+    ) -> Trace:
+        """`Network.trace` of many prompts in NumPy's arrays, each with a context length of its own; n is the longest.
+
+        The weights on pairs beyond a prompt's length are 0.
+
+        Raises:
+            OffpriorError: the network does not tell what is inside; a context is longer than it can take.
+        """
+        lengths = np.asarray(lengths, np.int32)
+        longest = int(lengths.max())
+        room = self.model.room(longest)
+        x, y, queries = (np.asarray(array, np.float32) for array in (x[:, :longest], y[:, :longest], queries))
+        x, y = np.pad(x, ((0, 0), (0, room - longest), (0, 0))), np.pad(y, ((0, 0), (0, room - longest)))
+        count = len(lengths)
+        chunk = even_chunk(count, 2 * room + queries.shape[1])
+        parts = []
+        for start in range(0, count, chunk):
+            part = (filled_up(array[start : start + chunk], chunk) for array in (x, y, queries, lengths))
+            parts.append(jax.tree.map(np.asarray, _trace(self.model.network, *map(jnp.asarray, part))))
+        whole = jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
+        of_pairs = whole.attention._asdict()
+        for name in ("pairs", "on_x", "on_y"):
+            if of_pairs[name] is not None:
+                of_pairs[name] = of_pairs[name][..., :longest]
+        return whole._replace(attention=AttentionByPair(**of_pairs))
+
+    def _of_prompt(self, x: Any, y: Any, query: Any) -> Trace:
+        x, y, query = np.asarray(x), np.asarray(y), np.asarray(query)
+        x = x.reshape(-1, 1) if x.ndim == 1 else x
+        queries = query.reshape(1, -1)
+        check_prompt(x.shape, y.shape, queries.shape)
+        return self.trace(x[None], y[None], queries[None], np.asarray([len(y)]))
+
+
+@eqx.filter_jit
+def _trace(
+    network: Network,
+    x: Float[Array, "b n d"],
+    y: Float[Array, "b n"],
+    queries: Float[Array, "b m d"],
+    lengths: Int[Array, " b"],
+) -> Trace:
+    return network.trace(x, y, queries, lengths)
