@@ -1,0 +1,342 @@
+"""The explorer as one file, in a real browser without a network: what it shows is what the package answers."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from small_runs import carried_out
+
+from offprior.cli import main
+from offprior.errors import SettingError
+from offprior.explorer import static_network
+from offprior.explorer.answers import Answerer
+from offprior.explorer.state import State
+from offprior.explorer.static_network import check
+from offprior.models.transformer import Transformer
+from offprior.parameter import parameter
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+POINTS = "() => state.points"
+CURVE = "label => answer.curves[label] ? Array.from(answer.curves[label]) : []"
+PIXEL = """([x, y]) => {
+    const box = plot.svg.getBoundingClientRect();
+    return [box.left + plot.toX(x), box.top + plot.toY(y)];
+}"""
+IS_WHOLE = "() => asked > 0 && shownId === asked && (answer.whole === true || state.points.length === 0)"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    title = '</script><script>globalThis.broken = true</script> & <b>"quoted"</b>'
+    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
+    return carried_out(tmp_path_factory.mktemp("explored"), mixture=mixture, title=title)
+
+
+@pytest.fixture(scope="module")
+def written(run):
+    page = run.folder.parent / "page.html"
+    assert main(["explore", str(run.folder), "--static", str(page)]) == 0
+    return page
+
+
+@pytest.fixture(scope="module")
+def answerer(run):
+    return Answerer(run)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+class Opened:
+    """The file in a browser without a network, its first answers there."""
+
+    def __init__(self, browser, address, width=1400):
+        self.context = browser.new_context(viewport={"width": width, "height": 1000})
+        self.context.set_offline(True)
+        self.page, self.complaints, self.requests = self.context.new_page(), [], []
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(address)
+        self.settled()
+
+    def until(self, condition, *given):
+        """Wait for it to be true; the page's own policy forbids what playwright waits with."""
+        for _ in range(400):
+            if self.page.evaluate(condition, *given):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError(f"it never became true: {condition}")
+
+    def settled(self):
+        self.until(IS_WHOLE)
+
+    def points(self):
+        return self.page.evaluate(POINTS)
+
+    def curve(self, label="model"):
+        return np.asarray(self.page.evaluate(CURVE, label))
+
+    def pixel(self, point):
+        return self.page.evaluate(PIXEL, point)
+
+    def close(self):
+        assert self.complaints == []
+        assert self.requests and all(re.match("file:|blob:|data:", url) for url in self.requests)
+        self.context.close()
+
+
+@pytest.fixture
+def opened(browser, written):
+    found = Opened(browser, written.as_uri())
+    yield found
+    found.close()
+
+
+@in_browser
+def test_the_curves_are_those_of_the_package(opened, answerer):
+    exact = answerer.answer(answerer.drawn(State()))
+    assert np.allclose(opened.points(), exact.state.points, atol=1e-5)
+    points = tuple(map(tuple, opened.points()))
+    exact = answerer.answer(State(points=points, preset="own points"))
+    assert np.ptp(exact.curves["model"]) > 0.01, "a flat curve would agree with anything"
+    np.testing.assert_allclose(opened.curve("model"), exact.curves["model"], atol=1e-4)
+    for label in ("B", "C", "class: linear", "class: sinusoid"):
+        np.testing.assert_allclose(opened.curve(label), exact.curves[label], atol=1e-6)
+    shares = [float(cell) for cell in opened.page.locator("#families td:last-child").all_inner_texts()]
+    np.testing.assert_allclose(shares, list(exact.probability.values()), atol=6e-4)
+    surprise = float(opened.page.locator("#surprise").inner_text().replace("−", "-"))
+    assert surprise == pytest.approx(exact.surprise, abs=6e-3)
+    variance = opened.page.evaluate("() => Array.from(answer.variances.B)")
+    half = (exact.bands["B"][1] - exact.bands["B"][0]) / 2
+    np.testing.assert_allclose(1.959964 * np.sqrt(variance), half, atol=1e-6)
+
+
+@in_browser
+def test_the_page_compares_itself_with_the_package(opened):
+    opened.page.locator("#comparison[data-largest]").wait_for()
+    largest = json.loads(opened.page.locator("#comparison").get_attribute("data-largest"))
+    assert {"model", "B", "C", "sd: B", "class: linear", "P(family | context)"} <= set(largest)
+    assert largest["model"] < 1e-4
+    assert max(off for label, off in largest.items() if "model" not in label) < 1e-6
+    text = opened.page.locator("#comparison").inner_text()
+    assert "64 prompts" in text and "P(family | context)" in text
+
+
+@in_browser
+def test_a_changed_answer_of_the_package_is_told_as_a_difference(browser, written, tmp_path):
+    text = written.read_text(encoding="utf-8")
+    place = text.index('"P(family | context)":{')
+    at = text.index('"data":"', place) + len('"data":"')
+    other = tmp_path / "other.html"
+    other.write_text(text[:at] + "AAAAAAAA8D8A"[:12] + text[at + 12 :], encoding="utf-8")
+    found = Opened(browser, other.as_uri())
+    found.page.locator("#comparison[data-largest]").wait_for()
+    largest = json.loads(found.page.locator("#comparison").get_attribute("data-largest"))
+    assert largest["P(family | context)"] > 1e-3
+    found.close()
+
+
+@in_browser
+def test_a_dragged_point_moves_the_curves_before_it_is_let_go(opened):
+    page, point, before = opened.page, opened.points()[2], {label: opened.curve(label) for label in ("model", "B")}
+    drawn = page.locator("path[data-label=B]").get_attribute("d")
+    x, y = opened.pixel(point)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y - 80, steps=10)
+    opened.until(f"([x, y]) => Math.abs(({PIXEL})(state.points[2])[1] - y) < 1", [x + 30, y - 80])
+    opened.settled()
+    moved = {label: opened.curve(label) for label in before}
+    assert all(np.abs(moved[label] - before[label]).max() > 1e-5 for label in before)
+    assert page.locator("path[data-label=B]").get_attribute("d") != drawn
+    at = opened.pixel(opened.points()[2])
+    assert abs(at[0] - x - 30) < 1 and abs(at[1] - y + 80) < 1
+    page.mouse.up()
+    page.mouse.move(x + 200, y)
+    assert opened.pixel(opened.points()[2]) == at, "it was let go"
+    assert page.get_by_label("function").input_value() == "own points"
+
+
+@in_browser
+def test_points_are_added_and_removed_and_moved_by_keys(opened):
+    page, count = opened.page, len(opened.points())
+    page.mouse.dblclick(*opened.pixel((-6.0, 1.0)))
+    added = opened.points()[-1]
+    assert len(opened.points()) == count + 1 and np.allclose(added, [-6.0, 1.0], atol=0.05)
+    page.locator("#plot circle").last.focus()
+    for key in ("ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+    moved = opened.points()[-1]
+    wide, high = page.evaluate("() => [plot.xRange[1] - plot.xRange[0], plot.yRange[1] - plot.yRange[0]]")
+    assert np.allclose(np.subtract(moved, added), [wide / 100, high / 100])
+    label = page.locator("#plot circle").last.get_attribute("aria-label")
+    assert label == f"point {count + 1} of {count + 1}: x {moved[0]:.2f}, y {moved[1]:.2f}".replace("-", "−")
+    page.keyboard.press("Delete")
+    assert len(opened.points()) == count and page.locator("#plot circle:focus").count() == 1
+    page.get_by_role("button", name="Delete all").click()
+    page.get_by_text("There are no points").wait_for()
+    assert page.locator("path[data-label=B]").get_attribute("d") == ""
+    page.get_by_role("button", name="Add point").click()
+    opened.settled()
+    assert len(opened.points()) == 1 and len(opened.curve("B")) > 0
+
+
+@in_browser
+def test_presets_and_new_tasks_are_those_of_the_server(opened, answerer):
+    page = opened.page
+    page.get_by_label("function").select_option("step")
+    page.get_by_role("button", name="New task").click()
+    page.get_by_label("points", exact=True).fill("7")
+    page.keyboard.press("Tab")
+    wanted = answerer.drawn(State(preset="step", task=1, length=7))
+    assert np.allclose(opened.points(), wanted.points, atol=1e-5)
+    function = answerer.tasks.function_of(wanted)
+    truth = page.evaluate("() => Array.from(state.truth())")
+    assert np.allclose(truth, function(answerer.places), atol=1e-5)
+    for preset in ("line", "sinusoid", "combination", "frequency × 2", "linear"):
+        before = opened.points()
+        page.get_by_label("function").select_option(preset)
+        opened.settled()
+        assert opened.points() != before and opened.curve("B").shape == (len(answerer.places),)
+
+
+@in_browser
+def test_the_address_opens_the_same_prompt_again(opened, browser, written):
+    page = opened.page
+    page.get_by_label("function").select_option("sinusoid")
+    page.get_by_label("class: linear").check()
+    opened.until("() => location.hash.includes('preset=sinusoid') && location.hash.includes('shown=')")
+    again = Opened(browser, page.url)
+    assert again.points() == opened.points() and again.page.get_by_label("class: linear").is_checked()
+    page.locator("#plot circle").first.focus()
+    page.keyboard.press("ArrowUp")
+    opened.until("() => location.hash.includes('points=')")
+    again.page.evaluate("hash => { location.hash = hash; }", page.evaluate("() => location.hash"))
+    again.until("() => state.preset === 'own points'")
+    assert np.allclose(again.points(), opened.points(), rtol=1e-5)
+    again.close()
+
+
+@in_browser
+@pytest.mark.parametrize(
+    ("hash", "told"),
+    [
+        ("task=7777", 'task: "7777" is no whole number from 0 to 23'),
+        ("presset=line", 'there is no setting "presset"'),
+        ("points=1,2;3,x", 'points: "3,x" is not two numbers x,y'),
+        ("points=1,1e99", 'points: "1,1e99" is not two numbers x,y'),
+        ("points=" + ";".join(["1,1"] * 70), "points: 70 were given, 60 are the most"),
+        ("preset=<img src=x onerror=alert(1)>", "preset: there is no"),
+        ("points=" + "1,1;" * 3000, "characters; 8192 are read"),
+    ],
+)
+def test_addresses_are_checked(browser, written, hash, told):
+    found = Opened(browser, f"{written.as_uri()}#{hash}")
+    found.page.get_by_text(told).wait_for()
+    assert len(found.points()) == State().length and found.page.locator("#message *").count() == 0
+    found.close()
+
+
+@in_browser
+def test_the_figure_is_downloaded_and_stands_by_itself(opened, browser, tmp_path):
+    with opened.page.expect_download() as download:
+        opened.page.get_by_role("button", name="Download SVG").click()
+    assert download.value.suggested_filename == "prompt.svg"
+    file = tmp_path / "prompt.svg"
+    shutil.copy(download.value.path(), file)
+    alone = browser.new_page()
+    alone.goto(file.as_uri())
+    assert alone.evaluate("() => document.querySelectorAll('circle').length") == len(opened.points())
+    drawn = alone.evaluate("() => document.querySelector('path[data-label=B]').getAttribute('d')")
+    assert drawn == opened.page.locator("path[data-label=B]").get_attribute("d") != ""
+    alone.close()
+
+
+@in_browser
+def test_without_a_worker_the_page_answers_itself(browser, written, opened):
+    found = Opened(browser, f"{written.as_uri()}?no-worker=1")
+    assert found.page.evaluate("() => document.body.dataset.engine") == "page"
+    assert opened.page.evaluate("() => document.body.dataset.engine") == "worker"
+    np.testing.assert_array_equal(found.curve("B"), opened.curve("B"))
+    found.close()
+
+
+@in_browser
+def test_what_a_recipe_says_is_text(opened):
+    assert opened.page.evaluate("() => globalThis.broken") is None
+    assert opened.page.locator("h1").inner_text().startswith("</script><script>globalThis.broken")
+
+
+@in_browser
+@pytest.mark.parametrize("width", [1400, 800, 420])
+def test_nothing_lies_over_anything_else(browser, written, width):
+    found = Opened(browser, written.as_uri(), width)
+    page = found.page
+    assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    boxes = page.evaluate(
+        """names => names.map(name => {
+            const box = document.querySelector(name).getBoundingClientRect();
+            return [box.left, box.top, box.right, box.bottom];
+        })""",
+        ["#function", "#new-task", "#download", "#shown", "#plot", "#families", "#surprise", "footer"],
+    )
+    for place, one in enumerate(boxes):
+        assert one[2] - one[0] > 10 and one[3] - one[1] > 10
+        for other in boxes[place + 1 :]:
+            assert one[2] <= other[0] + 1 or other[2] <= one[0] + 1 or one[3] <= other[1] + 1 or other[3] <= one[1] + 1
+    found.close()
+
+
+def refused(capsys, folder, page):
+    """The only line of a refusal, with nothing written."""
+    before = sorted(page.parent.iterdir())
+    assert main(["explore", str(folder), "--static", str(page)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert sorted(page.parent.iterdir()) == before and len(lines) == 1
+    return lines[0]
+
+
+def test_a_switch_that_the_page_does_not_know_is_refused(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(static_network.CHOICES, "tokens", ("paired",))
+    line = refused(capsys, run.folder, tmp_path / "page.html")
+    assert line.endswith("model.tokens: a page without a server does not know 'alternating'; choose from paired")
+
+
+def test_a_model_that_is_too_large_is_refused(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(static_network, "MOST_PARAMETERS", 100)
+    line = refused(capsys, run.folder, tmp_path / "page.html")
+    assert re.search(
+        r"model: it has [\d,]+ parameters, and a page without a server takes 100; leave out --static", line
+    )
+
+
+def test_a_folder_in_the_files_place_is_refused(run, tmp_path, capsys):
+    (tmp_path / "page").mkdir()
+    assert "--static" in refused(capsys, run.folder, tmp_path / "page")
+
+
+def test_what_is_no_run_is_refused(tmp_path, capsys):
+    assert str(tmp_path) in refused(capsys, tmp_path, tmp_path / "page.html")
+
+
+class Windowed(Transformer):
+    """With a setting of another package."""
+
+    window: int = parameter(0, "pairs that a token sees")
+
+
+def test_a_setting_of_another_package_is_named():
+    check(Windowed(), "run")
+    with pytest.raises(SettingError, match=r"run: model\.window: a page without a server does not know this setting"):
+        check(Windowed(window=3), "run")
