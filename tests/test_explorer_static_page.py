@@ -10,7 +10,7 @@ from small_runs import carried_out
 
 from offprior.cli import main
 from offprior.errors import SettingError
-from offprior.explorer import static_network
+from offprior.explorer import static_network, static_posterior
 from offprior.explorer.answers import Answerer
 from offprior.explorer.state import State
 from offprior.explorer.static_network import check
@@ -276,6 +276,56 @@ def test_without_a_worker_the_page_answers_itself(browser, written, opened):
 def test_what_a_recipe_says_is_text(opened):
     assert opened.page.evaluate("() => globalThis.broken") is None
     assert opened.page.locator("h1").inner_text().startswith("</script><script>globalThis.broken")
+
+
+@in_browser
+@pytest.mark.parametrize(
+    ("other", "most", "told", "shown"),
+    [
+        (
+            {"name": "relu-network", "dimension": 1},
+            1_000_000,
+            "No exact posterior is shown: a family of the mixture has none.",
+            ["model", "truth"],
+        ),
+        (
+            "sinusoid",
+            1,
+            "The exact posterior is left out: its components are 3 numbers, and a page takes 1.",
+            ["model", "truth"],
+        ),
+        (
+            "sinusoid",
+            10,
+            "C, which knows combinations, is left out: its components are 36 numbers, and a page takes 10.",
+            ["model", "B", "class: linear", "class: sinusoid", "truth"],
+        ),
+    ],
+)
+def test_what_is_exact_is_left_out_where_it_is_too_much(
+    browser, tmp_path, capsys, monkeypatch, other, most, told, shown
+):
+    monkeypatch.setattr(static_posterior, "MOST_NUMBERS", most)
+    mixture = {"families": ["linear", other], "inputs": [-5.0, 5.0], "noise": 0.1}
+    model = {"name": "transformer", "layers": 1, "heads": 2, "width": 8, "head": "gaussian"}
+    alone = carried_out(tmp_path, mixture=mixture, model=model, probes=[])
+    page = tmp_path / "page.html"
+    assert main(["explore", str(alone.folder), "--static", str(page)]) == 0
+    assert told in capsys.readouterr().out
+    found = Opened(browser, page.as_uri())
+    found.page.get_by_text(told).wait_for()
+    labels = found.page.locator("#shown label").all_inner_texts()
+    assert [label.strip() for label in labels] == shown
+    assert found.page.locator("#reading").is_hidden() == ("B" not in shown) and len(found.points()) == 8
+    model = alone.models()[0]
+    x, y = np.asarray(found.points()).T
+    places = np.asarray(found.page.evaluate("() => stored.places"))
+    wanted = model.predict_batch(x[None, :, None], y[None], places[None, :, None], [8])
+    np.testing.assert_allclose(found.curve("model"), wanted.mean[0, 0], atol=1e-4)
+    found.page.locator("#comparison[data-largest]").wait_for()
+    largest = json.loads(found.page.locator("#comparison").get_attribute("data-largest"))
+    assert "sd: model" in largest and ("B" in largest) == ("B" in shown) and max(largest.values()) < 1e-4
+    found.close()
 
 
 @in_browser

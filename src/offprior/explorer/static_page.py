@@ -20,6 +20,7 @@ from offprior.explorer.static_prompts import COMPARED, comparison_of, presets_of
 from offprior.figures.figure import Style, style_of
 from offprior.files import beside
 from offprior.panels import NORMAL_95
+from offprior.predictors.bayes import References
 
 SCRIPTS = Path(__file__).parent / "static"
 TEMPLATE = "page.html.j2"
@@ -43,13 +44,7 @@ def write_static_page(folder: Path, page: Path, say: Callable[[str], None] = pri
         raise SettingError(Problem("--static", f"{page} is a folder; name a file, as {page / 'page.html'}"))
     answerer = Answerer(Run(folder))
     network = network_of(answerer.models[0], str(folder))
-    posterior, missing = None, "No exact posterior is shown: a family of the mixture has none."
-    if answerer.references is not None:
-        try:
-            posterior, missing = posterior_of(answerer.references, answerer.places), ""
-        except OffpriorError as error:
-            missing = f"The exact posterior is left out: {error}."
-            answerer.references, answerer.has_combined = None, False
+    posterior, missing = _exact(answerer)
     say(f"asking the package what the page will be compared with ({COMPARED} prompts)")
     text = _rendered(answerer, network, posterior, missing)
     with beside(page) as partial:
@@ -58,6 +53,26 @@ def write_static_page(folder: Path, page: Path, say: Callable[[str], None] = pri
     if missing:
         say(missing)
     return page
+
+
+def _exact(answerer: Answerer) -> tuple[dict[str, Any] | None, str]:
+    """The posterior, and what is missing of it, in words; the answerer's references become those that are there."""
+    if answerer.references is None:
+        return None, "No exact posterior is shown: a family of the mixture has none."
+    tried = [(answerer.references, "")]
+    if answerer.has_combined:
+        tried.append((References(answerer.mixture), "C, which knows combinations, is left out"))
+    reason = ""
+    for references, without in tried:
+        try:
+            found = posterior_of(references, answerer.places)
+        except OffpriorError as error:
+            reason = str(error)
+            continue
+        answerer.references, answerer.has_combined = references, answerer.has_combined and not without
+        return found, f"{without}: {reason}." if without else ""
+    answerer.references, answerer.has_combined = None, False
+    return None, f"The exact posterior is left out: {reason}."
 
 
 def _rendered(answerer: Answerer, network: dict[str, Any], posterior: dict[str, Any] | None, missing: str) -> str:
