@@ -1,31 +1,19 @@
 """The explorer as one file, in a real browser without a network: what it shows is what the package answers."""
 
 import json
-import re
 import shutil
 
 import numpy as np
 import pytest
+from opened_page import CHROMIUM, PIXEL, Opened
 from small_runs import carried_out
 
 from offprior.cli import main
-from offprior.errors import SettingError
-from offprior.explorer import static_network, static_posterior
+from offprior.explorer import static_posterior
 from offprior.explorer.answers import Answerer
 from offprior.explorer.state import State
-from offprior.explorer.static_network import check
-from offprior.models.transformer import Transformer
-from offprior.parameter import parameter
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-POINTS = "() => state.points"
-CURVE = "label => answer.curves[label] ? Array.from(answer.curves[label]) : []"
-PIXEL = """([x, y]) => {
-    const box = plot.svg.getBoundingClientRect();
-    return [box.left + plot.toX(x), box.top + plot.toY(y)];
-}"""
-IS_WHOLE = "() => asked > 0 && shownId === asked && (answer.whole === true || state.points.length === 0)"
 
 
 @pytest.fixture(scope="module")
@@ -55,45 +43,6 @@ def browser():
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
-
-
-class Opened:
-    """The file in a browser without a network, its first answers there."""
-
-    def __init__(self, browser, address, width=1400):
-        self.context = browser.new_context(viewport={"width": width, "height": 1000})
-        self.context.set_offline(True)
-        self.page, self.complaints, self.requests = self.context.new_page(), [], []
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(address)
-        self.settled()
-
-    def until(self, condition, *given):
-        """Wait for it to be true; the page's own policy forbids what playwright waits with."""
-        for _ in range(400):
-            if self.page.evaluate(condition, *given):
-                return
-            self.page.wait_for_timeout(25)
-        raise AssertionError(f"it never became true: {condition}")
-
-    def settled(self):
-        self.until(IS_WHOLE)
-
-    def points(self):
-        return self.page.evaluate(POINTS)
-
-    def curve(self, label="model"):
-        return np.asarray(self.page.evaluate(CURVE, label))
-
-    def pixel(self, point):
-        return self.page.evaluate(PIXEL, point)
-
-    def close(self):
-        assert self.complaints == []
-        assert self.requests and all(re.match("file:|blob:|data:", url) for url in self.requests)
-        self.context.close()
 
 
 @pytest.fixture
@@ -346,47 +295,3 @@ def test_nothing_lies_over_anything_else(browser, written, width):
         for other in boxes[place + 1 :]:
             assert one[2] <= other[0] + 1 or other[2] <= one[0] + 1 or one[3] <= other[1] + 1 or other[3] <= one[1] + 1
     found.close()
-
-
-def refused(capsys, folder, page):
-    """The only line of a refusal, with nothing written."""
-    before = sorted(page.parent.iterdir())
-    assert main(["explore", str(folder), "--static", str(page)]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert sorted(page.parent.iterdir()) == before and len(lines) == 1
-    return lines[0]
-
-
-def test_a_switch_that_the_page_does_not_know_is_refused(run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(static_network.CHOICES, "tokens", ("paired",))
-    line = refused(capsys, run.folder, tmp_path / "page.html")
-    assert line.endswith("model.tokens: a page without a server does not know 'alternating'; choose from paired")
-
-
-def test_a_model_that_is_too_large_is_refused(run, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(static_network, "MOST_PARAMETERS", 100)
-    line = refused(capsys, run.folder, tmp_path / "page.html")
-    assert re.search(
-        r"model: it has [\d,]+ parameters, and a page without a server takes 100; leave out --static", line
-    )
-
-
-def test_a_folder_in_the_files_place_is_refused(run, tmp_path, capsys):
-    (tmp_path / "page").mkdir()
-    assert "--static" in refused(capsys, run.folder, tmp_path / "page")
-
-
-def test_what_is_no_run_is_refused(tmp_path, capsys):
-    assert str(tmp_path) in refused(capsys, tmp_path, tmp_path / "page.html")
-
-
-class Windowed(Transformer):
-    """With a setting of another package."""
-
-    window: int = parameter(0, "pairs that a token sees")
-
-
-def test_a_setting_of_another_package_is_named():
-    check(Windowed(), "run")
-    with pytest.raises(SettingError, match=r"run: model\.window: a page without a server does not know this setting"):
-        check(Windowed(window=3), "run")
