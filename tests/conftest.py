@@ -63,3 +63,15 @@ def programs_are_let_go():
 def mappings() -> int:
     maps = Path("/proc/self/maps")
     return maps.read_bytes().count(b"\n") if maps.exists() else MOST_MAPPINGS + 1
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, for tests that are skipped where there is none."""
+    from explored import CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()

@@ -145,7 +145,7 @@ def answerer(tmp_path_factory):
 
 def test_answers_are_those_of_the_predictors(answerer):
     state = answerer.drawn(State(preset="sinusoid", length=7, shown=("ridge",)))
-    found = answerer.answer(state)
+    found = answerer.with_panel(answerer.answer(state))
     assert len(state.points) == 7 and {"model", "B", "C", "truth", "ridge"} <= set(found.curves)
     x, y = (np.asarray([point[axis] for point in state.points]) for axis in (0, 1))
     at = answerer.places[:, None]
@@ -191,7 +191,7 @@ def test_the_lines_of_python_give_the_curve_again(answerer, capsys):
     state = answerer.drawn(State(length=6))
     low, high = float(answerer.places[0]), float(answerer.places[-1])
     names: dict = {}
-    exec(as_python(str(answerer.run.folder), state, low, high, len(answerer.places)), names)
+    exec(as_python(answerer.run.folder, answerer.models[0], state, low, high, len(answerer.places)), names)
     found = answerer.answer(state)
     np.testing.assert_allclose(names["curve"].mean, found.curves["model"], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(names["exact"].mean, found.curves["B"], rtol=1e-3, atol=1e-3)

@@ -1,99 +1,19 @@
 """The explorer in a real browser: what is dragged, slid, chosen, loaded and linked changes what is drawn."""
 
-import re
-import shutil
-import signal
 import socket
-import subprocess
-import sys
 
 import pytest
+from explored import CHROMIUM, MIXTURE, POINTS, Opened, as_json, served
 from small_runs import carried_out
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-CURVE = """label => {
-    const plot = Bokeh.documents[0].get_model_by_name("prompt");
-    const item = plot.above.flatMap(each => each.items ?? []).find(each => each.label.value === label);
-    return Array.from(item.renderers[0].data_source.data.y);
-}"""
-POINTS = """() => {
-    const plot = Bokeh.documents[0].get_model_by_name("prompt");
-    const dots = plot.renderers.find(each => "number" in each.data_source.data).data_source.data;
-    return Array.from(dots.x).map((x, k) => [x, dots.y[k]]);
-}"""
-PIXEL = """([x, y]) => {
-    const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("prompt"));
-    const box = view.canvas_view.el.getBoundingClientRect();
-    return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)];
-}"""
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
-    run = carried_out(tmp_path_factory.mktemp("explored"), mixture=mixture)
-    command = [sys.executable, "-m", "offprior", "explore", str(run.folder), "--no-browser", "--port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert server.stdout is not None
-    said = []
-    for line in server.stdout:
-        said.append(line)
-        if line.startswith("ready: "):
-            break
-    try:
-        ready = re.search(r"http://localhost:\d+/", said[-1])
-        assert ready, "".join(said)
-        yield ready[0]
-    finally:
-        server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0, "Ctrl-C ends it"
-        server.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    run = carried_out(tmp_path_factory.mktemp("explored"), mixture=MIXTURE)
+    with served(run.folder) as found:
         yield found
-        found.close()
-
-
-class Opened:
-    """A page whose first answers are there."""
-
-    def __init__(self, page, address):
-        self.page, self.complaints = page, []
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(address)
-        page.wait_for_function(f"globalThis.Bokeh?.documents?.length > 0 && ({CURVE})('model').some(Number.isFinite)")
-
-    def curve(self, label="model"):
-        return self.page.evaluate(CURVE, label)
-
-    def points(self):
-        return self.page.evaluate(POINTS)
-
-    def pixel(self, point):
-        return self.page.evaluate(PIXEL, list(point))
-
-    def reading(self):
-        return self.page.get_by_text("P(family | context)").locator("..").inner_text()
-
-    def until_changed(self, before, label="model"):
-        self.page.wait_for_function(
-            f"before => JSON.stringify(({CURVE})('{label}')) !== before", arg=_json(before), timeout=20_000
-        )
-
-
-def _json(values):
-    import json
-
-    return json.dumps(values, separators=(",", ":")).replace("NaN", "null")
 
 
 @pytest.fixture
@@ -180,11 +100,9 @@ def test_sliders_presets_and_new_tasks_draw_another_prompt(opened):
         act()
         opened.until_changed(truth, "truth")
         assert opened.points() != before
-    handle = page.locator(".noUi-handle").nth(1)
     before = opened.points()
-    handle.focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=_json(before))
+    opened.slide("frequency")
+    page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=as_json(before))
 
 
 def test_files_good_and_bad(opened):
@@ -218,7 +136,7 @@ def test_pages_share_nothing(opened, browser, address):
     other = browser.new_page()
     found = Opened(other, address)
     other.get_by_role("button", name="New task").click()
-    other.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=_json(before))
+    other.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=as_json(before))
     assert opened.points() == before and found.complaints == []
     other.close()
 

@@ -17,10 +17,8 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.files import locked
 from offprior.recipe import read
 from offprior.report.words import number, place
-from offprior.runs import MANIFEST, RUNS, machine, now, versions, write_text
+from offprior.runs import ATLAS, MANIFEST, RUNS, machine, now, versions, write_text
 
-FOLDER = "atlas"
-"""In a run's folder."""
 MIXTURE_OF = "mueller-2023"
 """The recipe whose mixture a predictor that knows none is probed outside of."""
 
@@ -54,12 +52,12 @@ def atlas(
             raise SettingError(Problem("--recipe", "a run has a recipe of its own; leave it out", str(what)))
         run = Run(what)
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
-        folder, lengths, about = run.folder / FOLDER, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
+        folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
         label = "model"
     else:
         chosen = read(recipe or MIXTURE_OF)
         mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture)], chosen.to_yaml()
-        folder, lengths = RUNS / f"{FOLDER}-{what}", chosen.evaluation.lengths or LENGTHS
+        folder, lengths = RUNS / f"{ATLAS}-{what}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label = judged[0].label
     folder = Path(out) if out is not None else folder

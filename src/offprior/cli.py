@@ -134,6 +134,7 @@ def atlas(
 @app.command
 def explore(
     run: Path,
+    beside: Path | None = None,
     /,
     *,
     host: Annotated[str, Parameter(help="The address to listen on; others than the loopback expose the page.")] = (
@@ -154,18 +155,22 @@ def explore(
     ----------
     run
         The run's folder.
+    beside
+        A second run, whose model answers the same prompts and whose verdicts stand beside those of the first.
     """
     from offprior import devices
 
     devices.use(device)
     if static is not None:
+        if beside is not None:
+            raise OffpriorError("--static: a page without a server shows one run; leave out the second")
         from offprior.explorer.static_page import write_static_page
 
         write_static_page(run, static)
         return
     from offprior.explorer.server import explore as served
 
-    served(run, host=host, port=port, opens_browser=not no_browser)
+    served(run, beside, host=host, port=port, opens_browser=not no_browser)
 
 
 @app.command

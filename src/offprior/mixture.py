@@ -126,20 +126,21 @@ class Mixture(eqx.Module):
     def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
         """`batch` prompts of `points` pairs; a pure function of the key."""
         x = jax.vmap(lambda one: self.inputs.inputs(one, points, self.dimension))(_keys(key, "inputs", batch))
-        values, family, frequency = self._values(key, x)
+        values, family, frequency = self.values(key, x)
         y = _noisy(self.noise, self.noise_degrees, key, values)
         return Sequences(x, y, values, family, frequency)
 
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
         """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
         context, asked = _inputs(self.inputs, key, count, length, queries, self.dimension)
-        values, family, frequency = self._values(key, jnp.concatenate([context, asked], axis=1))
+        values, family, frequency = self.values(key, jnp.concatenate([context, asked], axis=1))
         y = _noisy(self.noise, self.noise_degrees, key, values[:, :length])
         return Prompts(context, y, asked, values[:, length:], family, frequency)
 
-    def _values(
+    def values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]
     ) -> tuple[Float[Array, "b n"], Int[Array, " b"], Float[Array, " b"]]:
+        """The functions of `prompts` and of `sequences` at other inputs, their families and their frequencies."""
         batch = x.shape[0]
         member = _members(self.weights, key, batch)
         # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more slowly.

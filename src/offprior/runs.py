@@ -26,6 +26,8 @@ MANIFEST = "manifest.json"
 RECIPE = "recipe.yaml"
 TRAINING = "training.parquet"
 EVALUATION = "evaluation.parquet"
+ATLAS = "atlas"
+"""Where `offprior atlas` writes, in a run's folder."""
 PANELS = "panels.parquet"
 RUNS = Path("runs")
 PACKAGES = ("jax", "jaxlib", "equinox", "optax", "numpyro")

@@ -19,11 +19,10 @@ from offprior.evaluation.along_places import PLACE, StudyResult, next_at, probes
 from offprior.evaluation.mixture_test import MixtureTest
 from offprior.experiment import Job, about, check_pretrained, evaluated, pretrain, pretrained, probe
 from offprior.mixture import Mixture
-from offprior.networks.weights import read_arrays
 from offprior.parquet import concatenated
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining.checkpoint import weights_file
+from offprior.pretraining.checkpoint import at_step
 from offprior.recipe_places import other_mixture
 from offprior.recipe_study import Place, Study, mixture_label, number_of
 from offprior.runs import EVALUATION, RunFolder
@@ -164,7 +163,7 @@ def _evaluate_trajectory(job: Job, models: Sequence[Pretrained], progress: bool,
     others = {name: other_mixture(job.recipe, changed) for name, changed in study.others.items()}
     tests = [MixtureTest(name=mixture_label(name), other=mixture) for name, mixture in others.items()]
     own = [model for model in models if model.label == MODEL]
-    along = [_at_step(job, model, step) for model in own for step in steps]
+    along = [at_step(job.run.folder, model, step, _step_label(step)) for model in own for step in steps]
     beside = [model for model in models if model.label != MODEL]
     asked = [*along, *beside, *_posteriors(others)]
     table, approximate = evaluated(job.recipe, asked, [*job.recipe.probes, *further, *tests], progress)
@@ -180,13 +179,6 @@ def _evaluate_trajectory(job: Job, models: Sequence[Pretrained], progress: bool,
         found.append(here)
     Table(pd.concat(found, ignore_index=True)).save(job.run.folder / EVALUATION)
     job.run.update(approximate=approximate)
-
-
-def _at_step(job: Job, model: Pretrained, step: int) -> Pretrained:
-    path = weights_file(job.run.folder, model.seed, step)
-    network, _ = read_arrays(path, model.network)
-    settings = {"trained_to": model.trained_to, "limit": model.longest, "seed": model.seed}
-    return Pretrained(network, model.mixture, **settings, label=_step_label(step))
 
 
 def _step_label(step: int) -> str:

@@ -1,20 +1,26 @@
 """What the model and its references say of a prompt, at places to draw a curve through."""
 
 import dataclasses
+import functools
 import threading
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from offprior.api import Run
-from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.errors import Problem, SettingError
+from offprior.evaluation.atlas import applicable
 from offprior.evaluation.panel import panel
+from offprior.explorer.look import Look, Looks
 from offprior.explorer.state import MOST_POINTS, State
 from offprior.explorer.task import Tasks
+from offprior.explorer.verdicts import Verdicts
 from offprior.panels import NORMAL_95, known_combinations, references_of, span
+from offprior.predictors.pretrained import Pretrained
+from offprior.pretraining.checkpoint import at_step, steps_kept
 from offprior.randomness import key_for
+from offprior.recipe_parts import plain
 from offprior.threads import LAPACK, blas_on_one_thread
 
 PLACES = 200
@@ -23,6 +29,10 @@ MARGIN = 0.25
 TYPICAL = 128
 """Prompts of the mixture itself with which a surprise is compared."""
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 60)
+ATTENTION = "attention"
+"""What is shown of the model's inside, by its name among the curves."""
+KEPT = 24
+"""Models along the training that are kept in memory."""
 
 
 class Answers(NamedTuple):
@@ -42,16 +52,20 @@ class Answers(NamedTuple):
     """Mean squared error over the places inside the span, as a share of the truth's variance there."""
     verdict: str
     """That of the nearest cell of the run's own probes; empty where there is none."""
+    look: Look | None = None
+    """Into the model, where it was asked for."""
 
 
 class Answerer:
     """A run's models, B, C and the panel: made once, asked from all pages.
 
+    `beside` is a second run, whose model answers the same prompts, and whose B does where its mixture is another.
+
     Raises:
-        OffpriorError: the run is not pretrained, or a study of several models; its inputs have several numbers.
+        OffpriorError: a run is not pretrained, or a study of several models; its inputs have several numbers.
     """
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Run, beside: Run | None = None):
         self.run, self.recipe = run, run.recipe
         places = run.places()
         if places:
@@ -61,8 +75,9 @@ class Answerer:
         if self.mixture.dimension != 1:
             message = f"inputs have {self.mixture.dimension} numbers, and a page shows those of one"
             raise SettingError(Problem("mixture", message, str(run.folder)))
-        self.tasks = Tasks(self.mixture)
         self.models = run.models()
+        self.steps = steps_kept(run.folder, self.models[0].seed)
+        """Whose weights can be looked at, besides the last."""
         self.references, self.has_combined = references_of(self.mixture, known_combinations(self.recipe))
         self.panel = {predictor.label: predictor for predictor in panel(self.mixture)}
         low, high = span(self.mixture.inputs)
@@ -70,61 +85,101 @@ class Answerer:
         wide = MARGIN * (high - low)
         self.places = np.linspace(low - wide, high + wide, PLACES)
         self.longest = min(MOST_POINTS, *(model.longest or MOST_POINTS for model in self.models))
-        self.verdicts = _verdicts(run)
+        self.verdicts = Verdicts(run)
+        self.name = run.folder.resolve().name.replace(",", " ")
+        self.beside = None if beside is None else Answerer(beside)
+        if self.beside is not None:
+            self.longest = min(self.longest, self.beside.longest)
+            self.beside.name += " (2)" if self.beside.name == self.name else ""
         self._typical: dict[int, tuple[float, float]] = {}
+        self._at_steps: dict[tuple[int, int], Pretrained] = {}
         self._lock = threading.Lock()
+
+    @functools.cached_property
+    def tasks(self) -> Tasks:
+        """Functions and prompts, those of the verdicts' cells among them."""
+        known = [*self.recipe.probes, *applicable(self.mixture).probes]
+        probes = [
+            probe
+            for probe in known
+            if all(
+                probe.distribution(strength, self.mixture).dimension == 1 for strength in probe.strengths(self.mixture)
+            )
+        ]
+        return Tasks(self.mixture, probes)
+
+    @functools.cached_property
+    def looks(self) -> Looks:
+        """The inside of the models."""
+        return Looks(self.mixture, self.models)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The curves that there are."""
         exact = ("B", *(("C",) if self.has_combined else ()), *map(_class, self.mixture.family_names))
-        return ("model", *(exact if self.references is not None else ()), "truth", *self.panel)
+        others = () if self.beside is None else tuple(_beside(name, self.beside.name) for name in self._of_beside())
+        return ("model", *(exact if self.references is not None else ()), "truth", *others, *self.panel)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be shown: the curves, and the model's attention where it tells of it."""
+        return (*self.labels, *([ATTENTION] if self.looks.layers else []))
 
     def answer(self, state: State) -> Answers:
-        """All that is shown of a prompt; one without points has no answer but the truth."""
+        """What is wanted at once: the model and the exact posteriors; without points there is but the truth."""
         points = state.points[: self.longest]
-        x, y = (np.asarray([point[axis] for point in points])[None] for axis in (0, 1))
-        queries, count = self.places[None, :, None], len(points)
         curves: dict[str, np.ndarray] = {}
         bands: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        probability, surprise = {}, float("nan")
-        function = self.tasks.function_of(state)
-
-        def add(label: str, mean: np.ndarray, variance: np.ndarray | None = None) -> None:
-            curves[label] = mean
-            if variance is not None and np.isfinite(variance).all():
-                half = NORMAL_95 * np.sqrt(variance)
-                bands[label] = (mean - half, mean + half)
-
-        if count:
-            model = self.models[min(state.model, len(self.models) - 1)]
+        probability, surprise, look = {}, float("nan"), None
+        if points:
             with blas_on_one_thread():
-                found = model.predict_batch(x[..., None], y, queries, [count])
-                add("model", found.mean[0, 0], found.variance[0, 0])
-                if self.references is not None:
-                    exact = self.references.batch(x[..., None], y, queries, [count], variance=True, room=MOST_POINTS)
-                    add("B", exact.bayes_mean[0, 0], exact.bayes_variance[0, 0])
-                    if self.has_combined:
-                        add("C", exact.combined_mean[0, 0], exact.combined_variance[0, 0])
-                    names = self.mixture.family_names
-                    for name, mean in zip(names, exact.class_means[0, 0], strict=True):
-                        add(_class(name), mean)
-                    probability = dict(zip(names, exact.class_probability[0, 0].tolist(), strict=True))
-                    surprise = -float(exact.log_evidence[0, 0]) / count
-                for label in state.shown:
-                    if label in self.panel:
-                        add(label, self.panel[label].predict_batch(x[..., None], y, queries, [count]).mean[0, 0])
-        errors = {}
+                self._add_model(state, curves, bands)
+                probability, surprise = self._add_exact(state, curves, bands)
+                if self.beside is not None:
+                    self._add_beside(state, curves)
+            if ATTENTION in state.shown and self.looks.layers:
+                look = self._look(state)
+        function = self.tasks.function_of(state)
         if function is not None:
             curves["truth"] = function(self.places)
-            errors = self._errors(curves)
-        typical = self.typical(count) if count else (float("nan"), float("nan"))
-        return Answers(state, curves, bands, probability, surprise, typical, errors, self.verdict(state))
+        typical = self.typical(len(points)) if points else (float("nan"), float("nan"))
+        verdict = self.verdicts.nearest(state, len(state.points))
+        return Answers(
+            state, curves, bands, probability, surprise, typical, self._errors(curves, curves), verdict, look
+        )
+
+    def with_panel(self, answers: Answers) -> Answers:
+        """The answer with those of the classical predictors that are shown, which take longer."""
+        state = answers.state
+        points = state.points[: self.longest]
+        found = {}
+        if points:
+            x, y = _arrays(points)
+            queries = self.places[None, :, None]
+            with blas_on_one_thread():
+                for label in state.shown:
+                    if label in self.panel:
+                        found[label] = self.panel[label].predict_batch(x, y, queries, [len(points)]).mean[0, 0]
+        errors = answers.errors | self._errors(found, answers.curves)
+        return answers._replace(curves=answers.curves | found, errors=errors)
 
     def drawn(self, state: State) -> State:
         """The state with the points of its function."""
         state = dataclasses.replace(state, length=min(state.length, self.longest))
         return dataclasses.replace(state, points=self.tasks.points_of(state)[: self.longest])
+
+    def model_of(self, state: State) -> Pretrained:
+        """The model that a state asks for, after the step that it names, or the nearest whose weights were kept."""
+        model = self.models[min(state.model, len(self.models) - 1)]
+        if not state.step or not self.steps:
+            return model
+        step = min(self.steps, key=lambda kept: abs(kept - state.step))
+        with self._lock:
+            if (model.seed, step) not in self._at_steps:
+                while len(self._at_steps) >= KEPT:
+                    self._at_steps.pop(next(iter(self._at_steps)))
+                self._at_steps[model.seed, step] = at_step(self.run.folder, model, step, model.label)
+            return self._at_steps[model.seed, step]
 
     def typical(self, count: int) -> tuple[float, float]:
         """Mean and standard deviation of the surprise a point of the mixture's own prompts, at about that length."""
@@ -140,42 +195,91 @@ class Answerer:
                 self._typical[length] = (float(surprise.mean()), float(surprise.std()))
             return self._typical[length]
 
-    def verdict(self, state: State) -> str:
-        """That of the nearest cell of the run's own probes; empty where none is of this kind."""
-        probe, strength = {
-            "combination": ("convex", state.weight),
-            "sinusoid": ("frequency", state.frequency),
-            "frequency × 2": ("frequency", 2 * state.frequency),
-        }.get(state.preset, ("", 0.0))
-        cells = self.verdicts[self.verdicts["probe"] == probe] if probe else self.verdicts[:0]
-        if cells.empty:
-            return ""
-        off = (cells["strength"] - strength).abs()
-        cells = cells[off == off.min()]
-        cell = cells.loc[(cells["length"] - len(state.points)).abs().idxmin()]
-        note = f" ({cell['provisional']})" if cell["provisional"] else ""
-        where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs"
-        return f"{cell['verdict']}{note}: {where}"
+    def _add_model(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> None:
+        x, y = _arrays(state.points[: self.longest])
+        found = self.model_of(state).predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
+        curves["model"] = found.mean[0, 0]
+        _add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
 
-    def _errors(self, curves: dict[str, np.ndarray]) -> dict[str, float]:
+    def _add_exact(
+        self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]
+    ) -> tuple[dict[str, float], float]:
+        """Their curves; P(family | context) and the surprise a point."""
+        if self.references is None:
+            return {}, float("nan")
+        x, y = _arrays(state.points[: self.longest])
+        count, queries = y.shape[1], self.places[None, :, None]
+        exact = self.references.batch(x, y, queries, [count], variance=True, room=MOST_POINTS)
+        curves["B"] = exact.bayes_mean[0, 0]
+        _add_band(bands, "B", curves["B"], exact.bayes_variance[0, 0])
+        if self.has_combined:
+            curves["C"] = exact.combined_mean[0, 0]
+            _add_band(bands, "C", curves["C"], exact.combined_variance[0, 0])
+        names = self.mixture.family_names
+        curves.update({_class(name): mean for name, mean in zip(names, exact.class_means[0, 0], strict=True)})
+        probability = dict(zip(names, exact.class_probability[0, 0].tolist(), strict=True))
+        return probability, -float(exact.log_evidence[0, 0]) / count
+
+    def _add_beside(self, state: State, curves: dict[str, np.ndarray]) -> None:
+        assert self.beside is not None
+        x, y = _arrays(state.points[: self.longest])
+        queries, count = self.places[None, :, None], y.shape[1]
+        for name in self._of_beside():
+            label = _beside(name, self.beside.name)
+            if label not in state.shown:
+                continue
+            if name == "model":
+                curves[label] = self.beside.models[0].predict_batch(x, y, queries, [count]).mean[0, 0]
+            elif self.beside.references is not None:
+                found = self.beside.references.batch(x, y, queries, [count], room=MOST_POINTS)
+                curves[label] = found.bayes_mean[0, 0]
+
+    def _of_beside(self) -> tuple[str, ...]:
+        """What is shown of the second run."""
+        assert self.beside is not None
+        same = plain(self.beside.mixture) == plain(self.mixture)
+        return ("model",) if same or self.beside.references is None else ("model", "B")
+
+    def _look(self, state: State) -> Look:
+        x, y = _arrays(state.points[: self.longest])
+        is_last = not state.step or not self.steps or state.step >= self.steps[-1]
+        return self.looks.look(
+            self.models[min(state.model, len(self.models) - 1)] if is_last else self.model_of(state),
+            x[0, :, 0],
+            y[0],
+            state.query,
+            layer=min(state.layer, self.looks.layers),
+            head=min(state.head, self.looks.heads),
+            is_last=is_last,
+        )
+
+    def _errors(self, of: dict[str, np.ndarray], curves: dict[str, np.ndarray]) -> dict[str, float]:
+        if "truth" not in curves:
+            return {}
         inside = (self.places >= self.inside[0]) & (self.places <= self.inside[1])
         truth = curves["truth"][inside]
         scale = max(float(truth.var()), 1e-12)
         return {
             label: float(np.square(mean[inside] - truth).mean()) / scale
-            for label, mean in curves.items()
+            for label, mean in of.items()
             if label != "truth"
         }
+
+
+def _arrays(points: tuple[tuple[float, float], ...]) -> tuple[Float[np.ndarray, "1 n 1"], Float[np.ndarray, "1 n"]]:
+    both = np.asarray(points)
+    return both[None, :, :1], both[None, :, 1]
+
+
+def _add_band(bands: dict[str, tuple], label: str, mean: np.ndarray, variance: np.ndarray) -> None:
+    if np.isfinite(variance).all():
+        half = NORMAL_95 * np.sqrt(variance)
+        bands[label] = (mean - half, mean + half)
 
 
 def _class(name: str) -> str:
     return f"class: {name}"
 
 
-def _verdicts(run: Run) -> Any:
-    """The verdicts that the run's report shows; an empty table where it was not probed, or is a study."""
-    columns = ["probe", "coordinate", "strength", "length", "verdict", "provisional"]
-    try:
-        return run.table().verdicts()[columns].fillna({"provisional": ""})
-    except (OffpriorError, KeyError):
-        return pd.DataFrame(columns=columns)
+def _beside(name: str, run: str) -> str:
+    return f"{name} of {run}"

@@ -2,10 +2,11 @@
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
 """The plot: points to drag, a curve a predictor, bands, and what each of them looks like."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, Legend, LegendItem, Range1d
+from bokeh.models import ColumnDataSource, HoverTool, Legend, LegendItem, Range1d, Span
 from bokeh.plotting import figure
 
 from offprior.explorer.answers import Answers
@@ -13,24 +14,27 @@ from offprior.explorer.state import State
 from offprior.figures.figure import RUN_STYLES, style_of
 
 BANDS = ("model", "B", "C")
+ENDS = ("low", "high")
+ATTENTION_COLOUR = "#e69f00"
+MOST_ATTENTION = 70
+"""Pixels across a point on which the whole attention falls."""
 DASHES = ("solid", "dashed", "dotted", "dotdash", "dashdot")
 NEAR = 0.04
 """Of the plot's width and height: how near to a point a drag has to begin."""
 
 
 class Drawing:
-    """A Bokeh figure and the arrays behind it."""
+    """A Bokeh figure and the arrays behind it.
 
-    def __init__(self, labels: tuple[str, ...], families: tuple[str, ...], places: np.ndarray):
+    What is answered together is one source, so that an answer is one message: `quick` and, a little later, `panel`.
+    """
+
+    def __init__(self, labels: tuple[str, ...], panel: tuple[str, ...], families: tuple[str, ...], places: np.ndarray):
         self.places = places
         self.points = ColumnDataSource({"x": [], "y": [], "colour": [], "number": []})
-        self.curves = {label: ColumnDataSource({"x": places, "y": np.full(len(places), np.nan)}) for label in labels}
-        nothing = np.full(len(places), np.nan)
-        self.bands = {
-            label: ColumnDataSource({"x": places, "low": nothing, "high": nothing})
-            for label in labels
-            if label in BANDS
-        }
+        self.attention = ColumnDataSource({"x": [], "y": [], "size": [], "weight": []})
+        self.quick = ColumnDataSource(self._columns([label for label in labels if label not in panel], BANDS))
+        self.panel = ColumnDataSource(self._columns(panel))
         self.figure = figure(
             height=460,
             sizing_mode="stretch_width",
@@ -47,19 +51,27 @@ class Drawing:
         self.areas: dict[str, Any] = {}
         for number, label in enumerate(labels):
             colour, dash, width = _look(label, number, families)
-            if label in self.bands:
+            source = self.panel if label in panel else self.quick
+            if label in BANDS:
                 self.areas[label] = self.figure.varea(
-                    x="x", y1="low", y2="high", source=self.bands[label], fill_color=colour, fill_alpha=0.13
+                    x="x", y1=f"{label} low", y2=f"{label} high", source=source, fill_color=colour, fill_alpha=0.13
                 )
             self.lines[label] = self.figure.line(
-                x="x", y="y", source=self.curves[label], color=colour, line_dash=dash, line_width=width
+                x="x", y=label, source=source, color=colour, line_dash=dash, line_width=width
             )
+        self.query = Span(location=0.0, dimension="height", line_color=ATTENTION_COLOUR, line_dash="dotted")
+        self.figure.add_layout(self.query)
+        looked = self.figure.scatter(
+            x="x", y="y", size="size", source=self.attention, color=ATTENTION_COLOUR, fill_alpha=0.35, line_alpha=0.8
+        )
         dots = self.figure.scatter(
             x="x", y="y", source=self.points, size=11, fill_color="colour", line_color="black", line_width=1.2
         )
-        dots.nonselection_glyph = None
+        for renderer in (looked, dots):
+            renderer.nonselection_glyph = None
         self.figure.add_tools(
-            HoverTool(renderers=[dots], tooltips=[("point", "@number"), ("x, y", "@x{0.00}, @y{0.00}")])
+            HoverTool(renderers=[dots], tooltips=[("point", "@number"), ("x, y", "@x{0.00}, @y{0.00}")]),
+            HoverTool(renderers=[looked], tooltips=[("attention", "@weight{0.000}")]),
         )
         items = [LegendItem(label=label, renderers=[line]) for label, line in self.lines.items()]
         self.legend = Legend(
@@ -75,13 +87,34 @@ class Drawing:
         self.points.data = {"x": x, "y": y, "colour": colours, "number": list(range(1, len(x) + 1))}
 
     def show_answers(self, answers: Answers) -> None:
-        """The curves and bands of an answer; what it lacks is empty."""
+        """The curves and bands that are there at once; what an answer lacks is empty."""
+        self.quick.data = self._filled(self.quick, answers)
+        look = answers.look
+        self.query.visible = look is not None
+        self.query.location = answers.state.query
+        if look is not None:
+            points = np.asarray(answers.state.points[: len(look.attention)])
+            # Areas, not widths, are what an eye compares.
+            size = MOST_ATTENTION * np.sqrt(look.attention)
+            self.attention.data = {"x": points[:, 0], "y": points[:, 1], "size": size, "weight": look.attention}
+        elif len(self.attention.data["x"]):
+            self.attention.data = {"x": [], "y": [], "size": [], "weight": []}
+
+    def show_panel(self, answers: Answers) -> None:
+        """The curves of the classical predictors."""
+        self.panel.data = self._filled(self.panel, answers)
+
+    def _columns(self, labels: Sequence[str], bands: Sequence[str] = ()) -> dict[str, np.ndarray]:
+        names = [*labels, *(f"{label} {end}" for label in labels if label in bands for end in ENDS)]
+        return {"x": self.places, **{name: np.full(len(self.places), np.nan) for name in names}}
+
+    def _filled(self, source: ColumnDataSource, answers: Answers) -> dict[str, np.ndarray]:
+        ends = {
+            f"{label} {end}": band[place] for label, band in answers.bands.items() for place, end in enumerate(ENDS)
+        }
         nothing = np.full(len(self.places), np.nan)
-        for label, source in self.curves.items():
-            source.data = {"x": self.places, "y": answers.curves.get(label, nothing)}
-        for label, source in self.bands.items():
-            low, high = answers.bands.get(label, (nothing, nothing))
-            source.data = {"x": self.places, "low": low, "high": high}
+        known = {"x": self.places, **answers.curves, **ends}
+        return {name: known.get(name, nothing) for name in source.data}
 
     def show_only(self, labels: tuple[str, ...]) -> None:
         """Hide all other curves, and their places in the legend."""

@@ -1,47 +1,30 @@
 # What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
-"""One page: its widgets, what they change, and the answers that come back."""
+"""One page: what its widgets change, and the answers that come back."""
 
 import base64
 import dataclasses
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import Any
 
 from bokeh.document import Document
 from bokeh.events import DoubleTap, MouseMove, Pan, PanEnd, PanStart, Press, PressUp, Tap
-from bokeh.layouts import column, row
-from bokeh.models import (
-    Button,
-    CheckboxGroup,
-    CustomJS,
-    Div,
-    FileInput,
-    Select,
-    Slider,
-    Spinner,
-    TextAreaInput,
-    TextInput,
-)
+from bokeh.models import Div
 
 from offprior.errors import OffpriorError
-from offprior.explorer.answers import Answerer, Answers
+from offprior.explorer.answers import ATTENTION, Answerer, Answers
+from offprior.explorer.controls import Controls
 from offprior.explorer.drawing import Drawing
 from offprior.explorer.latest import Latest
 from offprior.explorer.reading import reading
-from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, as_python
-from offprior.explorer.state import BOUNDS, LARGEST, OWN, PRESETS, State, from_query, read_csv, to_query
+from offprior.explorer.state import BOUNDS, CELL, LARGEST, OWN, State, from_query, read_csv
 
 LOGGER = logging.getLogger(__name__)
-SLIDERS = {
-    "weight": ("weight a of the line", 0.01),
-    "frequency": ("frequency ω", 0.05),
-    "amplitude": ("amplitude", 0.05),
-    "slope": ("slope", 0.05),
-    "noise": ("noise", 0.01),
-    "length": ("context length", 1),
-}
+FRAME = 350
+"""Milliseconds that a step of the training film stands."""
 
 
 class Page:
@@ -49,135 +32,133 @@ class Page:
 
     def __init__(self, document: Document, answerer: Answerer, threads: ThreadPoolExecutor, arguments: dict[str, str]):
         self.document, self.answerer = document, answerer
-        self.families = tuple(answerer.mixture.family_names)
+        families = tuple(answerer.mixture.family_names)
         self.message = Div(text="", name="message", styles={"color": "#b00020"})
-        self.state = self._begun(arguments)
+        self.state = self._begun(arguments, families)
         self.chosen: int | None = None
-        self.is_dragged = self.is_moved_by_us = False
-        self.drawing = Drawing(answerer.labels, self.families, answerer.places)
+        self.is_dragged = False
+        self._fits = False
+        self._film: Any = None
+        self._waits_for: set[int] = set()
+        self.drawing = Drawing(answerer.labels, tuple(answerer.panel), families, answerer.places)
         self.reading = Div(text="", width=280, name="reading")
-        self.latest: Latest[State] = Latest(self._work, threads)
-        self._make_controls()
-        self._lay_out()
-        document.on_session_destroyed(lambda _: self.latest.close())
+        # The classical predictors take longer than the rest, which they must not hold up.
+        self.latest: Latest[State] = Latest(self._answer, threads)
+        self.later: Latest[Answers] = Latest(self._answer_panel, threads)
+        self.controls = Controls(answerer, self.state, self.drawing.figure, self._open)
+        self._bind()
+        document.add_root(self.controls.layout(self.message, self.reading, self.drawing.figure))
+        document.title = f"offprior: {answerer.recipe.name}"
+        document.on_session_destroyed(lambda _: self._end())
         self.drawing.fit(self.state, None)
         self.changed(draws=not self.state.points, fits=True)
 
     def changed(self, *, draws: bool = False, fits: bool = False, **settings: Any) -> None:
         """Take over settings, draw the prompt anew where its function changed, and ask for answers."""
-        self.state = dataclasses.replace(self.state, **settings)
+        state = dataclasses.replace(self.state, **settings)
+        try:
+            self.state = self.answerer.drawn(state) if draws else state
+        except OffpriorError as error:
+            self.message.text = _plain(error)
+            return
         if draws:
             self.chosen = None
-            self.state = self.answerer.drawn(self.state)
-        self._fits = fits
+        self._fits = self._fits or fits
         self._show_state()
         self.latest.ask(self.state)
 
-    def _begun(self, arguments: dict[str, str]) -> State:
+    def _begun(self, arguments: dict[str, str], families: tuple[str, ...]) -> State:
+        answerer = self.answerer
+        probes = tuple(label for label in answerer.verdicts.probes if label in answerer.tasks.probes)
         try:
-            state = from_query(arguments, self.families, self.answerer.labels)
+            state = from_query(arguments, families, answerer.choices, probes)
         except OffpriorError as error:
             self.message.text = _plain(error)
             return State()
         # An address may be of another run, with more models and longer contexts.
-        longest = self.answerer.longest
         return dataclasses.replace(
             state,
-            points=state.points[:longest],
-            length=min(state.length, longest),
-            model=min(state.model, len(self.answerer.models) - 1),
+            points=state.points[: answerer.longest],
+            length=min(state.length, answerer.longest),
+            model=min(state.model, len(answerer.models) - 1),
         )
 
-    def _work(self, state: State) -> None:
+    def _answer(self, state: State) -> None:
         """In a thread of its own: the page goes on meanwhile."""
-        try:
-            answers: Answers | Exception = self.answerer.answer(state)
-        except OffpriorError as error:
-            answers = error
-        except Exception as error:  # a page that says nothing would show old curves for new points
-            LOGGER.exception("no answer to %s", state)
-            answers = error
-        self.document.add_next_tick_callback(lambda: self._show(answers))
 
-    def _show(self, answers: Answers | Exception) -> None:
-        if isinstance(answers, Exception):
-            self.message.text = f"no answer: {_plain(answers)}"
-            return
+        def act() -> None:
+            answers = self.answerer.answer(state)
+            self.document.add_next_tick_callback(lambda: self._show(answers))
+
+        self._told(act, state)
+
+    def _answer_panel(self, answers: Answers) -> None:
+        def act() -> None:
+            found = self.answerer.with_panel(answers)
+            self.document.add_next_tick_callback(lambda: self._show_panel(found))
+
+        self._told(act, answers.state)
+
+    def _told(self, act: Callable[[], None], state: State) -> None:
+        """What fails is shown: a page that says nothing would show old curves for new points."""
+        try:
+            act()
+        except Exception as error:
+            if not isinstance(error, OffpriorError):
+                LOGGER.exception("no answer to %s", state)
+            said = f"no answer: {_plain(error)}"
+            self.document.add_next_tick_callback(lambda: self.message.update(text=said))
+
+    def _show(self, answers: Answers) -> None:
         self.drawing.show_answers(answers)
-        self.reading.text = reading(answers)
         if self._fits:
             self.drawing.fit(answers.state, answers)
             self._fits = False
+        if answers.look is not None and answers.look.families is None:
+            self._wait_for_read_out()
+        if any(label in self.answerer.panel for label in answers.state.shown):
+            self.later.ask(answers)
+        else:
+            self.reading.text = reading(answers)
+
+    def _show_panel(self, answers: Answers) -> None:
+        self.drawing.show_panel(answers)
+        self.reading.text = reading(answers)
+
+    def _wait_for_read_out(self) -> None:
+        """Ask again once the layers can be read, once a model."""
+        model = self.answerer.models[self.state.model]
+        if model.seed not in self._waits_for:
+            self._waits_for.add(model.seed)
+            self.answerer.looks.when_fitted(model, lambda: self.latest.ask(self.state))
 
     def _show_state(self) -> None:
-        """Points, widgets and addresses of the state, without taking their changes for a user's."""
-        state, places = self.state, self.answerer.places
-        self.drawing.show_points(state, self.chosen)
-        self.drawing.show_only(state.shown)
-        self.is_moved_by_us = True
-        try:
-            self.preset.value = state.preset
-            for name, slider in self.sliders.items():
-                slider.value = getattr(state, name)
-            self.number.high = max(1, len(state.points))
-            if self.chosen is not None:
-                self.number.value = self.chosen + 1
-                self.at_x.value, self.at_y.value = (round(value, 4) for value in state.points[self.chosen])
-        finally:
-            self.is_moved_by_us = False
+        """Points, widgets and addresses of the state."""
+        self.drawing.show_points(self.state, self.chosen)
+        self.drawing.show_only(self.state.shown)
         if not self.is_dragged:
-            self.address.value = to_query(state)
-            self.python.value = as_python(
-                str(self.answerer.run.folder), state, float(places[0]), float(places[-1]), len(places)
-            )
+            self.controls.show(self.state, self.chosen)
+            self.controls.share(self.state)
 
-    def _make_controls(self) -> None:
-        state = self.state
-        self.preset = Select(
-            title="function", value=state.preset, options=[*PRESETS, *self.families, OWN], name="preset"
-        )
-        self.preset.on_change(
-            "value", self._from_widget(lambda value: self.changed(preset=value, draws=True, fits=True))
-        )
-        self.sliders = {}
-        for name, (title, step) in SLIDERS.items():
-            low, high = BOUNDS[name]
-            high = min(high, self.answerer.longest) if name == "length" else high
-            slider = Slider(
-                title=title, start=low, end=high, step=step, value=getattr(state, name), name=name, width=260
-            )
-            slider.on_change("value", self._from_widget(lambda value, name=name: self._slid(name, value)))
-            self.sliders[name] = slider
-        self.task = _button("New task", "new-task", self._new_task)
-        self.shown = CheckboxGroup(
-            labels=list(self.answerer.labels),
-            active=[self.answerer.labels.index(label) for label in state.shown if label in self.answerer.labels],
-            name="shown",
-        )
-        self.shown.on_change("active", self._from_widget(self._toggled))
-        seeds = [f"seed {model.seed}" for model in self.answerer.models]
-        self.model = Select(title="model", value=seeds[state.model], options=seeds, name="model")
-        self.model.on_change("value", self._from_widget(lambda value: self.changed(model=seeds.index(value))))
-        self.number = Spinner(title="point", low=1, high=1, step=1, value=1, width=70, name="point-number")
-        self.at_x = Spinner(title="x", step=0.1, value=0.0, width=90, name="point-x")
-        self.at_y = Spinner(title="y", step=0.1, value=0.0, width=90, name="point-y")
-        self.number.on_change("value", self._from_widget(self._choose))
-        self.at_x.on_change("value", self._from_widget(lambda _: self._move_chosen(self.at_x.value, self.at_y.value)))
-        self.at_y.on_change("value", self._from_widget(lambda _: self._move_chosen(self.at_x.value, self.at_y.value)))
-        self.add = _button("Add point", "add-point", lambda: self._add(self.at_x.value or 0.0, self.at_y.value or 0.0))
-        self.delete = _button("Delete point", "delete-point", self._delete)
-        self.file = FileInput(accept=".csv,.txt", name="csv", title="CSV of x, y")
-        self.file.on_change("value", self._from_widget(self._loaded))
-        self.address = TextInput(title="permalink", value="", name="permalink", width=260)
-        self.address.js_on_change("value", CustomJS(code=ADDRESS))
-        self.python = TextAreaInput(
-            title="the same in Python", rows=6, sizing_mode="stretch_width", name="python", max_length=20000
-        )
-        self.copy = Button(label="Copy as Python", name="copy-python")
-        self.copy.js_on_click(CustomJS(args={"text": self.python}, code=COPY))
-        self.downloads = [Button(label=f"Download {kind.upper()}", name=f"download-{kind}") for kind in ("svg", "png")]
-        for kind, button in zip(("svg", "png"), self.downloads, strict=True):
-            button.js_on_click(CustomJS(args={"plot": self.drawing.figure, "kind": kind}, code=DOWNLOAD))
+    def _bind(self) -> None:
+        controls, bind = self.controls, self._on
+        bind(controls.preset, self._choose_preset)
+        for name, slider in controls.sliders.items():
+            bind(slider, lambda value, name=name: self._slid(name, value))
+        bind(controls.shown, self._toggled, "active")
+        bind(controls.model, lambda value: self.changed(model=controls.seeds.index(value)))
+        bind(controls.number, self._choose)
+        for axis in (controls.at_x, controls.at_y):
+            bind(axis, lambda _: self._move_chosen(controls.at_x.value, controls.at_y.value))
+        bind(controls.file, self._loaded)
+        bind(controls.film, lambda place: self.changed(step=self._step(int(place))))
+        bind(controls.query, lambda value: self._looked(query=float(value)))
+        bind(controls.layer, lambda value: self._looked(layer=0 if value == "all" else int(value)))
+        bind(controls.head, lambda value: self._looked(head=0 if value == "all" else int(value)))
+        controls.task.on_click(self._new_task)
+        controls.add.on_click(lambda: self._add(controls.at_x.value or 0.0, controls.at_y.value or 0.0))
+        controls.delete.on_click(self._delete)
+        controls.play.on_click(self._play)
         plot = self.drawing.figure
         plot.on_event(PanStart, self._take)
         plot.on_event(Pan, lambda event: self._drag(event.x, event.y))
@@ -189,25 +170,19 @@ class Page:
         plot.on_event(Tap, self._tap)
         plot.on_event(DoubleTap, lambda event: self._add(event.x, event.y))
 
-    def _lay_out(self) -> None:
-        sliders = column(self.preset, *self.sliders.values(), self.task, self.model, self.file, width=280)
-        points = row(self.number, self.at_x, self.at_y, column(self.add, self.delete))
-        shares = row(self.copy, *self.downloads)
-        plot = [self.message, self.drawing.figure, points, shares, self.python]
-        middle = column(*plot, sizing_mode="stretch_width", min_width=460, styles={"flex": "1 1 460px"})
-        right = column(self.reading, Div(text="<h3>curves</h3>"), self.shown, self.address, width=300)
-        # What has no room beside the plot goes below it.
-        whole = row(middle, sliders, right, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
-        self.document.add_root(whole)
-        self.document.title = f"offprior: {self.answerer.recipe.name}"
+    def _on(self, widget: Any, act: Callable[[Any], None], what: str = "value") -> None:
+        def on_change(new: Any) -> None:
+            self.message.text = ""
+            act(new)
 
-    def _from_widget(self, act: Any) -> Any:
-        def on_change(_: str, __: Any, new: Any) -> None:
-            if not self.is_moved_by_us and new is not None:
-                self.message.text = ""
-                act(new)
+        self.controls.bind(widget, on_change, what)
 
-        return on_change
+    def _choose_preset(self, value: str) -> None:
+        if value == CELL and not self.state.probe:
+            self.message.text = "choose a cell of the verdicts, below"
+            self.controls.show(self.state, self.chosen)
+            return
+        self.changed(preset=value, draws=True, fits=True)
 
     def _slid(self, name: str, value: float) -> None:
         # Points of one's own have no function that a slider could change.
@@ -218,8 +193,48 @@ class Page:
         preset = "combination" if self.state.preset == OWN else self.state.preset
         self.changed(preset=preset, task=(self.state.task + 1) % (BOUNDS["task"][1] + 1), draws=True, fits=True)
 
+    def _open(self, probe: str, strength: float, length: int) -> None:
+        """A prompt of a cell of the verdicts."""
+        self.message.text = ""
+        self.changed(preset=CELL, probe=probe, strength=strength, length=length, draws=True, fits=True)
+
     def _toggled(self, active: list[int]) -> None:
-        self.changed(shown=tuple(self.answerer.labels[number] for number in sorted(active)))
+        self.changed(shown=tuple(self.controls.choices[number] for number in sorted(active)))
+
+    def _looked(self, **settings: Any) -> None:
+        """Whoever looks somewhere wants to see it."""
+        shown = self.state.shown
+        self.changed(shown=shown if ATTENTION in shown else (*shown, ATTENTION), **settings)
+
+    def _step(self, place: int) -> int:
+        """The step of a place in the film; its last frame has the last weights."""
+        steps = self.answerer.steps
+        return steps[place] if place < len(steps) - 1 else 0
+
+    def _play(self) -> None:
+        if self._film is not None:
+            self._stop()
+            return
+        places = iter(range(len(self.answerer.steps)))
+
+        def frame() -> None:
+            place = next(places, None)
+            if place is None:
+                self._stop()
+            else:
+                self.changed(step=self._step(place))
+
+        self._film = self.document.add_periodic_callback(frame, FRAME)
+        self.controls.play.label = "Stop"
+
+    def _stop(self) -> None:
+        if self._film is not None:
+            self.document.remove_periodic_callback(self._film)
+        self._film, self.controls.play.label = None, "Play the training"
+
+    def _end(self) -> None:
+        self.latest.close()
+        self.later.close()
 
     def _take(self, event: Any) -> None:
         self.chosen = self.drawing.nearest(self.state, event.x, event.y)
@@ -233,6 +248,7 @@ class Page:
         if self.is_dragged:
             self.is_dragged = False
             self._move_chosen(event.x, event.y)
+            self._show_state()
 
     def _tap(self, event: Any) -> None:
         place = self.drawing.nearest(self.state, event.x, event.y)
@@ -248,8 +264,10 @@ class Page:
         if self.chosen is None or x is None or y is None or max(abs(x), abs(y)) > LARGEST:
             return
         points = list(self.state.points)
-        points[self.chosen] = (float(x), float(y))
-        self._own(points)
+        # A browser tells of a drag twice, as a pan and as a mouse that moves.
+        if points[self.chosen] != (float(x), float(y)):
+            points[self.chosen] = (float(x), float(y))
+            self._own(points)
 
     def _add(self, x: float, y: float) -> None:
         if len(self.state.points) >= self.answerer.longest:
@@ -281,12 +299,6 @@ class Page:
             self.message.text = (
                 f"the first {self.answerer.longest} of {len(points)} points are shown: no model takes more"
             )
-
-
-def _button(label: str, name: str, act: Any) -> Button:
-    button = Button(label=label, name=name)
-    button.on_click(act)
-    return button
 
 
 def _plain(error: Exception) -> str:

@@ -26,11 +26,34 @@ def reading(answers: Answers) -> str:
             for label, error in answers.errors.items()
         )
         parts.append(f"<h3>Error, share of the truth's variance</h3><table>{rows}</table>")
+    if answers.look is not None:
+        parts.append(_inside(answers))
     if answers.verdict:
         parts.append(f"<h3>Verdict of the nearest cell</h3><p>{escape(answers.verdict)}</p>")
     if not parts:
         parts.append("<p>There are no points: double-click into the plot, or press New task.</p>")
     return f"<div class='reading'>{''.join(parts)}</div>"
+
+
+def _inside(answers: Answers) -> str:
+    """P(family) as each layer holds it, above the exact posterior."""
+    look = answers.look
+    assert look is not None
+    found = f"<h3>Inside the model, at the query</h3><p>attention on the query itself: {look.own:.3f}</p>"
+    if look.families is not None and look.accuracy is not None:
+        names = "".join(f"<th>{escape(name)}</th>" for name in answers.probability)
+        layers = ["the query's x", *(f"layer {number}" for number in range(1, len(look.families)))]
+        rows = "".join(
+            f"<tr><td>{layer}</td>{''.join(f'<td>{share:.3f}</td>' for share in shares)}<td>{right:.3f}</td></tr>"
+            for layer, shares, right in zip(layers, look.families, look.accuracy, strict=True)
+        )
+        exact = "".join(f"<td>{share:.3f}</td>" for share in answers.probability.values())
+        found += (
+            f"<table><tr><th>P(family), read out linearly</th>{names}<th>right*</th></tr>{rows}"
+            f"<tr><td><b>exact posterior</b></td>{exact}<td>{look.exact_accuracy:.3f}</td></tr></table>"
+            "<p>* share of held-out prompts whose family it names</p>"
+        )
+    return found + (f"<p>{escape(look.note)}</p>" if look.note else "")
 
 
 def _bar(name: str, share: float) -> str:

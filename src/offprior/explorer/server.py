@@ -25,21 +25,23 @@ LARGEST_MESSAGE = 1 << 20
 
 def explore(
     folder: Path,
+    beside: Path | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 5006,
     opens_browser: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Serve a run's page until Ctrl-C.
+    """Serve a run's page until Ctrl-C; `beside` is a second run, whose model is drawn too.
 
     Raises:
         OffpriorError: the run is not pretrained, or its inputs have several numbers; the port is taken.
     """
-    answerer = Answerer(Run(folder))
+    answerer = Answerer(Run(folder), None if beside is None else Run(beside))
     server = made(answerer, host, port)
     say("compiling what a page asks for")
-    answerer.answer(answerer.drawn(State()))
+    prompt = answerer.drawn(State(shown=answerer.choices))
+    answerer.with_panel(answerer.answer(prompt))
     shown = "localhost" if host in LOOPBACK else host
     address = f"http://{shown}:{server.port}/"
     if host not in LOOPBACK:

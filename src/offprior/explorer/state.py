@@ -10,6 +10,8 @@ from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 
 PRESETS = ("line", "sinusoid", "combination", "frequency × 2", "step")
 OWN = "own points"
+CELL = "cell of the verdicts"
+"""A function of a probe, at a place of its path."""
 MOST_POINTS = 60
 LARGEST = 1e6
 """Of a coordinate."""
@@ -31,6 +33,17 @@ class State:
     length: int = 20
     task: int = 0
     model: int = 0
+    step: int = 0
+    """After which its weights were kept; 0 has the last ones."""
+    probe: str = ""
+    """Label of the probe of a cell."""
+    strength: float = 0.0
+    """Its place on the probe's path."""
+    query: float = 0.0
+    """Where the model is looked into."""
+    layer: int = 0
+    """Whose attention is drawn; 0 has the mean of all."""
+    head: int = 0
     shown: tuple[str, ...] = ("model", "B", "C", "truth")
 
 
@@ -43,6 +56,11 @@ BOUNDS = {
     "length": (1, MOST_POINTS),
     "task": (0, 9999),
     "model": (0, 99),
+    "step": (0, 10**9),
+    "strength": (-LARGEST, LARGEST),
+    "query": (-LARGEST, LARGEST),
+    "layer": (0, 999),
+    "head": (0, 999),
 }
 """Least and largest value of every number."""
 
@@ -61,8 +79,15 @@ def to_query(state: State) -> str:
     return urlencode(changed)
 
 
-def from_query(arguments: Mapping[str, str], families: tuple[str, ...] = (), known: tuple[str, ...] = ()) -> State:
-    """The state that an address asks for, every part of it checked; `known` are the curves that may be shown.
+def from_query(
+    arguments: Mapping[str, str],
+    families: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
+    probes: tuple[str, ...] = (),
+) -> State:
+    """The state that an address asks for, every part of it checked.
+
+    `known` are the curves that may be shown, `probes` those that have cells.
 
     Raises:
         SettingError: all that is wrong with it.
@@ -82,19 +107,26 @@ def from_query(arguments: Mapping[str, str], families: tuple[str, ...] = (), kno
             elif name == "shown":
                 found[name] = tuple(label for label in value.split(",") if not known or label in known)
             elif name == "preset":
-                choices = (*PRESETS, *families, OWN)
-                if value not in choices:
-                    raise ValueError(f"there is no {value!r}; {choose_from(value, choices)}")
-                found[name] = value
+                found[name] = _one_of(value, (*PRESETS, *families, OWN, *([CELL] if probes else [])))
+            elif name == "probe":
+                found[name] = _one_of(value, probes)
             else:
                 found[name] = number_of(name, value)
         except ValueError as error:
             problems.append(Problem(name, str(error), "the address"))
+    if found.get("preset") == CELL and "probe" not in found and not problems:
+        problems.append(Problem("probe", "a cell has a probe; none was given", "the address"))
     if problems:
         raise SettingError(problems)
     if found.get("points"):
         found["preset"] = OWN  # whatever function it names: these are not drawn from it
     return State(**found)
+
+
+def _one_of(value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ValueError(f"there is no {value[:80]!r}; {choose_from(value, choices)}")
+    return value
 
 
 def number_of(name: str, text: str) -> float | int:

@@ -1,19 +1,20 @@
 """The functions that prompts are drawn from: those of the dispute with their sliders, and tasks of any family."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from offprior.explorer.state import MOST_POINTS, State
+from offprior.errors import Problem, SettingError, choose_from
+from offprior.explorer.state import CELL, MOST_POINTS, State
 from offprior.mixture import Mixture
+from offprior.probes.probe import Probe
 from offprior.randomness import key_for
 from offprior.threads import LAPACK
 
 Function = Callable[[Float[np.ndarray, " m"]], Float[np.ndarray, " m"]]
-
 
 KEPT = 64
 """Tasks whose inputs and functions are remembered."""
@@ -22,9 +23,11 @@ KEPT = 64
 class Tasks:
     """The functions and prompts of a mixture's explorer, each a function of the state alone."""
 
-    def __init__(self, mixture: Mixture):
+    def __init__(self, mixture: Mixture, probes: Sequence[Probe] = ()):
         self.mixture = mixture
-        self._known: dict[tuple[str, int], object] = {}
+        self.probes = {probe.label: probe for probe in reversed(probes)}
+        """Of which cells are opened; of several of one label the first."""
+        self._known: dict[tuple[object, ...], Any] = {}
 
     def function_of(self, state: State) -> Function | None:
         """The function of a state; None for points of one's own.
@@ -32,6 +35,8 @@ class Tasks:
         Offset and phase are the task's: functions of its number.
         """
         names = self.mixture.family_names
+        if state.preset == CELL:
+            return self._of_cell(state)
         if state.preset in names:
             return self._once(
                 (state.preset, state.task), lambda: self._of_family(names.index(state.preset), state.task)
@@ -60,6 +65,8 @@ class Tasks:
         function = self.function_of(state)
         if function is None:
             return state.points
+        if state.preset == CELL:
+            return self._prompt_of_cell(state)
         x = self._once(("inputs", state.task), lambda: self._inputs(state.task))[: state.length]
         noise = np.random.default_rng([state.task, 1]).normal(size=MOST_POINTS)[: len(x)]
         y = function(x) + state.noise * noise
@@ -70,12 +77,45 @@ class Tasks:
         drawn = family.draw(key_for(task, "explorer", place))
         return lambda x: np.asarray(family.evaluate(drawn, jnp.asarray(x, jnp.float32)[:, None]), np.float64)
 
+    def _cell(self, state: State) -> tuple[Mixture, Any]:
+        """The prompt distribution of a cell, and the key of its task."""
+        if state.probe not in self.probes:
+            raise SettingError(
+                Problem(
+                    "probe",
+                    f"no cell of {state.probe!r} can be opened here; {choose_from(state.probe, list(self.probes))}",
+                )
+            )
+        probe = self.probes[state.probe]
+        strengths = probe.strengths(self.mixture)
+        number = min(range(len(strengths)), key=lambda place: abs(strengths[place] - state.strength))
+        key = key_for(state.task, "explorer", "cell", state.probe, number)
+        return probe.distribution(strengths[number], self.mixture), key
+
+    def _of_cell(self, state: State) -> Function:
+        def make() -> Function:
+            mixture, key = self._cell(state)
+
+            def function(x: np.ndarray) -> np.ndarray:
+                return np.asarray(mixture.values(key, jnp.asarray(x, jnp.float32)[None, :, None])[0][0], np.float64)
+
+            return function
+
+        return self._once((state.probe, state.strength, state.task), make)
+
+    def _prompt_of_cell(self, state: State) -> tuple[tuple[float, float], ...]:
+        mixture, key = self._cell(state)
+        with LAPACK:  # which some laws of inputs call
+            drawn = mixture.prompts(key, 1, state.length, 1)
+            x, y = np.asarray(drawn.x[0, :, 0], np.float64), np.asarray(drawn.y[0], np.float64)
+        return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))
+
     def _inputs(self, task: int) -> Float[np.ndarray, " n"]:
         with LAPACK:  # which some laws of inputs call
             drawn = self.mixture.inputs.inputs(key_for(task, "explorer", "inputs"), MOST_POINTS, 1)
             return np.asarray(drawn, np.float64)[:, 0]
 
-    def _once(self, name: tuple[str, int], make: Callable[[], Any]) -> Any:
+    def _once(self, name: tuple[object, ...], make: Callable[[], Any]) -> Any:
         if name not in self._known:
             while len(self._known) >= KEPT:
                 self._known.pop(next(iter(self._known)), None)

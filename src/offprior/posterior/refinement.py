@@ -11,6 +11,7 @@ higher noise too, only wider. At a higher noise panels are dropped that hold not
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
@@ -100,12 +101,16 @@ def noise_levels(group: Components, x: Float[np.ndarray, "b n d"], noise: float)
     if group.locate is None or x.size == 0:
         return [noise]
     farthest = np.abs(x).reshape(-1, x.shape[-1]).max(0)
-    at = np.asarray(columns_of(group, jnp.asarray(farthest[None, None])))[:, 0, 0]
+    at = np.asarray(_columns_compiled(group, jnp.asarray(farthest[None, None])))[:, 0, 0]
     step = (np.abs(np.diff(at, axis=1)).max(1) * np.abs(np.asarray(group.scales)).max(0)).max()
     levels = [noise]
     while levels[0] < step:
         levels.insert(0, levels[0] * LOWER)
     return levels
+
+
+# Operation by operation it takes longer than all the rest of a single prompt.
+_columns_compiled = eqx.filter_jit(columns_of)
 
 
 def prompts_of(

@@ -170,6 +170,22 @@ def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, tra
     return Pretrained(network, mixture, trained_to=training.points, limit=limit, seed=seed)
 
 
+def steps_kept(folder: Path, seed: int) -> list[int]:
+    """After which steps the weights of a seed were kept, of a run that keeps a trajectory; empty of others."""
+    return sorted(int(path.stem.rpartition("-")[2]) for path in seed_folder(folder, seed).glob("weights-*.safetensors"))
+
+
+def at_step(folder: Path, model: Pretrained, step: int, label: str) -> Pretrained:
+    """The model as it was after a step whose weights were kept.
+
+    Raises:
+        OffpriorError: they are missing, torn, or of another model.
+    """
+    network, _ = read_arrays(weights_file(folder, model.seed, step), model.network)
+    settings = {"trained_to": model.trained_to, "limit": model.longest, "seed": model.seed}
+    return Pretrained(network, model.mixture, **settings, label=label)
+
+
 def _about(seed: int, state: State, fingerprint: str) -> dict[str, Any]:
     return {"seed": seed, "step": int(state.step), "fingerprint": fingerprint, "machine": machine()}
 

@@ -1,0 +1,95 @@
+"""The explorer's server, and its page in Chromium."""
+
+import contextlib
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+MIXTURE = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
+
+CURVE = """label => {
+    const plot = Bokeh.documents[0].get_model_by_name("prompt");
+    const item = plot.above.flatMap(each => each.items ?? []).find(each => each.label.value === label);
+    const line = item.renderers[0];
+    return Array.from(line.data_source.data[line.glyph.y.field]);
+}"""
+POINTS = """() => {
+    const plot = Bokeh.documents[0].get_model_by_name("prompt");
+    const dots = plot.renderers.find(each => "number" in each.data_source.data).data_source.data;
+    return Array.from(dots.x).map((x, k) => [x, dots.y[k]]);
+}"""
+ATTENTION = """() => {
+    const plot = Bokeh.documents[0].get_model_by_name("prompt");
+    return Array.from(plot.renderers.find(each => "weight" in each.data_source.data).data_source.data.weight);
+}"""
+PIXEL = """([x, y]) => {
+    const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("prompt"));
+    const box = view.canvas_view.el.getBoundingClientRect();
+    return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)];
+}"""
+
+
+@contextlib.contextmanager
+def served(*folders):
+    """The address of a server of runs, in a process of its own that Ctrl-C ends."""
+    command = [sys.executable, "-m", "offprior", "explore", *map(str, folders), "--no-browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        said = []
+        for line in server.stdout:
+            said.append(line)
+            if line.startswith("ready: "):
+                break
+        try:
+            ready = re.search(r"http://localhost:\d+/", said[-1])
+            assert ready, "".join(said)
+            yield ready[0]
+        finally:
+            server.send_signal(signal.SIGINT)
+            assert server.wait(30) == 0, "Ctrl-C ends it"
+
+
+class Opened:
+    """A page whose first answers are there."""
+
+    def __init__(self, page, address):
+        self.page, self.complaints = page, []
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_function(f"globalThis.Bokeh?.documents?.length > 0 && ({CURVE})('model').some(Number.isFinite)")
+
+    def curve(self, label="model"):
+        return self.page.evaluate(CURVE, label)
+
+    def points(self):
+        return self.page.evaluate(POINTS)
+
+    def pixel(self, point):
+        return self.page.evaluate(PIXEL, list(point))
+
+    def attention(self):
+        return self.page.evaluate(ATTENTION)
+
+    def slide(self, name, key="ArrowRight"):
+        """Press a key on the handle of a slider."""
+        handle = self.page.evaluate_handle(
+            """name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name))
+                .shadow_el.querySelector(".noUi-handle")""",
+            name,
+        )
+        handle.as_element().press(key)
+
+    def until_changed(self, before, label="model"):
+        self.page.wait_for_function(
+            f"before => JSON.stringify(({CURVE})('{label}')) !== before", arg=as_json(before), timeout=20_000
+        )
+
+
+def as_json(values):
+    """As the browser writes it."""
+    return json.dumps(values, separators=(",", ":")).replace("NaN", "null")
