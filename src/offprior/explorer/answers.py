@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from offprior.api import Run
+from offprior.devices import cores
 from offprior.errors import Problem, SettingError
 from offprior.evaluation.atlas import applicable
 from offprior.evaluation.panel import panel
@@ -94,6 +96,7 @@ class Answerer:
         self._typical: dict[int, tuple[float, float]] = {}
         self._at_steps: dict[tuple[int, int], Pretrained] = {}
         self._lock = threading.Lock()
+        self._ahead = ThreadPoolExecutor(max(1, cores()), "model")
 
     @functools.cached_property
     def tasks(self) -> Tasks:
@@ -133,12 +136,12 @@ class Answerer:
         probability, surprise, look = {}, float("nan"), None
         if points:
             with blas_on_one_thread():
-                self._add_model(state, curves, bands)
+                # What a drag waits for is the longer of the two.
+                ahead = self._ahead.submit(self._add_model, state, curves, bands)
                 probability, surprise = self._add_exact(state, curves, bands)
+                look = ahead.result()
                 if self.beside is not None:
                     self._add_beside(state, curves)
-            if ATTENTION in state.shown and self.looks.layers:
-                look = self._look(state)
         function = self.tasks.function_of(state)
         if function is not None:
             curves["truth"] = function(self.places)
@@ -195,11 +198,12 @@ class Answerer:
                 self._typical[length] = (float(surprise.mean()), float(surprise.std()))
             return self._typical[length]
 
-    def _add_model(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> None:
+    def _add_model(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> Look | None:
         x, y = _arrays(state.points[: self.longest])
         found = self.model_of(state).predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
         curves["model"] = found.mean[0, 0]
         _add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
+        return self._look(state) if ATTENTION in state.shown and self.looks.layers else None
 
     def _add_exact(
         self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]

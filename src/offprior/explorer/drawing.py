@@ -57,7 +57,7 @@ class Drawing:
                     x="x", y1=f"{label} low", y2=f"{label} high", source=source, fill_color=colour, fill_alpha=0.13
                 )
             self.lines[label] = self.figure.line(
-                x="x", y=label, source=source, color=colour, line_dash=dash, line_width=width
+                x="x", y=label, source=source, color=colour, line_dash=dash, line_width=width, name=f"curve: {label}"
             )
         self.query = Span(location=0.0, dimension="height", line_color=ATTENTION_COLOUR, line_dash="dotted")
         self.figure.add_layout(self.query)

@@ -1,0 +1,177 @@
+"""The explorer's further views: cells of the verdicts, the training film, the model's inside, a second run."""
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+from explored import MIXTURE
+from small_runs import carried_out
+
+from offprior.api import Run
+from offprior.cli import main
+from offprior.errors import SettingError
+from offprior.evaluation.inside import Inside
+from offprior.explorer.answers import ATTENTION, Answerer
+from offprior.explorer.reading import reading
+from offprior.explorer.share import as_python
+from offprior.explorer.state import CELL, OWN, State, from_query, to_query
+from offprior.explorer.verdicts import Verdicts
+from offprior.pretraining.checkpoint import steps_kept, weights_file
+from offprior.probes.convex import Convex
+from offprior.runs import ATLAS, EVALUATION
+from offprior.table import Table
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explored")
+    probes = [{"name": "convex", "count": 3}, {"name": "context-length"}]
+    return (
+        carried_out(folder, "one", changes={"training.trajectory": 4}, mixture=MIXTURE, probes=probes),
+        carried_out(folder, "two", mixture={**MIXTURE, "noise": 0.3}),
+    )
+
+
+@pytest.fixture(scope="module")
+def answerer(runs):
+    return Answerer(*runs)
+
+
+def arrays(state):
+    return tuple(np.asarray([point[axis] for point in state.points]) for axis in (0, 1))
+
+
+def test_a_cell_has_prompts_of_its_own_distribution(answerer):
+    state = answerer.drawn(State(preset=CELL, probe="convex", strength=0.5, length=8))
+    truth = answerer.tasks.function_of(state)
+    x, y = arrays(state)
+    assert len(x) == 8 and 0 < np.square(y - truth(x)).mean() < (4 * 0.1) ** 2, "the noise is the mixture's"
+    # Half a line and half a wave of at most 1.5 turns a unit: what is left of a fit by both is rounding.
+    at = np.linspace(-5, 5, 400)
+
+    def left(frequency):
+        columns = np.stack([at, np.ones_like(at), np.sin(frequency * at), np.cos(frequency * at)], axis=1)
+        found = np.linalg.lstsq(columns, truth(at), rcond=None)[0]
+        return np.abs(truth(at) - columns @ found).max()
+
+    family = Convex().distribution(0.5, answerer.mixture).families[0]
+    low, high = float(family.second.frequency.low), float(family.second.frequency.high)
+    assert min(left(frequency) for frequency in np.linspace(low, high, 4001)) < 0.02
+    other = answerer.drawn(dataclasses.replace(state, task=1))
+    assert other.points != state.points and answerer.drawn(state).points == state.points
+
+
+def test_a_cell_beside_the_path_is_the_nearest_of_it(answerer):
+    state = State(preset=CELL, probe="convex", strength=0.52, length=4)
+    assert answerer.drawn(state).points == answerer.drawn(dataclasses.replace(state, strength=0.5)).points
+    with pytest.raises(SettingError, match="no cell of 'convexx' can be opened here; did you mean convex?"):
+        answerer.drawn(dataclasses.replace(state, probe="convexx"))
+
+
+def test_the_address_of_a_cell_is_checked():
+    state = State(preset=CELL, probe="convex", strength=0.5, length=4, step=7, query=1.5, layer=1, head=2)
+    given = dict(part.split("=") for part in to_query(state).replace("+", " ").split("&"))
+    assert from_query(given, probes=("convex",)) == state
+    for arguments, told in (
+        ({"preset": CELL}, "probe: a cell has a probe; none was given"),
+        ({"preset": CELL, "probe": "convx"}, "there is no 'convx'; did you mean convex?"),
+        ({"strength": "nan"}, "strength: nan lies outside"),
+        ({"step": "-1"}, "step: -1 lies outside"),
+    ):
+        with pytest.raises(SettingError) as refused:
+            from_query(arguments, probes=("convex",))
+        assert told in str(refused.value)
+
+
+def test_the_verdict_of_a_cell_is_its_own_and_the_atlas_adds_to_it(runs, tmp_path):
+    verdicts = Verdicts(runs[0])
+    cells = runs[0].table().verdicts()
+    row = cells[(cells["probe"] == "convex") & (cells["strength"] == 0.5) & (cells["length"] == 8)].iloc[0]
+    found = verdicts.nearest(State(preset=CELL, probe="convex", strength=0.5), 8)
+    assert found.startswith(row["verdict"]) and "convex, a = 0.5, 8 pairs" in found
+    assert verdicts.nearest(State(preset=OWN), 8) == ""
+    rows = runs[0].table().to_pandas()
+    rows["probe"] = rows["probe"].replace({"context-length": "another"})
+    folder = runs[0].folder / ATLAS
+    folder.mkdir()
+    try:
+        Table(rows).save(folder / EVALUATION)
+        assert Verdicts(runs[0]).probes == (*verdicts.probes, "another")
+        assert len(Verdicts(runs[0]).of("convex")) == len(verdicts.of("convex")), "each once, those of the run itself"
+    finally:
+        (folder / EVALUATION).unlink()
+        folder.rmdir()
+
+
+def test_the_film_has_the_weights_that_were_kept(answerer, runs):
+    assert answerer.steps == steps_kept(runs[0].folder, 0) and len(answerer.steps) == 4
+    state = answerer.drawn(State(length=6))
+    curves = {
+        step: answerer.answer(dataclasses.replace(state, step=step)).curves["model"] for step in (0, *answerer.steps)
+    }
+    np.testing.assert_array_equal(curves[0], curves[answerer.steps[-1]])
+    assert len({curve.tobytes() for curve in curves.values()}) == 4
+    nearly = dataclasses.replace(state, step=answerer.steps[1] + 10**6)
+    np.testing.assert_array_equal(answerer.answer(nearly).curves["model"], curves[0])
+    assert weights_file(runs[0].folder, 0, answerer.steps[0]).is_file()
+
+
+def test_the_lines_of_python_give_a_frame_of_the_film_again(answerer, capsys):
+    state = dataclasses.replace(answerer.drawn(State(length=6)), step=answerer.steps[1])
+    names: dict = {}
+    places = answerer.places
+    exec(
+        as_python(
+            answerer.run.folder, answerer.model_of(state), state, float(places[0]), float(places[-1]), len(places)
+        ),
+        names,
+    )
+    np.testing.assert_allclose(names["curve"].mean, answerer.answer(state).curves["model"], rtol=1e-3, atol=1e-3)
+
+
+def test_a_look_is_of_the_query_asked_for_and_its_read_out_comes_later(answerer):
+    answerer.looks.fit(answerer.models[0]).result(120)
+    state = dataclasses.replace(answerer.drawn(State(length=6)), shown=("model", ATTENTION), query=1.0, layer=1, head=2)
+    look = answerer.answer(state).look
+    x, y = arrays(state)
+    inside = Inside(answerer.models[0]).attention(x, y, 1.0)
+    np.testing.assert_allclose(look.attention, inside.pairs[0, 1], rtol=1e-6)
+    assert look.own == pytest.approx(float(inside.own[0, 1]), abs=1e-6)
+    assert look.attention.sum() + look.own == pytest.approx(1, abs=1e-5)
+    assert look.families.shape == (2, 2) and "layer 1" in reading(answerer.answer(state))
+    early = answerer.answer(dataclasses.replace(state, step=answerer.steps[0])).look
+    assert early.families is None and "last weights only" in early.note
+    assert answerer.answer(dataclasses.replace(state, shown=("model",))).look is None
+
+
+def test_who_waits_for_a_read_out_is_told_once(runs):
+    looks = Answerer(runs[0]).looks
+    model, told = runs[0].models()[0], threading.Event()
+    found = looks.look(model, np.zeros(5), np.zeros(5), 0.0)
+    assert found.families is None and "being fitted" in found.note
+    looks.when_fitted(model, told.set)
+    assert told.wait(120)
+    assert looks.look(model, np.zeros(5), np.zeros(5), 0.0).families is not None
+    again = threading.Event()
+    looks.when_fitted(model, again.set)
+    assert not again.is_set(), "it is there already"
+    looks.close()
+
+
+def test_a_second_run_answers_with_its_own_model_and_prior(answerer, runs):
+    assert {"model of two", "B of two"} <= set(answerer.labels)
+    state = dataclasses.replace(answerer.drawn(State(length=6)), shown=("model of two", "B of two"))
+    found = answerer.answer(state)
+    x, y = arrays(state)
+    model = Run(runs[1].folder).models()[0].predict(x[:, None], y, answerer.places[:, None])
+    np.testing.assert_allclose(found.curves["model of two"], model.mean, rtol=1e-4, atol=1e-4)
+    assert np.abs(found.curves["B of two"] - found.curves["B"]).max() > 1e-3 and "B of two" in found.errors
+    alike = Answerer(runs[0], runs[0])
+    assert "B of one (2)" not in alike.labels and "model of one (2)" in alike.labels, "its B is B"
+
+
+def test_a_page_without_a_server_has_one_run(runs, tmp_path, capsys):
+    target = tmp_path / "page.html"
+    assert main(["explore", *(str(run.folder) for run in runs), "--static", str(target)]) == 2
+    assert "shows one run; leave out the second" in capsys.readouterr().err and not target.exists()
