@@ -2,9 +2,9 @@
 
     python bench/explorer.py --run runs/mueller-2023 [--moves 100] [--points 20]
 
-A point is dragged in single moves; each is timed from the browser's own pointer event to the end of the frame
-in which the model's curve and B's are drawn anew. Then it is dragged fast, sixty moves a second, and the picture has to be that of the last
-position. It needs Chromium (or Chrome) on the path.
+A point is dragged in single moves; each is timed from the browser's own pointer event to the end of the frame in which
+the model's curve and B's are drawn anew. Then it is dragged fast, sixty moves a second, and the picture has to be that
+of the last position. It needs Chromium (or Chrome) on the path.
 """
 
 import argparse

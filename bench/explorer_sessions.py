@@ -8,40 +8,49 @@ memory is taken; the last is compared with it.
 """
 
 import argparse
+import contextlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 LET_GO = 40.0
 """Seconds in which a server forgets sessions that nobody holds: it looks every 5 s for those of 15 s and more."""
-PATIENCE = 120.0
+PATIENCE = 240_000
+"""Milliseconds in which every page has to be answered."""
+CURVE = 'Array.from(Bokeh.documents[0].get_model_by_name("curve: model").data_source.data["model"])'
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, file=sys.stderr)
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        console.print("there is no chromium on the path")
+        return 2
     command = [sys.executable, "-m", "offprior", "explore", str(options.run), "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with contextlib.ExitStack() as stack, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         ready = next((found for line in server.stdout if (found := re.search(r"ready: (http\S+)", line))), None)
         try:
             if ready is None:
                 return 2
+            browser = stack.enter_context(opened(chromium))
             left = []
             for number in range(options.rounds + 1):
                 before = memory(server.pid)
-                slowest, most = answered(ready[1], options.sessions, server.pid)
+                slowest, most = answered(browser, ready[1], options.sessions, server.pid)
                 time.sleep(LET_GO)
                 left.append(memory(server.pid))
                 console.print(
-                    f"{'warm-up' if number == 0 else f'round {number}'}: {options.sessions} sessions, all answered after "
+                    f"{f'round {number}' if number else 'warm-up'}: {options.sessions} sessions, all answered after "
                     f"{slowest:.1f} s; memory {before:.0f} MiB before, {most:.0f} with them, {left[-1]:.0f} after"
                 )
             grown = left[-1] / left[0] - 1
@@ -52,24 +61,38 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def answered(address: str, sessions: int, process: int) -> tuple[float, float]:
-    """Seconds until every one of so many sessions has a new curve for a new frequency, and the memory with them, MiB."""
-    from bokeh.client import pull_session
+@contextlib.contextmanager
+def opened(chromium: str) -> Iterator[Any]:
+    """A headless browser."""
+    from playwright.sync_api import sync_playwright
 
-    opened = [pull_session(url=address) for _ in range(sessions)]
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+
+
+def answered(browser: Any, address: str, sessions: int, process: int) -> tuple[float, float]:
+    """Seconds until every one of so many pages has the curve of a new frequency; the server's memory with them, MiB."""
+    pages = [browser.new_page() for _ in range(sessions)]
     try:
-        for session in opened:
-            _until(lambda session=session: np.isfinite(_curve(session)).all())
-        before = [_curve(session).copy() for session in opened]
+        for page in pages:
+            page.goto(address, timeout=PATIENCE)
+        for page in pages:
+            page.wait_for_function(
+                f"globalThis.Bokeh?.documents?.length > 0 && {CURVE}.some(Number.isFinite)", timeout=PATIENCE
+            )
+        for page in pages:
+            page.evaluate(f"globalThis.before = JSON.stringify({CURVE})")
         begun = time.perf_counter()
-        for number, session in enumerate(opened):
-            session.document.get_model_by_name("frequency").value = 1.1 + 0.05 * (number % 20)
-        for session, old in zip(opened, before, strict=True):
-            _until(lambda session=session, old=old: not np.array_equal(_curve(session), old))
+        for number, page in enumerate(pages):
+            page.evaluate(
+                "value => { Bokeh.documents[0].get_model_by_name('frequency').value = value; }", 1.1 + 0.01 * number
+            )
+        for page in pages:
+            page.wait_for_function(f"JSON.stringify({CURVE}) !== globalThis.before", timeout=PATIENCE)
         return time.perf_counter() - begun, memory(process)
     finally:
-        for session in opened:
-            session.close()
+        for page in pages:
+            page.close()
 
 
 def memory(process: int) -> float:
@@ -78,20 +101,6 @@ def memory(process: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f"process {process} tells no memory")
-
-
-def _curve(session: Any) -> np.ndarray:
-    session.force_roundtrip()
-    line = session.document.get_model_by_name("curve: model")
-    return np.asarray(line.data_source.data["model"], float)
-
-
-def _until(is_so: Any) -> None:
-    end = time.monotonic() + PATIENCE
-    while not is_so():
-        if time.monotonic() > end:
-            raise TimeoutError("a session had no answer")
-        time.sleep(0.02)
 
 
 def _options(arguments: list[str] | None) -> Any:

@@ -1,7 +1,6 @@
 """The explorer's server, and its page in Chromium."""
 
 import contextlib
-import json
 import re
 import shutil
 import signal
@@ -86,10 +85,5 @@ class Opened:
 
     def until_changed(self, before, label="model"):
         self.page.wait_for_function(
-            f"before => JSON.stringify(({CURVE})('{label}')) !== before", arg=as_json(before), timeout=20_000
+            f"before => JSON.stringify(({CURVE})('{label}')) !== JSON.stringify(before)", arg=before, timeout=20_000
         )
-
-
-def as_json(values):
-    """As the browser writes it."""
-    return json.dumps(values, separators=(",", ":")).replace("NaN", "null")

@@ -173,6 +173,16 @@ def test_a_longer_prompt_begins_with_the_shorter_and_another_task_is_another(ans
     )
 
 
+@pytest.mark.parametrize("task", range(4))
+def test_the_presets_of_the_dispute_are_in_a_prior_that_has_them(answerer, task):
+    for preset in ("line", "sinusoid"):
+        found = answerer.answer(answerer.drawn(State(preset=preset, task=task)))
+        mean, spread = found.typical
+        assert abs(found.surprise - mean) < 4 * spread and found.errors["B"] < 0.05
+    found = answerer.answer(answerer.drawn(State(preset="combination", task=task)))
+    assert found.errors["C"] < 0.05, "C knows the combinations"
+
+
 def test_points_of_ones_own_have_no_truth_and_no_points_have_no_answer(answerer):
     own = State(preset=OWN, points=((0.0, 1.0), (1.0, 2.0)))
     assert answerer.drawn(own).points == own.points

@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from explored import CHROMIUM, MIXTURE, POINTS, Opened, as_json, served
+from explored import CHROMIUM, MIXTURE, POINTS, Opened, served
 from small_runs import carried_out
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -102,7 +102,7 @@ def test_sliders_presets_and_new_tasks_draw_another_prompt(opened):
         assert opened.points() != before
     before = opened.points()
     opened.slide("frequency")
-    page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=as_json(before))
+    page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== JSON.stringify(before)", arg=before)
 
 
 def test_files_good_and_bad(opened):
@@ -136,7 +136,7 @@ def test_pages_share_nothing(opened, browser, address):
     other = browser.new_page()
     found = Opened(other, address)
     other.get_by_role("button", name="New task").click()
-    other.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== before", arg=as_json(before))
+    other.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== JSON.stringify(before)", arg=before)
     assert opened.points() == before and found.complaints == []
     other.close()
 

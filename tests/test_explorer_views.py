@@ -65,7 +65,7 @@ def test_a_cell_has_prompts_of_its_own_distribution(answerer):
 def test_a_cell_beside_the_path_is_the_nearest_of_it(answerer):
     state = State(preset=CELL, probe="convex", strength=0.52, length=4)
     assert answerer.drawn(state).points == answerer.drawn(dataclasses.replace(state, strength=0.5)).points
-    with pytest.raises(SettingError, match="no cell of 'convexx' can be opened here; did you mean convex?"):
+    with pytest.raises(SettingError, match=r"no cell of 'convexx' can be opened here; did you mean convex\?"):
         answerer.drawn(dataclasses.replace(state, probe="convexx"))
 
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from explored import CHROMIUM, CURVE, MIXTURE, POINTS, Opened, as_json, served
+from explored import CHROMIUM, CURVE, MIXTURE, POINTS, Opened, served
 from small_runs import carried_out
 
 from offprior.api import Run
@@ -49,12 +49,12 @@ def test_the_film_shows_the_weights_of_each_step_kept(opened, runs):
     opened.slide("film", "Home")
     opened.until_changed(last)
     first = opened.curve()
-    page.get_by_text("training film: after 1 steps").wait_for()
+    page.get_by_text("training film, after 1 steps").wait_for()
     page.wait_for_function("() => location.search.includes('step=1')")
     opened.slide("film")
     opened.until_changed(first)
     opened.slide("film", "End")
-    page.wait_for_function(f"last => JSON.stringify(({CURVE})('model')) === last", arg=as_json(last))
+    page.wait_for_function(f"last => JSON.stringify(({CURVE})('model')) === JSON.stringify(last)", arg=last)
     assert opened.curve("B") == bayes, "the exact posterior is not trained"
 
 
@@ -65,14 +65,13 @@ def test_the_film_plays_to_its_end(opened):
     page.get_by_role("button", name="Play the training").click()
     page.get_by_role("button", name="Stop").wait_for()
     page.get_by_role("button", name="Play the training").wait_for(timeout=20_000)
-    page.get_by_text("training film: the last weights").wait_for()
+    page.get_by_text("training film, the last weights").wait_for()
 
 
 def test_the_attention_of_a_query_is_drawn_and_the_layers_are_read(opened):
     page = opened.page
     assert opened.attention() == []
     page.get_by_role("checkbox", name="attention").check()
-    page.wait_for_function("([seen]) => true", arg=[0])
     page.get_by_text("exact posterior").wait_for(timeout=60_000)
     before = opened.attention()
     assert len(before) == len(opened.points())

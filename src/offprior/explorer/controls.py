@@ -112,7 +112,7 @@ class Controls:
             steps = self.answerer.steps
             step = min(steps, key=lambda kept: abs(kept - (state.step or steps[-1])), default=0)
             self.film.value = steps.index(step) if steps else 0
-            self.film.title = f"training film: after {step} steps" if state.step else f"training film: {LAST}"
+            self.film.title = f"training film, after {step} steps" if state.step else f"training film, {LAST}"
             self.query.value = min(max(state.query, self.query.start), self.query.end)
             for select, number in ((self.layer, state.layer), (self.head, state.head)):
                 select.value = "all" if not 0 < number < len(select.options) else str(number)

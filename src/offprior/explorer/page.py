@@ -39,6 +39,7 @@ class Page:
         self.is_dragged = False
         self._fits = False
         self._film: Any = None
+        self._shown = self.state
         self._waits_for: set[int] = set()
         self.drawing = Drawing(answerer.labels, tuple(answerer.panel), families, answerer.places)
         self.reading = Div(text="", width=280, name="reading")
@@ -110,6 +111,7 @@ class Page:
             self.document.add_next_tick_callback(lambda: self.message.update(text=said))
 
     def _show(self, answers: Answers) -> None:
+        self._shown = answers.state
         self.drawing.show_answers(answers)
         if self._fits:
             self.drawing.fit(answers.state, answers)
@@ -123,7 +125,8 @@ class Page:
 
     def _show_panel(self, answers: Answers) -> None:
         self.drawing.show_panel(answers)
-        self.reading.text = reading(answers)
+        if answers.state is self._shown:  # else the numbers of a newer answer stand there, or will
+            self.reading.text = reading(answers)
 
     def _wait_for_read_out(self) -> None:
         """Ask again once the layers can be read, once a model."""

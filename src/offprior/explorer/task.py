@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.explorer.state import CELL, MOST_POINTS, State
+from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.probes.probe import Probe
 from offprior.randomness import key_for
@@ -32,7 +33,7 @@ class Tasks:
     def function_of(self, state: State) -> Function | None:
         """The function of a state; None for points of one's own.
 
-        Offset and phase are the task's: functions of its number.
+        Phase, offset (0 where no line of the mixture has one) and place of a step are functions of the task's number.
         """
         names = self.mixture.family_names
         if state.preset == CELL:
@@ -42,7 +43,9 @@ class Tasks:
                 (state.preset, state.task), lambda: self._of_family(names.index(state.preset), state.task)
             )
         draw = np.random.default_rng([state.task, 0])
-        offset, phase = draw.normal(), draw.uniform(0, 2 * np.pi)
+        level, phase = draw.normal(), draw.uniform(0, 2 * np.pi)
+        # A line that the prior does not hold would be one more way out of it, which nobody asked for.
+        offset = level * max((float(each.intercept_scale) for each in self._lines() if each.intercept), default=0.0)
         a, amplitude = state.weight, state.amplitude
 
         def line(x: np.ndarray) -> np.ndarray:
@@ -56,7 +59,7 @@ class Tasks:
             "sinusoid": wave,
             "combination": lambda x: a * line(x) + (1 - a) * wave(x),
             "frequency × 2": lambda x: wave(x, 2.0),
-            "step": lambda x: np.where(x < offset, -amplitude, amplitude),
+            "step": lambda x: np.where(x < level, -amplitude, amplitude),
         }
         return functions.get(state.preset)
 
@@ -76,6 +79,9 @@ class Tasks:
         family = self.mixture.families[place]
         drawn = family.draw(key_for(task, "explorer", place))
         return lambda x: np.asarray(family.evaluate(drawn, jnp.asarray(x, jnp.float32)[:, None]), np.float64)
+
+    def _lines(self) -> list[Linear]:
+        return [family for family in self.mixture.families if isinstance(family, Linear)]
 
     def _cell(self, state: State) -> tuple[Mixture, Any]:
         """The prompt distribution of a cell, and the key of its task."""

@@ -16,6 +16,8 @@ from offprior.figures.verdict_map import LOOKS, verdict_of
 CHOOSE = "choose a cell"
 ROW = 34
 """Pixels a context length takes."""
+FEW = 8
+"""Cells in a row that leave room for larger words."""
 
 
 class VerdictView:
@@ -40,11 +42,11 @@ class VerdictView:
         boxes = self.figure.rect(
             x="x", y="y", width=0.96, height=0.94, source=self.source, fill_color="fill", line_color="#bbbbbb"
         )
-        words = self.figure.text(
+        self.words = self.figure.text(
             x="x", y="y", text="word", text_color="ink", source=self.source, text_font_size="10px",
             text_align="center", text_baseline="middle",
         )  # fmt: skip
-        for renderer in (boxes, words):
+        for renderer in (boxes, self.words):
             renderer.nonselection_glyph = renderer.selection_glyph = None
         self.figure.select_one(TapTool).renderers = [boxes]
         self.figure.add_tools(HoverTool(renderers=[boxes], tooltips="@says"))
@@ -67,6 +69,7 @@ class VerdictView:
         try:
             self.figure.x_range.factors = [f"{strength:g}" for strength in strengths]
             self.figure.y_range.factors = [""] if along else [f"{length:g}" for length in reversed(lengths)]
+            self.words.glyph.text_font_size = "10px" if len(strengths) <= FEW else "8px"
             self.figure.height = 90 + ROW * len(self.figure.y_range.factors)
             self.figure.xaxis.axis_label = str(cells["coordinate"].iloc[0]) if len(cells) else ""
             self.source.selected.indices = []
