@@ -7,17 +7,14 @@ the model's curve and B's are drawn anew. Then it is dragged fast, sixty moves a
 of the last position. It needs Chromium (or Chrome) on the path.
 """
 
-import argparse
 import re
-import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
+from headless import CHROMIUM, MISSING, headless, in_words, options
 from rich.console import Console
 
 LISTEN = """() => {
@@ -53,35 +50,30 @@ POINT = """() => {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _options(arguments)
+    asked = options(__doc__, arguments, moves=100, points=20)
     console = Console()
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        console.print("there is no chromium on the path")
+    if CHROMIUM is None:
+        console.print(MISSING)
         return 2
-    command = [sys.executable, "-m", "offprior", "explore", str(options.run), "--no-browser", "--port", "0"]
+    command = [sys.executable, "-m", "offprior", "explore", str(asked.run), "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         ready = next((found for line in server.stdout if (found := re.search(r"ready: (http\S+)", line))), None)
         try:
             if ready is None:
                 return 2
-            _measure(ready[1], browser, options, console)
+            _measure(ready[1], asked, console)
         finally:
             server.send_signal(signal.SIGINT)
             server.communicate(timeout=30)
     return 0
 
 
-def _measure(address: str, browser: str, options: argparse.Namespace, console: Console) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page(
-            viewport={"width": 1400, "height": 1000}
-        )
+def _measure(address: str, asked: Any, console: Console) -> None:
+    with headless() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
         begun = time.perf_counter()
-        page.goto(f"{address}?length={options.points}")
+        page.goto(f"{address}?length={asked.points}")
         page.wait_for_function("Bokeh?.documents?.length > 0 && document.body.innerText !== null")
         page.get_by_text("P(family | context)").wait_for()
         console.print(f"first page: {time.perf_counter() - begun:.2f} s (aimed at: 3 s)", highlight=False)
@@ -97,37 +89,23 @@ def _measure(address: str, browser: str, options: argparse.Namespace, console: C
         page.mouse.move(x + 16, y - 16)
         for warm in (True, False):
             page.evaluate("globalThis.took = []")
-            for move in range(10 if warm else options.moves):
+            for move in range(10 if warm else asked.moves):
                 page.mouse.move(x + 3 * (move % 20), y - 2 * (move % 30))
                 page.wait_for_timeout(300)
-        took = sorted(page.evaluate("globalThis.took"))
+        took = page.evaluate("globalThis.took")
         for move in range(120):
             page.mouse.move(x + move % 40, y - move)
             page.wait_for_timeout(1000 / 60)
         page.wait_for_timeout(2000)
         at = page.evaluate(POINT)
         page.mouse.up()
-        _tell(took, options, console)
+        console.print(
+            f"{asked.points} points, everything shown, {in_words(took, asked.moves)} (aimed at: 60 and 150 ms)",
+            highlight=False,
+            soft_wrap=True,
+        )
         last = max(abs(at[0] - x - 119 % 40), abs(at[1] - y + 119)) < 2
         console.print(f"after a fast drag the picture is {'' if last else 'NOT '}of the last position")
-
-
-def _tell(took: list[float], options: argparse.Namespace, console: Console) -> None:
-    median, most = statistics.median(took), took[int(0.95 * (len(took) - 1))]
-    console.print(
-        f"{len(took)} of {options.moves} moves, {options.points} points, all references: median {median:.0f} ms, "
-        f"95% {most:.0f} ms (aimed at: 60 and 150 ms)",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _options(arguments: list[str] | None) -> Any:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="a pretrained run's folder")
-    parser.add_argument("--moves", type=int, default=100)
-    parser.add_argument("--points", type=int, default=20)
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,16 @@ all curves, then closes them and waits until the server has let them go. The fir
 memory is taken; the last is compared with it.
 """
 
-import argparse
 import contextlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from headless import CHROMIUM, MISSING, headless, options
 from rich.console import Console
 
 LET_GO = 40.0
@@ -29,28 +27,27 @@ CURVE = 'Array.from(Bokeh.documents[0].get_model_by_name("curve: model").data_so
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _options(arguments)
+    asked = options(__doc__, arguments, sessions=50, rounds=2)
     console = Console(highlight=False, soft_wrap=True, file=sys.stderr)
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        console.print("there is no chromium on the path")
+    if CHROMIUM is None:
+        console.print(MISSING)
         return 2
-    command = [sys.executable, "-m", "offprior", "explore", str(options.run), "--no-browser", "--port", "0"]
+    command = [sys.executable, "-m", "offprior", "explore", str(asked.run), "--no-browser", "--port", "0"]
     with contextlib.ExitStack() as stack, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         ready = next((found for line in server.stdout if (found := re.search(r"ready: (http\S+)", line))), None)
         try:
             if ready is None:
                 return 2
-            browser = stack.enter_context(opened(chromium))
+            browser = stack.enter_context(headless())
             left = []
-            for number in range(options.rounds + 1):
+            for number in range(asked.rounds + 1):
                 before = memory(server.pid)
-                slowest, most = answered(browser, ready[1], options.sessions, server.pid)
+                slowest, most = answered(browser, ready[1], asked.sessions, server.pid)
                 time.sleep(LET_GO)
                 left.append(memory(server.pid))
                 console.print(
-                    f"{f'round {number}' if number else 'warm-up'}: {options.sessions} sessions, all answered after "
+                    f"{f'round {number}' if number else 'warm-up'}: {asked.sessions} sessions, all answered after "
                     f"{slowest:.1f} s; memory {before:.0f} MiB before, {most:.0f} with them, {left[-1]:.0f} after"
                 )
             grown = left[-1] / left[0] - 1
@@ -59,15 +56,6 @@ def main(arguments: list[str] | None = None) -> int:
             server.send_signal(signal.SIGINT)
             server.communicate(timeout=30)
     return 0
-
-
-@contextlib.contextmanager
-def opened(chromium: str) -> Iterator[Any]:
-    """A headless browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
 
 
 def answered(browser: Any, address: str, sessions: int, process: int) -> tuple[float, float]:
@@ -101,14 +89,6 @@ def memory(process: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f"process {process} tells no memory")
-
-
-def _options(arguments: list[str] | None) -> Any:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="a pretrained run's folder")
-    parser.add_argument("--sessions", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=2, help="after the warm-up")
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

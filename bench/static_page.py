@@ -2,21 +2,19 @@
 
     python bench/static_page.py --run runs/mueller-2023 [--moves 100] [--points 20]
 
-A point is dragged in single moves with every curve on; each is timed from the browser's own pointer event to the frame
-after the model's curve and B's have changed: first at a quarter of the places, then at all of them. Then it is dragged
-fast, sixty moves a second: how many pictures a second there are, and is the last of them that of the last position? It
-needs Chromium (or Chrome) on the path.
+A point is dragged in single moves with every curve on; each is timed from the browser's own pointer event to the end of
+the frame in which the model's curve and B's are drawn anew: first at a quarter of the places, then at all of them. Then
+it is dragged fast, sixty moves a second: how many pictures a second there are, and is the last of them that of the last
+position? It needs Chromium (or Chrome) on the path.
 """
 
-import argparse
-import shutil
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from headless import CHROMIUM, MISSING, headless, in_words, options
 from rich.console import Console
 
 LISTEN = """() => {
@@ -31,8 +29,11 @@ LISTEN = """() => {
         last = line.getAttribute("d");
         globalThis.pictures++;
         const begun = moved, kind = ["coarse", "whole"][drawn++];
-        if (kind && begun > 0) requestAnimationFrame(() => requestAnimationFrame(
-            () => globalThis.took[kind].push(performance.now() - begun)));
+        if (kind && begun > 0) requestAnimationFrame(() => {
+            const {port1, port2} = new MessageChannel();
+            port1.onmessage = () => globalThis.took[kind].push(performance.now() - begun);
+            port2.postMessage(0);
+        });
     }).observe(line, { attributes: true, attributeFilter: ["d"] });
 }"""
 POINT = """() => {
@@ -42,31 +43,27 @@ POINT = """() => {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _options(arguments)
+    asked = options(__doc__, arguments, moves=100, points=20)
     console = Console(highlight=False, soft_wrap=True)
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        console.print("there is no chromium on the path")
+    if CHROMIUM is None:
+        console.print(MISSING)
         return 2
     from offprior.explorer.static_page import write_static_page
 
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        page = write_static_page(options.run, Path(folder) / "page.html", say=lambda _: None)
+        page = write_static_page(asked.run, Path(folder) / "page.html", say=lambda _: None)
         size = page.stat().st_size
         console.print(f"written in {time.perf_counter() - begun:.0f} s: {size / 1e6:.2f} MB")
-        _measure(page, browser, options, console)
+        _measure(page, asked, console)
     return 0
 
 
-def _measure(written: Path, browser: str, options: argparse.Namespace, console: Console) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+def _measure(written: Path, asked: Any, console: Console) -> None:
+    with headless() as chromium:
         page = chromium.new_page(viewport={"width": 1400, "height": 1000})
         begun = time.perf_counter()
-        page.goto(f"{written.as_uri()}#length={options.points}")
+        page.goto(f"{written.as_uri()}#length={asked.points}")
         page.locator("#reading:not([hidden])").wait_for()
         console.print(f"first curves: {time.perf_counter() - begun:.2f} s after opening")
         page.locator("#comparison[data-largest]").wait_for()
@@ -79,11 +76,12 @@ def _measure(written: Path, browser: str, options: argparse.Namespace, console: 
         page.mouse.down()
         for warm in (True, False):
             page.evaluate("() => { globalThis.took = { coarse: [], whole: [] }; }")
-            for move in range(10 if warm else options.moves):
+            for move in range(10 if warm else asked.moves):
                 page.mouse.move(x + 3 * (move % 20), y - 2 * (move % 30))
                 page.wait_for_timeout(300)
         for kind, took in page.evaluate("() => globalThis.took").items():
-            _tell(kind, took, options, console)
+            words = {"coarse": "a quarter of the places", "whole": "all places"}[kind]
+            console.print(f"{words}, {asked.points} points, all curves, {in_words(took, asked.moves)}")
         page.evaluate("() => { globalThis.pictures = 0; }")
         begun = time.perf_counter()
         for move in range(120):
@@ -97,25 +95,6 @@ def _measure(written: Path, browser: str, options: argparse.Namespace, console: 
         console.print(
             f"a fast drag: {pictures / seconds:.0f} pictures a second, {'' if last else 'NOT '}up to the last"
         )
-        chromium.close()
-
-
-def _tell(kind: str, took: list[float], options: argparse.Namespace, console: Console) -> None:
-    took = sorted(took)
-    median, most = statistics.median(took), took[int(0.95 * (len(took) - 1))]
-    words = {"coarse": "a quarter of the places", "whole": "all places"}[kind]
-    console.print(
-        f"{words}: {len(took)} of {options.moves} moves, {options.points} points, all curves: "
-        f"median {median:.0f} ms, 95% {most:.0f} ms"
-    )
-
-
-def _options(arguments: list[str] | None) -> Any:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="a pretrained run's folder")
-    parser.add_argument("--moves", type=int, default=100)
-    parser.add_argument("--points", type=int, default=20)
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

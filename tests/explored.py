@@ -87,3 +87,13 @@ class Opened:
         self.page.wait_for_function(
             f"before => JSON.stringify(({CURVE})('{label}')) !== JSON.stringify(before)", arg=before, timeout=20_000
         )
+
+
+@contextlib.contextmanager
+def opening(browser, address):
+    """A page that says nothing on the console."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    found = Opened(page, address)
+    yield found
+    assert found.complaints == []
+    page.close()

@@ -1,11 +1,9 @@
 """A page without a server, opened in a browser without a network."""
 
 import re
-import shutil
 
 import numpy as np
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 POINTS = "() => state.points"
 CURVE = "label => answer.curves[label] ? Array.from(answer.curves[label]) : []"
 PIXEL = """([x, y]) => {

@@ -48,6 +48,7 @@ def test_an_address_gives_its_state_again(points, weight, slope, length, preset)
     [
         ({"weight": "2"}, "weight: 2 lies outside of 0 to 1"),
         ({"noise": "nan"}, "noise: nan lies outside"),
+        ({"task": "9" * 400}, "is too long for a number"),
         ({"length": "1e9"}, "length: '1e9' is no whole number"),
         ({"points": "1,2;3"}, "points: '3' is not two numbers x,y"),
         ({"points": "1,inf"}, "is not finite, or beyond"),
@@ -83,6 +84,8 @@ def test_a_file_of_points():
     [
         (b"x,y\n1,2\n3,four\n5\n", "row 3: '3,four' is not two numbers x,y; row 4: '5' is not two numbers x,y"),
         (b"1,nan\n", "row 1: '1,nan' is not finite"),
+        (b"-5,\n0,1\n", "row 1: '-5,' is not two numbers x,y"),
+        (b"0,1\n1_0,2\n", "row 2: '1_0,2' is not two numbers x,y"),
         (b"a,b\n", "the file has no points"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
         (b"1,2\n" * (MOST_POINTS + 1), f"{MOST_POINTS + 1} points, {MOST_POINTS} are the most"),
@@ -168,9 +171,16 @@ def test_a_longer_prompt_begins_with_the_shorter_and_another_task_is_another(ans
     assert long[:3] == short
     assert answerer.drawn(State(length=3, task=1)).points != short
     assert (
-        answerer.drawn(State(length=3, preset="linear")).points
-        == answerer.drawn(State(length=3, preset="linear")).points
+        answerer.drawn(State(length=3, preset="family: linear")).points
+        == answerer.drawn(State(length=3, preset="family: linear")).points
     )
+
+
+def test_the_sliders_of_a_wave_move_it_though_a_family_has_its_name(answerer):
+    one, other = (answerer.drawn(State(preset="sinusoid", frequency=frequency)) for frequency in (1.0, 1.3))
+    assert one.points != other.points
+    of_family = answerer.drawn(State(preset="family: sinusoid", frequency=1.0))
+    assert of_family.points == answerer.drawn(State(preset="family: sinusoid", frequency=1.3)).points
 
 
 @pytest.mark.parametrize("task", range(4))
@@ -197,14 +207,14 @@ def test_what_is_read_is_escaped(answerer):
     assert "<script>" not in reading(found._replace(verdict="<script>", probability={"<script>": 1.0}))
 
 
-def test_the_lines_of_python_give_the_curve_again(answerer, capsys):
-    state = answerer.drawn(State(length=6))
-    low, high = float(answerer.places[0]), float(answerer.places[-1])
+def test_the_lines_of_python_give_all_that_is_shown_again(answerer, capsys):
+    state = answerer.drawn(State(length=6, shown=("model", "ridge")))
     names: dict = {}
-    exec(as_python(answerer.run.folder, answerer.models[0], state, low, high, len(answerer.places)), names)
-    found = answerer.answer(state)
-    np.testing.assert_allclose(names["curve"].mean, found.curves["model"], rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(names["exact"].mean, found.curves["B"], rtol=1e-3, atol=1e-3)
+    exec(as_python([answerer.run.folder], state), names)
+    found = answerer.with_panel(answerer.answer(state))
+    assert set(names["answers"].curves) == set(found.curves) and "truth" in found.curves
+    for label, curve in found.curves.items():
+        np.testing.assert_allclose(names["answers"].curves[label], curve, rtol=1e-3, atol=1e-3)
 
 
 def test_of_a_study_a_place_is_explored(tmp_path):

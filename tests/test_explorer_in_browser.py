@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from explored import CHROMIUM, MIXTURE, POINTS, Opened, served
+from explored import CHROMIUM, MIXTURE, POINTS, Opened, opening, served
 from small_runs import carried_out
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -18,11 +18,8 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, address):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    found = Opened(page, address)
-    yield found
-    assert found.complaints == []
-    page.close()
+    with opening(browser, address) as found:
+        yield found
 
 
 def test_a_dragged_point_moves_the_curves_before_it_is_let_go(opened):
@@ -116,6 +113,29 @@ def test_files_good_and_bad(opened):
     )
     page.get_by_text("row 3: '0,<b>' is not two numbers x,y").wait_for()
     assert len(opened.points()) == 3, "what was there stays"
+
+
+def test_the_same_file_is_loaded_again_and_a_large_one_is_refused(opened):
+    page, file = opened.page, {"name": "a.csv", "mimeType": "text/csv", "buffer": b"-1,0\n0,1\n"}
+    for _ in range(2):
+        page.get_by_label("CSV of x, y").set_input_files(file)
+        page.wait_for_function(f"() => ({POINTS})().length === 2")
+        page.get_by_role("button", name="New task").click()
+        page.wait_for_function(f"() => ({POINTS})().length > 2")
+    page.get_by_label("CSV of x, y").set_input_files({**file, "buffer": b"1,2\n" * 500_000})
+    page.get_by_text("the file has 2000000 bytes; 65536 are the most").wait_for()
+    before = opened.points()
+    page.get_by_role("button", name="New task").click()
+    page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== JSON.stringify(before)", arg=before)
+
+
+def test_a_coordinate_that_is_too_large_is_refused(opened):
+    page, before = opened.page, opened.points()
+    page.get_by_label("x", exact=True).fill("1e9")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Add point").click()
+    page.get_by_text("a coordinate may be as large as").wait_for()
+    assert opened.points() == before
 
 
 def test_the_address_opens_the_same_prompt_again(opened, browser, address):

@@ -5,7 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
-from opened_page import CHROMIUM, PIXEL, Opened
+from explored import CHROMIUM
+from opened_page import PIXEL, Opened
 from small_runs import carried_out
 
 from offprior.cli import main
@@ -33,16 +34,6 @@ def written(run):
 @pytest.fixture(scope="module")
 def answerer(run):
     return Answerer(run)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -153,7 +144,7 @@ def test_presets_and_new_tasks_are_those_of_the_server(opened, answerer):
     function = answerer.tasks.function_of(wanted)
     truth = page.evaluate("() => Array.from(state.truth())")
     assert np.allclose(truth, function(answerer.places), atol=1e-5)
-    for preset in ("line", "sinusoid", "combination", "frequency × 2", "linear"):
+    for preset in ("line", "sinusoid", "combination", "frequency × 2", "family: linear"):
         before = opened.points()
         page.get_by_label("function").select_option(preset)
         opened.settled()

@@ -10,9 +10,11 @@ from small_runs import carried_out
 
 from offprior.api import Run
 from offprior.cli import main
-from offprior.errors import SettingError
+from offprior.errors import OffpriorError, SettingError
+from offprior.evaluation.family_read_out import FamilyReadOut
 from offprior.evaluation.inside import Inside
 from offprior.explorer.answers import ATTENTION, Answerer
+from offprior.explorer.opening import opened
 from offprior.explorer.reading import reading
 from offprior.explorer.share import as_python
 from offprior.explorer.state import CELL, OWN, State, from_query, to_query
@@ -29,7 +31,7 @@ def runs(tmp_path_factory):
     probes = [{"name": "convex", "count": 3}, {"name": "context-length"}]
     return (
         carried_out(folder, "one", changes={"training.trajectory": 4}, mixture=MIXTURE, probes=probes),
-        carried_out(folder, "two", mixture={**MIXTURE, "noise": 0.3}),
+        carried_out(folder, "two", mixture={**MIXTURE, "noise": 0.3}, probes=[{"name": "convex", "count": 5}]),
     )
 
 
@@ -105,29 +107,96 @@ def test_the_verdict_of_a_cell_is_its_own_and_the_atlas_adds_to_it(runs, tmp_pat
 
 
 def test_the_film_has_the_weights_that_were_kept(answerer, runs):
-    assert answerer.steps == steps_kept(runs[0].folder, 0) and len(answerer.steps) == 4
+    assert answerer.film.steps == steps_kept(runs[0].folder, 0) and len(answerer.film.steps) == 4
     state = answerer.drawn(State(length=6))
     curves = {
-        step: answerer.answer(dataclasses.replace(state, step=step)).curves["model"] for step in (0, *answerer.steps)
+        step: answerer.answer(dataclasses.replace(state, step=step)).curves["model"]
+        for step in (0, *answerer.film.steps)
     }
-    np.testing.assert_array_equal(curves[0], curves[answerer.steps[-1]])
+    np.testing.assert_array_equal(curves[0], curves[answerer.film.steps[-1]])
     assert len({curve.tobytes() for curve in curves.values()}) == 4
-    nearly = dataclasses.replace(state, step=answerer.steps[1] + 10**6)
+    nearly = dataclasses.replace(state, step=answerer.film.steps[1] + 10**6)
     np.testing.assert_array_equal(answerer.answer(nearly).curves["model"], curves[0])
-    assert weights_file(runs[0].folder, 0, answerer.steps[0]).is_file()
+    assert weights_file(runs[0].folder, 0, answerer.film.steps[0]).is_file()
 
 
-def test_the_lines_of_python_give_a_frame_of_the_film_again(answerer, capsys):
-    state = dataclasses.replace(answerer.drawn(State(length=6)), step=answerer.steps[1])
+def test_the_lines_of_python_give_a_frame_of_the_film_and_the_second_run_again(answerer, runs, capsys):
+    shown = ("model", "model of two", ATTENTION)
+    state = answerer.drawn(State(preset=CELL, run=1, probe="convex", strength=0.5, length=6, shown=shown))
+    state = dataclasses.replace(state, step=answerer.film.steps[1], query=1.5)
     names: dict = {}
-    places = answerer.places
-    exec(
-        as_python(
-            answerer.run.folder, answerer.model_of(state), state, float(places[0]), float(places[-1]), len(places)
-        ),
-        names,
-    )
-    np.testing.assert_allclose(names["curve"].mean, answerer.answer(state).curves["model"], rtol=1e-3, atol=1e-3)
+    exec(as_python([run.folder for run in runs], state), names)
+    found = answerer.answer(state)
+    assert set(names["answers"].curves) == set(found.curves) >= {"model", "model of two", "truth"}
+    for label, curve in found.curves.items():
+        np.testing.assert_allclose(names["answers"].curves[label], curve, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(names["answers"].look.attention, found.look.attention, atol=1e-3)
+
+
+def test_torn_weights_of_a_step_are_told_and_leave_the_last_ones_alone(tmp_path):
+    run = carried_out(tmp_path, changes={"training.trajectory": 4}, mixture=MIXTURE, probes=[])
+    (run.folder / "seed-0" / "weights-best.safetensors").write_bytes(b"")
+    path = weights_file(run.folder, 0, steps_kept(run.folder, 0)[0])
+    path.write_bytes(path.read_bytes()[:100])
+    answerer = Answerer(run)
+    state, mistakes = opened(answerer, {"step": str(answerer.film.steps[0]), "length": "4"})
+    assert mistakes is None
+    with pytest.raises(OffpriorError, match=r"weights-.* it is not a readable checkpoint"):
+        answerer.answer(state)
+    assert np.isfinite(answerer.answer(dataclasses.replace(state, step=0)).curves["model"]).all()
+    assert "step=" in as_python([run.folder], state)
+
+
+def test_an_address_of_another_run_is_cut_to_what_this_one_has(answerer):
+    given = {"layer": "9", "head": "99", "query": "1000", "model": "7", "length": "60"}
+    state, mistakes = opened(answerer, given)
+    assert mistakes is None and state.points and state.query == answerer.places[-1]
+    assert (state.layer, state.head, state.model) == (1, 2, 0) and state.length == answerer.longest
+    state, mistakes = opened(answerer, {"preset": CELL, "probe": "frequency", "strength": "2"})
+    assert mistakes is not None and "there is no 'frequency'" in str(mistakes) and state.preset == "combination"
+
+
+def test_a_cell_of_the_second_run_is_of_its_own_path(answerer):
+    state = answerer.drawn(State(preset=CELL, run=1, probe="convex", strength=0.25, length=4))
+    assert "convex, a = 0.25, 4 pairs" in answerer.answer(state).verdict
+    first = answerer.drawn(dataclasses.replace(state, run=0))
+    assert "a = 0.25" not in answerer.answer(first).verdict and first.points != state.points
+
+
+@pytest.mark.parametrize(("order", "weight"), [(["linear", "sinusoid"], 0.25), (["sinusoid", "linear"], 0.75)])
+def test_the_weight_of_the_line_finds_its_cell_whichever_family_is_first(tmp_path, order, weight):
+    mixture = {**MIXTURE, "families": order}
+    run = carried_out(tmp_path, mixture=mixture, probes=[{"name": "convex", "count": 5}])
+    assert f"a = {weight:g}, " in Verdicts(run).nearest(State(preset="combination", weight=0.25), 8)
+
+
+def test_other_families_have_no_verdict_of_lines_and_waves(tmp_path):
+    run = carried_out(tmp_path, mixture={**MIXTURE, "families": ["linear", {"name": "fourier", "harmonics": 1}]})
+    for preset in ("combination", "sinusoid", "line"):
+        assert Verdicts(run).nearest(State(preset=preset), 8) == ""
+
+
+def test_a_cell_along_the_length_is_that_of_the_points(runs):
+    found = Verdicts(runs[0]).nearest(State(preset=CELL, probe="context-length", strength=80.0), 5)
+    assert "k = 5, 5 pairs" in found
+
+
+@pytest.mark.parametrize("broken", ["text", "nothing", "garbage"])
+def test_a_broken_atlas_is_left_out(runs, broken):
+    folder = runs[0].folder / ATLAS
+    folder.mkdir()
+    rows = runs[0].table().to_pandas()
+    rows["probe"] = rows["probe"].replace({"convex": "another"})
+    rows["strength"] = "far" if broken == "text" else np.nan
+    try:
+        if broken == "garbage":
+            (folder / EVALUATION).write_bytes(b"PAR1 garbage")
+        else:
+            rows.to_parquet(folder / EVALUATION)
+        assert set(Verdicts(runs[0]).probes) == {"convex", "context-length"}
+    finally:
+        (folder / EVALUATION).unlink()
+        folder.rmdir()
 
 
 def test_a_look_is_of_the_query_asked_for_and_its_read_out_comes_later(answerer):
@@ -140,22 +209,35 @@ def test_a_look_is_of_the_query_asked_for_and_its_read_out_comes_later(answerer)
     assert look.own == pytest.approx(float(inside.own[0, 1]), abs=1e-6)
     assert look.attention.sum() + look.own == pytest.approx(1, abs=1e-5)
     assert look.families.shape == (2, 2) and "layer 1" in reading(answerer.answer(state))
-    early = answerer.answer(dataclasses.replace(state, step=answerer.steps[0])).look
+    early = answerer.answer(dataclasses.replace(state, step=answerer.film.steps[0])).look
     assert early.families is None and "last weights only" in early.note
     assert answerer.answer(dataclasses.replace(state, shown=("model",))).look is None
 
 
-def test_who_waits_for_a_read_out_is_told_once(runs):
+def test_a_read_out_that_fails_is_told_and_the_answer_stands(runs, monkeypatch):
+    def fails(*_):
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr(FamilyReadOut, "fitted", fails)
+    looks = Answerer(runs[0]).looks
+    model, told = runs[0].models()[0], threading.Event()
+    looks.when_fitted(model, told.set)
+    assert told.wait(60)
+    found = looks.look(model, np.zeros(5), np.zeros(5), 0.0)
+    assert found.families is None and "could not be fitted: out of luck" in found.note and not found.waits
+
+
+def test_who_waits_for_a_read_out_is_told(runs):
     looks = Answerer(runs[0]).looks
     model, told = runs[0].models()[0], threading.Event()
     found = looks.look(model, np.zeros(5), np.zeros(5), 0.0)
-    assert found.families is None and "being fitted" in found.note
+    assert found.families is None and "being fitted" in found.note and found.waits
     looks.when_fitted(model, told.set)
     assert told.wait(120)
     assert looks.look(model, np.zeros(5), np.zeros(5), 0.0).families is not None
     again = threading.Event()
     looks.when_fitted(model, again.set)
-    assert not again.is_set(), "it is there already"
+    assert again.is_set(), "it is there already"
     looks.close()
 
 

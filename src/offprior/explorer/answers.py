@@ -14,13 +14,12 @@ from offprior.devices import cores
 from offprior.errors import Problem, SettingError
 from offprior.evaluation.atlas import applicable
 from offprior.evaluation.panel import panel
+from offprior.explorer.film import Film
 from offprior.explorer.look import Look, Looks
-from offprior.explorer.state import MOST_POINTS, State
+from offprior.explorer.state import CELL, MOST_POINTS, OWN, State
 from offprior.explorer.task import Tasks
 from offprior.explorer.verdicts import Verdicts
 from offprior.panels import NORMAL_95, known_combinations, references_of, span
-from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining.checkpoint import at_step, steps_kept
 from offprior.randomness import key_for
 from offprior.recipe_parts import plain
 from offprior.threads import LAPACK, blas_on_one_thread
@@ -31,10 +30,11 @@ MARGIN = 0.25
 TYPICAL = 128
 """Prompts of the mixture itself with which a surprise is compared."""
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 60)
+LIKELY = ("line", "sinusoid", "combination", "step")
+TRIED = 10
+"""Prompts of each that are asked before a page opens."""
 ATTENTION = "attention"
 """What is shown of the model's inside, by its name among the curves."""
-KEPT = 24
-"""Models along the training that are kept in memory."""
 
 
 class Answers(NamedTuple):
@@ -78,8 +78,7 @@ class Answerer:
             message = f"inputs have {self.mixture.dimension} numbers, and a page shows those of one"
             raise SettingError(Problem("mixture", message, str(run.folder)))
         self.models = run.models()
-        self.steps = steps_kept(run.folder, self.models[0].seed)
-        """Whose weights can be looked at, besides the last."""
+        self.film = Film(run.folder, self.models)
         self.references, self.has_combined = references_of(self.mixture, known_combinations(self.recipe))
         self.panel = {predictor.label: predictor for predictor in panel(self.mixture)}
         low, high = span(self.mixture.inputs)
@@ -94,7 +93,6 @@ class Answerer:
             self.longest = min(self.longest, self.beside.longest)
             self.beside.name += " (2)" if self.beside.name == self.name else ""
         self._typical: dict[int, tuple[float, float]] = {}
-        self._at_steps: dict[tuple[int, int], Pretrained] = {}
         self._lock = threading.Lock()
         self._ahead = ThreadPoolExecutor(max(1, cores()), "model")
 
@@ -120,13 +118,25 @@ class Answerer:
     def labels(self) -> tuple[str, ...]:
         """The curves that there are."""
         exact = ("B", *(("C",) if self.has_combined else ()), *map(_class, self.mixture.family_names))
-        others = () if self.beside is None else tuple(_beside(name, self.beside.name) for name in self._of_beside())
+        others = () if self.beside is None else tuple(_beside(name, self.beside.name) for name in self._of_beside)
         return ("model", *(exact if self.references is not None else ()), "truth", *others, *self.panel)
 
     @property
     def choices(self) -> tuple[str, ...]:
         """What may be shown: the curves, and the model's attention where it tells of it."""
         return (*self.labels, *([ATTENTION] if self.looks.layers else []))
+
+    def compile(self) -> None:
+        """Have everything compiled that a page asks for first, and what a drag is likely to ask for."""
+        self.with_panel(self.answer(self.drawn(State(shown=self.labels))))
+        if self.looks.layers:  # its read-out, which takes longer, waits until it is wanted
+            self.looks.look(self.models[0], np.zeros(1), np.zeros(1), 0.0, is_last=False)
+        # Into how many panels a posterior is refined, and so which programs run, is the prompt's own affair.
+        draw = np.random.default_rng(0)
+        for number, preset in enumerate(LIKELY * TRIED):
+            state = self.drawn(State(preset=preset, task=number, noise=float(draw.choice([0.0, 0.1, 0.3]))))
+            first = (draw.uniform(*self.inside), 3 * draw.normal())
+            self.answer(dataclasses.replace(state, preset=OWN, points=(first, *state.points[1:])))
 
     def answer(self, state: State) -> Answers:
         """What is wanted at once: the model and the exact posteriors; without points there is but the truth."""
@@ -142,11 +152,12 @@ class Answerer:
                 look = ahead.result()
                 if self.beside is not None:
                     self._add_beside(state, curves)
-        function = self.tasks.function_of(state)
+        source = self.source_of(state)
+        function = source.tasks.function_of(state)
         if function is not None:
             curves["truth"] = function(self.places)
         typical = self.typical(len(points)) if points else (float("nan"), float("nan"))
-        verdict = self.verdicts.nearest(state, len(state.points))
+        verdict = source.verdicts.nearest(state, len(state.points))
         return Answers(
             state, curves, bands, probability, surprise, typical, self._errors(curves, curves), verdict, look
         )
@@ -169,20 +180,16 @@ class Answerer:
     def drawn(self, state: State) -> State:
         """The state with the points of its function."""
         state = dataclasses.replace(state, length=min(state.length, self.longest))
-        return dataclasses.replace(state, points=self.tasks.points_of(state)[: self.longest])
+        return dataclasses.replace(state, points=self.source_of(state).tasks.points_of(state)[: self.longest])
 
-    def model_of(self, state: State) -> Pretrained:
-        """The model that a state asks for, after the step that it names, or the nearest whose weights were kept."""
-        model = self.models[min(state.model, len(self.models) - 1)]
-        if not state.step or not self.steps:
-            return model
-        step = min(self.steps, key=lambda kept: abs(kept - state.step))
-        with self._lock:
-            if (model.seed, step) not in self._at_steps:
-                while len(self._at_steps) >= KEPT:
-                    self._at_steps.pop(next(iter(self._at_steps)))
-                self._at_steps[model.seed, step] = at_step(self.run.folder, model, step, model.label)
-            return self._at_steps[model.seed, step]
+    def source_of(self, state: State) -> "Answerer":
+        """Whose functions and verdicts a state is of: the second run's for one of its cells."""
+        return self.beside if self.beside is not None and state.preset == CELL and state.run else self
+
+    def probes_of(self, run: int) -> tuple[str, ...]:
+        """The probes of the first or the second run whose cells can be opened."""
+        each = self.beside if run else self
+        return () if each is None else tuple(label for label in each.verdicts.probes if label in each.tasks.probes)
 
     def typical(self, count: int) -> tuple[float, float]:
         """Mean and standard deviation of the surprise a point of the mixture's own prompts, at about that length."""
@@ -200,7 +207,7 @@ class Answerer:
 
     def _add_model(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> Look | None:
         x, y = _arrays(state.points[: self.longest])
-        found = self.model_of(state).predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
+        found = self.film.model_of(state).predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
         curves["model"] = found.mean[0, 0]
         _add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
         return self._look(state) if ATTENTION in state.shown and self.looks.layers else None
@@ -228,7 +235,7 @@ class Answerer:
         assert self.beside is not None
         x, y = _arrays(state.points[: self.longest])
         queries, count = self.places[None, :, None], y.shape[1]
-        for name in self._of_beside():
+        for name in self._of_beside:
             label = _beside(name, self.beside.name)
             if label not in state.shown:
                 continue
@@ -238,6 +245,7 @@ class Answerer:
                 found = self.beside.references.batch(x, y, queries, [count], room=MOST_POINTS)
                 curves[label] = found.bayes_mean[0, 0]
 
+    @functools.cached_property
     def _of_beside(self) -> tuple[str, ...]:
         """What is shown of the second run."""
         assert self.beside is not None
@@ -246,15 +254,14 @@ class Answerer:
 
     def _look(self, state: State) -> Look:
         x, y = _arrays(state.points[: self.longest])
-        is_last = not state.step or not self.steps or state.step >= self.steps[-1]
         return self.looks.look(
-            self.models[min(state.model, len(self.models) - 1)] if is_last else self.model_of(state),
+            self.film.model_of(state),
             x[0, :, 0],
             y[0],
             state.query,
             layer=min(state.layer, self.looks.layers),
             head=min(state.head, self.looks.heads),
-            is_last=is_last,
+            is_last=not self.film.step_of(state),
         )
 
     def _errors(self, of: dict[str, np.ndarray], curves: dict[str, np.ndarray]) -> dict[str, float]:

@@ -2,9 +2,11 @@
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
 """The widgets of a page, the values that they show of a state, and where they stand."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+from bokeh.document import Document
 from bokeh.layouts import column, row
 from bokeh.models import (
     Button,
@@ -20,8 +22,8 @@ from bokeh.models import (
 )
 
 from offprior.explorer.answers import Answerer
-from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, as_python
-from offprior.explorer.state import BOUNDS, CELL, OWN, PRESETS, State, to_query
+from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, FILE, as_python
+from offprior.explorer.state import BOUNDS, CELL, FAMILY, LARGEST_FILE, OWN, PRESETS, State, to_query
 from offprior.explorer.verdict_view import VerdictView
 
 SLIDERS = {
@@ -38,11 +40,11 @@ LAST = "the last weights"
 class Controls:
     """All widgets; what changes them in a user's name is bound by `bind`, and not called for what `show` changes."""
 
-    def __init__(self, answerer: Answerer, state: State, figure: Any, opened: Callable[[str, float, int], None]):
+    def __init__(self, answerer: Answerer, state: State, figure: Any, opened: Callable[[int, str, float, int], None]):
         self.answerer = answerer
         self._is_shown_by_us = False
-        families = answerer.mixture.family_names
-        cells = [CELL] if answerer.verdicts.probes else []
+        families = [FAMILY + name for name in answerer.mixture.family_names]
+        cells = [CELL] if answerer.probes_of(0) or answerer.probes_of(1) else []
         self.preset = Select(
             title="function", value=state.preset, options=[*PRESETS, *families, *cells, OWN], name="preset"
         )
@@ -58,7 +60,9 @@ class Controls:
         self.add = Button(label="Add point", name="add-point")
         self.delete = Button(label="Delete point", name="delete-point")
         self.file = FileInput(accept=".csv,.txt", name="csv", title="CSV of x, y")
-        self.film = Slider(start=0, end=max(1, len(answerer.steps) - 1), value=0, step=1, show_value=False, name="film")
+        self.film = Slider(
+            start=0, end=max(1, len(answerer.film.steps) - 1), value=0, step=1, show_value=False, name="film"
+        )
         self.play = Button(label="Play the training", name="play")
         low, high = (float(end) for end in answerer.places[[0, -1]])
         self.query = Slider(title="query x", start=low, end=high, step=(high - low) / 200, value=0.0, name="query")
@@ -78,13 +82,17 @@ class Controls:
             button.js_on_click(CustomJS(args={"plot": figure, "kind": kind}, code=DOWNLOAD))
         runs = [answerer, *([] if answerer.beside is None else [answerer.beside])]
         self.maps = [
-            VerdictView(each.verdicts, f"verdicts of {each.name}", f"verdicts-{place}", opened)
+            VerdictView(
+                each.verdicts, f"verdicts of {each.name}", f"verdicts-{place}", functools.partial(opened, place)
+            )
             for place, each in enumerate(runs)
             if each.verdicts.probes
         ]
         probes = list(dict.fromkeys(probe for each in runs for probe in each.verdicts.probes))
         self.probe = Select(title="probe", value=(probes or [""])[0], options=probes, width=360, name="probe")
-        self.probe.on_change("value", lambda _, __, probe: [view.show(probe) for view in self.maps] and None)
+        self.probe.on_change("value", lambda _, __, probe: self._show_probe(probe))
+        if state.probe in probes:
+            self.probe.value = state.probe
 
     def bind(self, widget: Any, act: Callable[[Any], None], what: str = "value") -> None:
         """Call `act` with the new value where a user changes it."""
@@ -102,35 +110,35 @@ class Controls:
             self.preset.value = state.preset
             for name, slider in self.sliders.items():
                 slider.value = getattr(state, name)
-                # A cell's prompts have its own noise and functions.
-                slider.disabled = state.preset == CELL and name != "length"
-            self.shown.active = [self.choices.index(label) for label in state.shown if label in self.choices]
+                slider.disabled = name not in _moving(state.preset)
+            active = sorted(self.choices.index(label) for label in state.shown if label in self.choices)
+            if sorted(self.shown.active) != active:  # the same in another order would undo a press that is on its way
+                self.shown.active = active
             self.number.high = max(1, len(state.points))
             if chosen is not None:
                 self.number.value = chosen + 1
                 self.at_x.value, self.at_y.value = (round(value, 4) for value in state.points[chosen])
-            steps = self.answerer.steps
-            step = min(steps, key=lambda kept: abs(kept - (state.step or steps[-1])), default=0)
-            self.film.value = steps.index(step) if steps else 0
-            self.film.title = f"training film, after {step} steps" if state.step else f"training film, {LAST}"
-            self.query.value = min(max(state.query, self.query.start), self.query.end)
+            steps = self.answerer.film.steps
+            step = self.answerer.film.step_of(state)
+            self.film.value = steps.index(step) if step else max(0, len(steps) - 1)
+            self.film.title = f"training film, after {step} steps" if step else f"training film, {LAST}"
+            self.query.value = state.query
             for select, number in ((self.layer, state.layer), (self.head, state.head)):
-                select.value = "all" if not 0 < number < len(select.options) else str(number)
+                select.value = str(number) if number else "all"
         finally:
             self._is_shown_by_us = False
 
     def share(self, state: State) -> None:
         """The addresses and the lines of Python of a state."""
-        places = self.answerer.places
+        answerer = self.answerer
+        runs = [answerer, *([] if answerer.beside is None else [answerer.beside])]
         self.address.value = to_query(state)
-        self.python.value = as_python(
-            self.answerer.run.folder,
-            self.answerer.model_of(state),
-            state,
-            float(places[0]),
-            float(places[-1]),
-            len(places),
-        )
+        self.python.value = as_python([each.run.folder for each in runs], state)
+
+    def script(self, document: Document, message: Div) -> None:
+        """What the page does by itself once it is there."""
+        arguments = {"file": self.file, "message": message, "largest": LARGEST_FILE}
+        document.js_on_event("document_ready", CustomJS(args=arguments, code=FILE))
 
     def layout(self, message: Div, reading: Div, plot: Any) -> Any:
         """All of it: what has no room beside the plot goes below it."""
@@ -138,7 +146,7 @@ class Controls:
         sliders = column(self.preset, *self.sliders.values(), self.task, self.model, self.file, width=280)
         points = row(self.number, self.at_x, self.at_y, column(self.add, self.delete))
         parts = [message, plot, points]
-        if len(answerer.steps) > 1:
+        if len(answerer.film.steps) > 1:
             parts.append(row(self.film, self.play))
         if answerer.looks.layers:
             parts.append(row(self.query, self.layer, self.head))
@@ -150,6 +158,10 @@ class Controls:
         right = column(reading, Div(text="<h3>curves</h3>"), self.shown, self.address, width=300)
         return row(middle, sliders, right, sizing_mode="stretch_width", styles=WRAPS)
 
+    def _show_probe(self, probe: str) -> None:
+        for view in self.maps:
+            view.show(probe)
+
     def _slider(self, name: str, title: str, step: float, state: State) -> Slider:
         low, high = BOUNDS[name]
         high = min(high, self.answerer.longest) if name == "length" else high
@@ -157,3 +169,18 @@ class Controls:
 
 
 WRAPS = {"flex-wrap": "wrap"}
+
+
+def _moving(preset: str) -> tuple[str, ...]:
+    """The sliders that change a preset's prompt."""
+    if preset.startswith(FAMILY):
+        return ("noise", "length")
+    of_wave = ("frequency", "amplitude", "noise", "length")
+    return {
+        OWN: (),
+        CELL: ("length",),
+        "line": ("slope", "noise", "length"),
+        "sinusoid": of_wave,
+        "frequency × 2": of_wave,
+        "step": ("amplitude", "noise", "length"),
+    }.get(preset, tuple(SLIDERS))

@@ -138,7 +138,7 @@ class Drawing:
         """The point that lies near enough to be meant."""
         if not state.points:
             return None
-        wide = self.places[-1] - self.places[0]
+        wide = self.figure.x_range.end - self.figure.x_range.start
         high = self.figure.y_range.end - self.figure.y_range.start
         at = np.asarray(state.points)
         off = np.hypot((at[:, 0] - x) / wide, (at[:, 1] - y) / high)

@@ -33,6 +33,8 @@ class Look(NamedTuple):
     exact_accuracy: float
     note: str
     """What to know of it, in words."""
+    waits: bool
+    """For the read-out, which is being fitted?"""
 
 
 class Looks:
@@ -71,20 +73,23 @@ class Looks:
         chosen = tuple(slice(number - 1, number) if number else slice(None) for number in (layer, head))
         pairs, own = found.pairs[chosen].mean((0, 1)), float(found.own[chosen].mean())
         families = accuracy = None
-        exact = float("nan")
+        exact, waits = float("nan"), False
         if not is_last:
             note = "Layers are read out of the last weights only."
         elif len(self.mixture.families) < 2:
             note = "The mixture has one family: there is nothing to read out of the layers."
-        elif (fit := self.fit(model)).done():
+        elif not (fit := self.fit(model)).done():
+            note = "The layers' read-out is being fitted on fresh prompts of the mixture; this takes some seconds."
+            waits = True
+        elif (failed := fit.exception()) is not None:
+            note = f"The layers' read-out could not be fitted: {failed}"
+        else:
             read_out = fit.result()
             note = "It is fitted to all lengths at once, and tells little of so few points." if len(x) < LEAST else ""
             if read_out is not None:
                 families, accuracy = read_out.read(x, y, query), read_out.accuracy
                 exact = read_out.exact_accuracy
-        else:
-            note = "The layers' read-out is being fitted on fresh prompts of the mixture; this takes some seconds."
-        return Look(pairs, own, families, accuracy, exact, note)
+        return Look(pairs, own, families, accuracy, exact, note, waits)
 
     def fit(self, model: Pretrained) -> "Future[FamilyReadOut | None]":
         """The read-out of a model, begun where it is not there."""
@@ -95,10 +100,8 @@ class Looks:
             return self._fits[model.seed]
 
     def when_fitted(self, model: Pretrained, act: Callable[[], None]) -> None:
-        """Call `act`, in another thread, once the model's read-out is there; not where it is there already."""
-        fit = self.fit(model)
-        if not fit.done():
-            fit.add_done_callback(lambda _: act())
+        """Call `act` once the model's read-out is there: at once, or in another thread."""
+        self.fit(model).add_done_callback(lambda _: act())
 
     def close(self) -> None:
         """Begin no further fit."""

@@ -19,12 +19,13 @@ from offprior.explorer.answers import ATTENTION, Answerer, Answers
 from offprior.explorer.controls import Controls
 from offprior.explorer.drawing import Drawing
 from offprior.explorer.latest import Latest
+from offprior.explorer.opening import opened
+from offprior.explorer.playing import Playing
 from offprior.explorer.reading import reading
-from offprior.explorer.state import BOUNDS, CELL, LARGEST, OWN, State, from_query, read_csv
+from offprior.explorer.state import BOUNDS, CELL, LARGEST, OWN, State, read_csv
 
 LOGGER = logging.getLogger(__name__)
-FRAME = 350
-"""Milliseconds that a step of the training film stands."""
+NO_ANSWER = "no answer: "
 
 
 class Page:
@@ -34,11 +35,12 @@ class Page:
         self.document, self.answerer = document, answerer
         families = tuple(answerer.mixture.family_names)
         self.message = Div(text="", name="message", styles={"color": "#b00020"})
-        self.state = self._begun(arguments, families)
+        self.state, mistakes = opened(answerer, arguments)
+        if mistakes is not None:
+            self.message.text = _plain(mistakes)
         self.chosen: int | None = None
         self.is_dragged = False
         self._fits = False
-        self._film: Any = None
         self._shown = self.state
         self._waits_for: set[int] = set()
         self.drawing = Drawing(answerer.labels, tuple(answerer.panel), families, answerer.places)
@@ -49,6 +51,7 @@ class Page:
         self.controls = Controls(answerer, self.state, self.drawing.figure, self._open)
         self._bind()
         document.add_root(self.controls.layout(self.message, self.reading, self.drawing.figure))
+        self.controls.script(document, self.message)
         document.title = f"offprior: {answerer.recipe.name}"
         document.on_session_destroyed(lambda _: self._end())
         self.drawing.fit(self.state, None)
@@ -67,22 +70,6 @@ class Page:
         self._fits = self._fits or fits
         self._show_state()
         self.latest.ask(self.state)
-
-    def _begun(self, arguments: dict[str, str], families: tuple[str, ...]) -> State:
-        answerer = self.answerer
-        probes = tuple(label for label in answerer.verdicts.probes if label in answerer.tasks.probes)
-        try:
-            state = from_query(arguments, families, answerer.choices, probes)
-        except OffpriorError as error:
-            self.message.text = _plain(error)
-            return State()
-        # An address may be of another run, with more models and longer contexts.
-        return dataclasses.replace(
-            state,
-            points=state.points[: answerer.longest],
-            length=min(state.length, answerer.longest),
-            model=min(state.model, len(answerer.models) - 1),
-        )
 
     def _answer(self, state: State) -> None:
         """In a thread of its own: the page goes on meanwhile."""
@@ -107,17 +94,19 @@ class Page:
         except Exception as error:
             if not isinstance(error, OffpriorError):
                 LOGGER.exception("no answer to %s", state)
-            said = f"no answer: {_plain(error)}"
+            said = f"{NO_ANSWER}{_plain(error)}"
             self.document.add_next_tick_callback(lambda: self.message.update(text=said))
 
     def _show(self, answers: Answers) -> None:
         self._shown = answers.state
+        if self.message.text.startswith(NO_ANSWER):
+            self.message.text = ""
         self.drawing.show_answers(answers)
         if self._fits:
             self.drawing.fit(answers.state, answers)
             self._fits = False
-        if answers.look is not None and answers.look.families is None:
-            self._wait_for_read_out()
+        if answers.look is not None and answers.look.waits:
+            self._wait_for_read_out(answers.state.model)
         if any(label in self.answerer.panel for label in answers.state.shown):
             self.later.ask(answers)
         else:
@@ -128,9 +117,9 @@ class Page:
         if answers.state is self._shown:  # else the numbers of a newer answer stand there, or will
             self.reading.text = reading(answers)
 
-    def _wait_for_read_out(self) -> None:
+    def _wait_for_read_out(self, number: int) -> None:
         """Ask again once the layers can be read, once a model."""
-        model = self.answerer.models[self.state.model]
+        model = self.answerer.models[number]
         if model.seed not in self._waits_for:
             self._waits_for.add(model.seed)
             self.answerer.looks.when_fitted(model, lambda: self.latest.ask(self.state))
@@ -161,7 +150,8 @@ class Page:
         controls.task.on_click(self._new_task)
         controls.add.on_click(lambda: self._add(controls.at_x.value or 0.0, controls.at_y.value or 0.0))
         controls.delete.on_click(self._delete)
-        controls.play.on_click(self._play)
+        frames = len(self.answerer.film.steps)
+        Playing(self.document, controls.play, frames, lambda place: self.changed(step=self._step(place)))
         plot = self.drawing.figure
         plot.on_event(PanStart, self._take)
         plot.on_event(Pan, lambda event: self._drag(event.x, event.y))
@@ -196,10 +186,14 @@ class Page:
         preset = "combination" if self.state.preset == OWN else self.state.preset
         self.changed(preset=preset, task=(self.state.task + 1) % (BOUNDS["task"][1] + 1), draws=True, fits=True)
 
-    def _open(self, probe: str, strength: float, length: int) -> None:
-        """A prompt of a cell of the verdicts."""
+    def _open(self, run: int, probe: str, strength: float, length: int) -> None:
+        """A prompt of a cell of a run's verdicts."""
         self.message.text = ""
-        self.changed(preset=CELL, probe=probe, strength=strength, length=length, draws=True, fits=True)
+        self.changed(preset=CELL, run=run, probe=probe, strength=strength, length=length, draws=True, fits=True)
+        if self.state.preset == CELL and length > len(self.state.points):
+            self.message.text = (
+                f"the cell has {length} pairs; {len(self.state.points)} are the most that are shown here"
+            )
 
     def _toggled(self, active: list[int]) -> None:
         self.changed(shown=tuple(self.controls.choices[number] for number in sorted(active)))
@@ -211,29 +205,8 @@ class Page:
 
     def _step(self, place: int) -> int:
         """The step of a place in the film; its last frame has the last weights."""
-        steps = self.answerer.steps
+        steps = self.answerer.film.steps
         return steps[place] if place < len(steps) - 1 else 0
-
-    def _play(self) -> None:
-        if self._film is not None:
-            self._stop()
-            return
-        places = iter(range(len(self.answerer.steps)))
-
-        def frame() -> None:
-            place = next(places, None)
-            if place is None:
-                self._stop()
-            else:
-                self.changed(step=self._step(place))
-
-        self._film = self.document.add_periodic_callback(frame, FRAME)
-        self.controls.play.label = "Stop"
-
-    def _stop(self) -> None:
-        if self._film is not None:
-            self.document.remove_periodic_callback(self._film)
-        self._film, self.controls.play.label = None, "Play the training"
 
     def _end(self) -> None:
         self.latest.close()
@@ -264,7 +237,7 @@ class Page:
             self._show_state()
 
     def _move_chosen(self, x: float | None, y: float | None) -> None:
-        if self.chosen is None or x is None or y is None or max(abs(x), abs(y)) > LARGEST:
+        if self.chosen is None or x is None or y is None or not self._is_in_bounds(x, y):
             return
         points = list(self.state.points)
         # A browser tells of a drag twice, as a pan and as a mouse that moves.
@@ -272,9 +245,17 @@ class Page:
             points[self.chosen] = (float(x), float(y))
             self._own(points)
 
+    def _is_in_bounds(self, x: float, y: float) -> bool:
+        if max(abs(x), abs(y)) <= LARGEST:
+            return True
+        self.message.text = f"a coordinate may be as large as {LARGEST:g}"
+        return False
+
     def _add(self, x: float, y: float) -> None:
         if len(self.state.points) >= self.answerer.longest:
             self.message.text = f"a prompt has at most {self.answerer.longest} points here"
+            return
+        if not self._is_in_bounds(x, y):
             return
         self.chosen = len(self.state.points)
         self._own([*self.state.points, (float(x), float(y))])
@@ -291,6 +272,9 @@ class Page:
         self.changed(points=tuple(points), preset=OWN)
 
     def _loaded(self, content: str) -> None:
+        if not content:
+            return
+        self.controls.file.clear()  # so that the same file can be loaded again
         try:
             points = read_csv(base64.b64decode(content))
         except OffpriorError as error:

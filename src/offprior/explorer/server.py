@@ -16,7 +16,6 @@ from offprior.devices import cores
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.explorer.answers import Answerer
 from offprior.explorer.page import Page
-from offprior.explorer.state import State
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LARGEST_MESSAGE = 1 << 20
@@ -40,8 +39,7 @@ def explore(
     answerer = Answerer(Run(folder), None if beside is None else Run(beside))
     server = made(answerer, host, port)
     say("compiling what a page asks for")
-    prompt = answerer.drawn(State(shown=answerer.choices))
-    answerer.with_panel(answerer.answer(prompt))
+    answerer.compile()
     shown = "localhost" if host in LOOPBACK else host
     address = f"http://{shown}:{server.port}/"
     if host not in LOOPBACK:
@@ -58,6 +56,7 @@ def explore(
         say("ended")
     finally:
         server.stop()
+        answerer.looks.close()
 
 
 def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:

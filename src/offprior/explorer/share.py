@@ -1,14 +1,32 @@
 """What is on screen as lines of Python, and the page's own scripts, for what Bokeh has no way."""
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from offprior.explorer.state import State
-from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining.checkpoint import steps_kept
 
+USUAL = {field.name: field.default for field in dataclasses.fields(State)}
+NAMES = tuple(USUAL)
 ADDRESS = 'history.replaceState(null, "", cb_obj.value ? "?" + cb_obj.value : location.pathname);'
 """Of a widget that holds the state: the browser's address follows it."""
-COPY = "navigator.clipboard.writeText(text.value);"
+COPY = """
+const area = Bokeh.index.find_one(text).input_el;
+if (navigator.clipboard) navigator.clipboard.writeText(text.value);
+else { area.select(); document.execCommand("copy"); } // over http the clipboard is there for the loopback alone
+"""
+FILE = """
+// A larger message would end the connection.
+const input = Bokeh.index.find_one(file).input_el;
+input.addEventListener("change", event => {
+    const bytes = input.files.length > 0 ? input.files[0].size : 0;
+    if (bytes > largest) {
+        event.stopImmediatePropagation();
+        input.value = "";
+        message.text = `the file has ${bytes} bytes; ${largest} are the most`;
+    }
+}, true);
+"""
 DOWNLOAD = """
 Bokeh.index.find_one(plot).export(kind).to_blob().then(blob => {
     const link = document.createElement("a");
@@ -20,24 +38,22 @@ Bokeh.index.find_one(plot).export(kind).to_blob().then(blob => {
 """
 
 
-def as_python(folder: Path, model: Pretrained, state: State, low: float, high: float, places: int) -> str:
-    """The lines that give the curves of the model, B and the classes again; `model` is the one that is shown."""
-    x, y = ([round(point[axis], 6) for point in state.points] for axis in (0, 1))
-    imports, after = "", ""
-    if state.step and (kept := steps_kept(folder, model.seed)):
-        step = min(kept, key=lambda one: abs(one - state.step))
-        imports = "from pathlib import Path\n\n"
-        after = f"model = at_step(Path({str(folder)!r}), model, {step}, model.label)\n"
-    further = "from offprior.pretraining.checkpoint import at_step\n" if after else ""
-    return f"""{imports}import numpy as np
-import offprior as op
-{further}
-model = op.Run({str(folder)!r}).models()[{state.model}]
-{after}x = np.asarray({x})
-y = np.asarray({y})
-at = np.linspace({low!r}, {high!r}, {places})
-curve = model.predict(x[:, None], y, at[:, None])
-bayes = op.Bayes(model.mixture)
-exact = bayes.predict(x[:, None], y, at[:, None])
-print(dict(zip(model.mixture.family_names, bayes.family_posterior(x[:, None], y))))
+def as_python(folders: Sequence[Path], state: State) -> str:
+    """The lines that give again all that a page of these runs shows of a state."""
+    runs = ", ".join(f"op.Run({str(folder)!r})" for folder in folders)
+    points = tuple((round(x, 6), round(y, 6)) for x, y in state.points)
+    settings = [("points", points), *((name, getattr(state, name)) for name in NAMES if name != "points")]
+    given = ",\n".join(f"    {name}={value!r}" for name, value in settings if name == "points" or value != USUAL[name])
+    return f"""import offprior as op
+from offprior.explorer.answers import Answerer
+from offprior.explorer.state import State
+
+answerer = Answerer({runs})
+state = State(
+{given},
+)
+answers = answerer.with_panel(answerer.answer(state))
+x = answerer.places
+model, bands = answers.curves["model"], answers.bands
+print(list(answers.curves), answers.probability, answers.errors)
 """

@@ -10,6 +10,8 @@ from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 
 PRESETS = ("line", "sinusoid", "combination", "frequency × 2", "step")
 OWN = "own points"
+FAMILY = "family: "
+"""How a preset begins that draws a task of one of the mixture's families."""
 CELL = "cell of the verdicts"
 """A function of a probe, at a place of its path."""
 MOST_POINTS = 60
@@ -17,6 +19,10 @@ LARGEST = 1e6
 """Of a coordinate."""
 LONGEST_QUERY = 8192
 """Characters of an address."""
+LONGEST_NUMBER = 40
+"""Characters of a number in it."""
+LARGEST_FILE = 1 << 16
+"""Bytes of a file of points."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +45,8 @@ class State:
     """Label of the probe of a cell."""
     strength: float = 0.0
     """Its place on the probe's path."""
+    run: int = 0
+    """Whose cell it is: that of the first run, or 1, of the second."""
     query: float = 0.0
     """Where the model is looked into."""
     layer: int = 0
@@ -57,6 +65,7 @@ BOUNDS = {
     "task": (0, 9999),
     "model": (0, 99),
     "step": (0, 10**9),
+    "run": (0, 1),
     "strength": (-LARGEST, LARGEST),
     "query": (-LARGEST, LARGEST),
     "layer": (0, 999),
@@ -107,7 +116,9 @@ def from_query(
             elif name == "shown":
                 found[name] = tuple(label for label in value.split(",") if not known or label in known)
             elif name == "preset":
-                found[name] = _one_of(value, (*PRESETS, *families, OWN, *([CELL] if probes else [])))
+                found[name] = _one_of(
+                    value, (*PRESETS, *(FAMILY + family for family in families), OWN, *([CELL] if probes else []))
+                )
             elif name == "probe":
                 found[name] = _one_of(value, probes)
             else:
@@ -137,6 +148,8 @@ def number_of(name: str, text: str) -> float | int:
     """
     low, high = BOUNDS[name]
     kind = int if isinstance(low, int) else float
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(f"{text[:LONGEST_NUMBER]!r}… is too long for a number")
     try:
         value = kind(text)
     except ValueError:
@@ -166,13 +179,20 @@ def point_of(numbers: list[str], text: str) -> tuple[float, float]:
     """
     if len(numbers) != 2:
         raise ValueError(f"{text[:40]!r} is not two numbers x,y")
-    try:
-        x, y = (float(number) for number in numbers)
-    except ValueError:
-        raise ValueError(f"{text[:40]!r} is not two numbers x,y") from None
+    x, y = (_number(number) for number in numbers)
+    if x is None or y is None:
+        raise ValueError(f"{text[:40]!r} is not two numbers x,y")
     if not all(math.isfinite(number) and abs(number) <= LARGEST for number in (x, y)):
         raise ValueError(f"{text[:40]!r} is not finite, or beyond {LARGEST:g}")
     return x, y
+
+
+def _number(text: str) -> float | None:
+    """None where it is none; 1_000 is one to Python alone."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
 
 
 def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
@@ -181,8 +201,8 @@ def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
     Raises:
         OffpriorError: it is too large, no text, or has rows that are no points; they are named.
     """
-    if len(content) > 1 << 16:
-        raise OffpriorError(f"the file has {len(content)} bytes; {1 << 16} are the most")
+    if len(content) > LARGEST_FILE:
+        raise OffpriorError(f"the file has {len(content)} bytes; {LARGEST_FILE} are the most")
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -194,7 +214,7 @@ def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
         try:
             found.append(point_of(cells, line))
         except ValueError as error:
-            if place > 0 or any(cell[:1].isdigit() for cell in cells):  # else a line of names
+            if place > 0 or any(_number(cell) is not None for cell in cells):  # else a line of names
                 bad.append(f"row {number}: {error}")
     if bad:
         more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.explorer.answers import LENGTHS, TYPICAL, Answerer
-from offprior.explorer.state import BOUNDS, LARGEST, LONGEST_QUERY, OWN, PRESETS, State
+from offprior.explorer.state import BOUNDS, FAMILY, LARGEST, LONGEST_QUERY, OWN, PRESETS, State
 from offprior.explorer.static_arrays import packed
 from offprior.panels import known_combinations
 from offprior.predictors.bayes import ReferenceBatch, References
@@ -23,7 +23,7 @@ COMPARED_PLACES = 25
 
 def presets_of(answerer: Answerer) -> dict[str, Any]:
     """Prompts and functions of every preset and family, by their tasks: those of the page with a server."""
-    names = tuple(dict.fromkeys((*PRESETS, *answerer.mixture.family_names)))
+    names = (*PRESETS, *(FAMILY + name for name in answerer.mixture.family_names))
     longest, usual = answerer.longest, State()
     states = [[State(preset=name, task=task, length=longest) for task in range(TASKS)] for name in names]
     prompts = [[answerer.tasks.points_of(state) for state in of_preset] for of_preset in states]

@@ -1,5 +1,6 @@
 """The functions that prompts are drawn from: those of the dispute with their sliders, and tasks of any family."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.errors import Problem, SettingError, choose_from
-from offprior.explorer.state import CELL, MOST_POINTS, State
+from offprior.explorer.state import CELL, FAMILY, MOST_POINTS, State
 from offprior.families.linear import Linear
+from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.probes.probe import Probe
 from offprior.randomness import key_for
@@ -29,19 +31,18 @@ class Tasks:
         self.probes = {probe.label: probe for probe in reversed(probes)}
         """Of which cells are opened; of several of one label the first."""
         self._known: dict[tuple[object, ...], Any] = {}
+        self._lock = threading.Lock()
 
     def function_of(self, state: State) -> Function | None:
         """The function of a state; None for points of one's own.
 
         Phase, offset (0 where no line of the mixture has one) and place of a step are functions of the task's number.
         """
-        names = self.mixture.family_names
         if state.preset == CELL:
             return self._of_cell(state)
-        if state.preset in names:
-            return self._once(
-                (state.preset, state.task), lambda: self._of_family(names.index(state.preset), state.task)
-            )
+        if state.preset.startswith(FAMILY):
+            place = self.mixture.family_names.index(state.preset.removeprefix(FAMILY))
+            return self._once((state.preset, state.task), lambda: self._of_family(place, state.task))
         draw = np.random.default_rng([state.task, 0])
         level, phase = draw.normal(), draw.uniform(0, 2 * np.pi)
         # A line that the prior does not hold would be one more way out of it, which nobody asked for.
@@ -111,10 +112,18 @@ class Tasks:
 
     def _prompt_of_cell(self, state: State) -> tuple[tuple[float, float], ...]:
         mixture, key = self._cell(state)
-        with LAPACK:  # which some laws of inputs call
-            drawn = mixture.prompts(key, 1, state.length, 1)
-            x, y = np.asarray(drawn.x[0, :, 0], np.float64), np.asarray(drawn.y[0], np.float64)
-        return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))
+        law = type(mixture.inputs)
+        # Where inputs are independent the longest prompt is drawn and cut: each length would compile anew.
+        is_cut = law.prompt is Law.prompt and law.inputs is Law.inputs
+        length = MOST_POINTS if is_cut else state.length
+
+        def draw() -> tuple[np.ndarray, np.ndarray]:
+            with LAPACK:  # which some laws of inputs call
+                drawn = mixture.prompts(key, 1, length, 1)
+                return np.asarray(drawn.x[0, :, 0], np.float64), np.asarray(drawn.y[0], np.float64)
+
+        x, y = self._once((state.probe, state.strength, state.task, length), draw)
+        return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))[: state.length]
 
     def _inputs(self, task: int) -> Float[np.ndarray, " n"]:
         with LAPACK:  # which some laws of inputs call
@@ -122,8 +131,11 @@ class Tasks:
             return np.asarray(drawn, np.float64)[:, 0]
 
     def _once(self, name: tuple[object, ...], make: Callable[[], Any]) -> Any:
-        if name not in self._known:
-            while len(self._known) >= KEPT:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[name] = make()
-        return self._known[name]
+        found = self._known.get(name)
+        if found is None:
+            found = make()
+            with self._lock:
+                while len(self._known) >= KEPT:
+                    self._known.pop(next(iter(self._known)))
+                self._known[name] = found
+        return found

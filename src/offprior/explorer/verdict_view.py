@@ -10,7 +10,7 @@ from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Select, TapTool
 from bokeh.plotting import figure
 
-from offprior.explorer.verdicts import Verdicts, in_words
+from offprior.explorer.verdicts import Verdicts, in_words, is_along_length
 from offprior.figures.verdict_map import LOOKS, verdict_of
 
 CHOOSE = "choose a cell"
@@ -62,7 +62,7 @@ class VerdictView:
         self.cells = self.verdicts.of(probe).sort_values(["length", "strength"]).reset_index(drop=True)
         cells = self.cells
         strengths, lengths = (sorted(cells[name].unique()) for name in ("strength", "length"))
-        along = len(cells) == len(strengths)  # the coordinate is the length itself
+        along = is_along_length(cells)
         verdicts = [verdict_of(text) for text in cells["verdict"]]
         looks = [LOOKS.get(verdict, (verdict, "#ffffff", "black")) for verdict in verdicts]
         self._is_moved_by_us = True
@@ -95,6 +95,12 @@ class VerdictView:
             self._open(self.list.options.index(value) - 1)
 
     def _open(self, place: int) -> None:
+        self._is_moved_by_us = True
+        try:  # so that the same cell can be opened again
+            self.source.selected.indices = []
+            self.list.value = CHOOSE
+        finally:
+            self._is_moved_by_us = False
         cell = self.cells.iloc[place]
         self._opened(str(cell["probe"]), float(cell["strength"]), int(cell["length"]))
 

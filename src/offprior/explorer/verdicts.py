@@ -2,21 +2,26 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from offprior.api import Run
 from offprior.errors import OffpriorError
 from offprior.explorer.state import CELL, State
+from offprior.families.linear import Linear
+from offprior.families.sinusoid import Sinusoid
 from offprior.runs import ATLAS, EVALUATION
 from offprior.table import IN_DISTRIBUTION, Table
 
-COLUMNS = ["probe", "coordinate", "strength", "length", "verdict", "provisional", "M2", "M4"]
+COLUMNS = ["probe", "coordinate", "strength", "length", "verdict", "provisional", "M4"]
+NUMBERS = ["strength", "length", "M4"]
 
 
 class Verdicts:
     """The cells of a run, each with its verdict; none where it has not been probed."""
 
     def __init__(self, run: Run):
+        self.families = run.recipe.mixture.families
         own = _read(run.table)
         # A probe that both have is shown as the run's own report shows it.
         further = _read(lambda: Table.load(run.folder / ATLAS / EVALUATION))
@@ -34,18 +39,31 @@ class Verdicts:
 
     def nearest(self, state: State, length: int) -> str:
         """The verdict of the cell that is nearest to a prompt of `length` pairs; empty where none is of its kind."""
-        probe, strength = {
-            CELL: (state.probe, state.strength),
-            "combination": ("convex", state.weight),
-            "sinusoid": ("frequency", state.frequency),
-            "frequency × 2": ("frequency", 2 * state.frequency),
-        }.get(state.preset, ("", 0.0))
+        probe, strength = self._place_of(state)
         cells = self.of(probe)
         if cells.empty:
             return ""
-        off = (cells["strength"] - strength).abs()
-        cells = cells[off == off.min()]
+        if not is_along_length(cells):
+            off = (cells["strength"] - strength).abs()
+            cells = cells[off == off.min()]
         return in_words(cells.loc[(cells["length"] - length).abs().idxmin()])
+
+    def _place_of(self, state: State) -> tuple[str, float]:
+        """The probe and the place on its path that a preset is of; an empty name where there is none."""
+        kinds = [type(family) for family in self.families]
+        if state.preset == CELL:
+            return state.probe, state.strength
+        if state.preset == "combination" and kinds[:2] in ([Linear, Sinusoid], [Sinusoid, Linear]):
+            # The slider's weight is the line's, the probe's that of the first family.
+            return "convex", state.weight if kinds[0] is Linear else 1 - state.weight
+        if state.preset in ("sinusoid", "frequency × 2") and Sinusoid in kinds:
+            return "frequency", state.frequency * (1 if state.preset == "sinusoid" else 2)
+        return "", 0.0
+
+
+def is_along_length(cells: pd.DataFrame) -> bool:
+    """Is the cells' coordinate the context's length itself?"""
+    return bool((cells["strength"] == cells["length"]).all())
 
 
 def in_words(cell: Any) -> str:
@@ -56,7 +74,13 @@ def in_words(cell: Any) -> str:
 
 
 def _read(table: Any) -> pd.DataFrame:
+    """What can be shown of a table; nothing of one that is missing, or holds something else."""
     try:
-        return table().verdicts()[COLUMNS].fillna({"provisional": ""})
-    except (OffpriorError, KeyError):
+        cells = table().verdicts()[COLUMNS].fillna({"provisional": ""})
+        cells = cells.astype({"probe": str, "coordinate": str, "verdict": str, "provisional": str})
+        numbers = cells[NUMBERS].apply(pd.to_numeric, errors="coerce")
+        cells[NUMBERS] = numbers
+        finite = np.isfinite(numbers[["strength", "length"]]).all(axis=1)
+        return cells[finite].astype({"length": int}).reset_index(drop=True)
+    except (OffpriorError, KeyError, ValueError, TypeError):
         return pd.DataFrame(columns=COLUMNS)

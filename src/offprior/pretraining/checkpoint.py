@@ -172,7 +172,8 @@ def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, tra
 
 def steps_kept(folder: Path, seed: int) -> list[int]:
     """After which steps the weights of a seed were kept, of a run that keeps a trajectory; empty of others."""
-    return sorted(int(path.stem.rpartition("-")[2]) for path in seed_folder(folder, seed).glob("weights-*.safetensors"))
+    names = (path.stem.removeprefix("weights-") for path in seed_folder(folder, seed).glob("weights-*.safetensors"))
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def at_step(folder: Path, model: Pretrained, step: int, label: str) -> Pretrained:

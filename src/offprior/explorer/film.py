@@ -1,0 +1,44 @@
+"""The training film: a run's models as they were after the steps whose weights were kept."""
+
+import threading
+from pathlib import Path
+
+from offprior.explorer.state import State
+from offprior.predictors.pretrained import Pretrained
+from offprior.pretraining.checkpoint import at_step, steps_kept
+
+KEPT = 24
+"""Models that stay in memory."""
+
+
+class Film:
+    """The models of a run, one a seed, at every step that can be shown."""
+
+    def __init__(self, folder: Path, models: list[Pretrained]):
+        self.folder, self.models = folder, models
+        self.steps = steps_kept(folder, models[0].seed)
+        self._known: dict[tuple[int, int], Pretrained] = {}
+        self._lock = threading.Lock()
+
+    def step_of(self, state: State) -> int:
+        """The step whose weights are nearest to the one that a state names; 0 for the last."""
+        if not state.step or not self.steps:
+            return 0
+        step = min(self.steps, key=lambda kept: abs(kept - state.step))
+        return 0 if step == self.steps[-1] else step
+
+    def model_of(self, state: State) -> Pretrained:
+        """The model that a state asks for, as it was after the step that it names.
+
+        Raises:
+            OffpriorError: the weights of that step are missing or torn.
+        """
+        model, step = self.models[min(state.model, len(self.models) - 1)], self.step_of(state)
+        if not step:
+            return model
+        with self._lock:
+            if (model.seed, step) not in self._known:
+                while len(self._known) >= KEPT:
+                    self._known.pop(next(iter(self._known)))
+                self._known[model.seed, step] = at_step(self.folder, model, step, model.label)
+            return self._known[model.seed, step]
