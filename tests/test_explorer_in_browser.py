@@ -111,7 +111,10 @@ def test_files_good_and_bad(opened):
     page.get_by_label("CSV of x, y").set_input_files(
         {"name": "b.csv", "mimeType": "text/csv", "buffer": b"x,y\n-1,0\n0,<b>\n"}
     )
-    page.get_by_text("row 3: '0,<b>' is not two numbers x,y").wait_for()
+    told = page.get_by_text("row 3: '0,<b>' is not two numbers x,y")
+    told.wait_for()
+    page.wait_for_timeout(500)
+    assert told.is_visible(), "and it stays"
     assert len(opened.points()) == 3, "what was there stays"
 
 

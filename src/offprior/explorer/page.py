@@ -142,7 +142,7 @@ class Page:
         bind(controls.number, self._choose)
         for axis in (controls.at_x, controls.at_y):
             bind(axis, lambda _: self._move_chosen(controls.at_x.value, controls.at_y.value))
-        bind(controls.file, self._loaded)
+        controls.bind(controls.file, self._loaded)
         bind(controls.film, lambda place: self.changed(step=self._step(int(place))))
         bind(controls.query, lambda value: self._looked(query=float(value)))
         bind(controls.layer, lambda value: self._looked(layer=0 if value == "all" else int(value)))
@@ -272,8 +272,9 @@ class Page:
         self.changed(points=tuple(points), preset=OWN)
 
     def _loaded(self, content: str) -> None:
-        if not content:
+        if not content:  # it was cleared
             return
+        self.message.text = ""
         self.controls.file.clear()  # so that the same file can be loaded again
         try:
             points = read_csv(base64.b64decode(content))
