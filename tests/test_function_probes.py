@@ -130,6 +130,8 @@ def test_sparsity_runs_from_one_coordinate_to_all():
     assert all(Sparsity().inside(s, drawn) for s in (1.0, 4.0))
     with pytest.raises(SettingError, match="5 coordinates matter, an input has 4"):
         Sparsity(sparsities=(2, 5)).strengths(mixture)
+    with pytest.raises(SettingError, match="sparsities: 20000 places are too many; list at most 1000"):
+        Sparsity().strengths(Mixture([SparseLinear(dimension=20_000, sparsity=2), Linear(dimension=20_000)]))
     with pytest.raises(SettingError, match="no family of linear functions"):
         Sparsity().strengths(Mixture([Sinusoid()]))
 

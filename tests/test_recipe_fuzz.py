@@ -79,6 +79,7 @@ def misspell(here, key):
 @settings(max_examples=1000)
 @given(st.sampled_from(PLACES), VALUES)
 @example(("mixture", "weights", 0), 3.298828125)
+@example(("probes", 2, "count"), 20_000_000)
 def test_any_value_in_the_place_of_any_setting(path, value):
     read_or_refuse(changed(path, replace_by(value)))
 

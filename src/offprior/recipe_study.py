@@ -9,13 +9,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from offprior.errors import Problem, SettingError, choose_from
+from offprior.parameter import MOST_PLACES
 from offprior.recipe_file import put, shown
 
 VARIABLE = ("mixture", "model", "training", "evaluation", "probes")
 """The sections of a recipe that a place may change."""
 TEXTS = ("coordinate", "axis")
 """Keys of a study that are no part of the experiment."""
-MOST_PLACES = 1000
 MEASURES = (
     "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M8_residual", "M8_class_probability", "M9_slope", "M9_amplitude",
     "M10", "M12", "M14_log_loss", "M14_coverage", "M14_sd", "M15_variation", "M15_seeds", "M16", "M17",

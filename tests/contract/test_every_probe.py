@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from offprior import catalog
+from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
+from offprior.parameter import MOST_PLACES, fields_of
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.probe import Probe
 from offprior.recipe_parts import part_from, plain
@@ -48,6 +50,17 @@ def test_a_probe_changes_its_prompts_outside(name):
     drawn = [np.concatenate([np.ravel(part) for part in each.prompts(KEY, 200, 2, 4)[:4]]) for each in distributions]
     for number, one in enumerate(drawn):
         assert not any(np.array_equal(one, other) for other in drawn[number + 1 :])
+
+
+COUNTED = [name for name in NAMES if any(info.name == "count" for info in fields_of(catalog.find("probes", name)))]
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_too_many_places_are_refused_before_they_are_made(name):
+    kind = catalog.find("probes", name)
+    assert kind(count=MOST_PLACES).count == MOST_PLACES
+    with pytest.raises(SettingError, match=f"count: 20000000 is out of bounds.* at most {MOST_PLACES}"):
+        kind(count=20_000_000)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from offprior.errors import Problem, SettingError
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import MOST_PLACES, Scalar, parameter
 
 
 class Training(eqx.Module):
@@ -26,9 +26,17 @@ class Training(eqx.Module):
     clip: Scalar = parameter(1.0, "largest norm of the gradient", above=0)
     steps_per_dispatch: int = parameter(25, "steps in one compiled program, between two looks from outside", minimum=1)
     checkpoint_every: int = parameter(500, "steps between two checkpoints", minimum=1)
-    trajectory: int = parameter(0, "weights kept at so many steps, spaced as their logarithms; 0 keeps none", minimum=0)
+    trajectory: int = parameter(
+        0,
+        "weights kept at so many steps, spaced as their logarithms; 0 keeps none",
+        minimum=0,
+        maximum=MOST_PLACES,
+    )
     curriculum: int = parameter(
-        0, "stages in which contexts grow to their full length over the first half; 0 has them full at once", minimum=0
+        0,
+        "stages in which contexts grow to their full length over the first half; 0 has them full at once",
+        minimum=0,
+        maximum=MOST_PLACES,
     )
     precision: Literal["auto", "float32", "bfloat16"] = parameter(
         "auto", "of the products in the blocks: float32 on a processor, bfloat16 elsewhere; weights are float32 always"

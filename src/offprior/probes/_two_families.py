@@ -6,7 +6,7 @@ from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, holds
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, holds
 
 
 class TwoFamilies(Probe):
@@ -14,7 +14,7 @@ class TwoFamilies(Probe):
 
     start: Scalar = parameter(0.0, "the first weight a", minimum=0, maximum=1)
     stop: Scalar = parameter(1.0, "the last weight a", minimum=0, maximum=1)
-    count: int = parameter(11, "how many weights", minimum=1)
+    count: int = count_parameter(11, "how many weights", minimum=1)
     first: Family | None = parameter(None, "the family of f; the mixture's first unless given")
     second: Family | None = parameter(None, "the family of g; the mixture's second unless given")
 

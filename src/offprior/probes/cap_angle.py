@@ -7,7 +7,7 @@ from offprior.families.spherical_ring import SphericalRing
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
 
 
 class CapAngle(Probe):
@@ -21,7 +21,7 @@ class CapAngle(Probe):
 
     start: Scalar = parameter(15.0, "the first θ, in degrees", minimum=0, maximum=180)
     stop: Scalar = parameter(180.0, "the last θ, in degrees", above=0, maximum=180)
-    count: int = parameter(12, "how many angles", minimum=1)
+    count: int = count_parameter(12, "how many angles", minimum=1)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

@@ -9,9 +9,9 @@ from offprior.families.grid import Grid
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar
 from offprior.probes._two_families import TwoFamilies
-from offprior.probes.probe import inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, inputs_parameter, noise_parameter
 
 
 class Composition(TwoFamilies):
@@ -24,7 +24,7 @@ class Composition(TwoFamilies):
     coordinate: ClassVar[str] = "a"
     axis: ClassVar[str] = "weight a of the composition"
 
-    count: int = parameter(5, "how many weights", minimum=1)
+    count: int = count_parameter(5, "how many weights", minimum=1)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

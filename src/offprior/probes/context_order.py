@@ -5,9 +5,9 @@ from typing import ClassVar
 from offprior.input_laws import Ordered
 from offprior.laws import Law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar
 from offprior.probes._covariate_shift import CovariateShift
-from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class ContextOrder(CovariateShift):
@@ -20,7 +20,7 @@ class ContextOrder(CovariateShift):
     coordinate: ClassVar[str] = "o"
     axis: ClassVar[str] = "order o of the context: −1 descending, 1 ascending"
 
-    count: int = parameter(5, "how many orders, from −1 to 1; an odd number has 0 among them", minimum=2)
+    count: int = count_parameter(5, "how many orders, from −1 to 1; an odd number has 0 among them", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

@@ -6,9 +6,9 @@ from offprior.errors import Problem, SettingError
 from offprior.input_laws import Evened
 from offprior.laws import Evenly, Law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar
 from offprior.probes._covariate_shift import CovariateShift
-from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class EvenContexts(CovariateShift):
@@ -21,7 +21,7 @@ class EvenContexts(CovariateShift):
     coordinate: ClassVar[str] = "e"
     axis: ClassVar[str] = "evenness e of the context: 0 random, 1 evenly spaced"
 
-    count: int = parameter(3, "how many places, from 0 to 1", minimum=2)
+    count: int = count_parameter(3, "how many places, from 0 to 1", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

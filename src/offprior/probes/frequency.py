@@ -9,7 +9,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Fixed, Law, concrete
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
 
 
 class Frequency(Probe):
@@ -24,7 +24,7 @@ class Frequency(Probe):
     stop: Scalar | None = parameter(
         None, "the last ω; twice the upper end of the range unless given", above=0, static=False
     )
-    count: int = parameter(12, "how many frequencies", minimum=1)
+    count: int = count_parameter(12, "how many frequencies", minimum=1)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

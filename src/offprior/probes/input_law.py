@@ -10,7 +10,7 @@ from offprior.laws import Law, Normal, Uniform
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift
-from offprior.probes.probe import evenly_spaced, inputs_parameter, law_or_none, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, law_or_none, noise_parameter
 
 
 class InputLaw(CovariateShift):
@@ -26,7 +26,7 @@ class InputLaw(CovariateShift):
     other: Law | None = parameter(
         None, "the other law; one of the same mean and standard deviation unless given", converter=law_or_none
     )
-    count: int = parameter(3, "how many shares, from 0 to 1", minimum=2)
+    count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

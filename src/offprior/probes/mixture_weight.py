@@ -9,7 +9,7 @@ from offprior.families.combination import Combination
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class MixtureWeight(Probe):
@@ -23,7 +23,7 @@ class MixtureWeight(Probe):
     coordinate: ClassVar[str] = "w"
     axis: ClassVar[str] = "share w of the prompts"
 
-    count: int = parameter(5, "how many shares, from 0 to 1", minimum=2)
+    count: int = count_parameter(5, "how many shares, from 0 to 1", minimum=2)
     sums: bool = parameter(False, "is the rest unscaled sums f + g, rather than the other families?")
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()

@@ -7,9 +7,9 @@ from offprior.families.linear import Linear
 from offprior.input_laws import OrthogonalQueries as Orthogonal
 from offprior.laws import Law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar
 from offprior.probes._covariate_shift import CovariateShift, check_dimension
-from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class OrthogonalQueries(CovariateShift):
@@ -22,7 +22,7 @@ class OrthogonalQueries(CovariateShift):
     coordinate: ClassVar[str] = "o"
     axis: ClassVar[str] = "share o of the queries' part in the context's span that is taken away"
 
-    count: int = parameter(3, "how many shares, from 0 to 1", minimum=2)
+    count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

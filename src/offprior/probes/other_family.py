@@ -14,7 +14,7 @@ from offprior.families.sparse_linear import SparseLinear
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, holds, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, holds, inputs_parameter, noise_parameter
 
 
 class OtherFamily(Probe):
@@ -29,7 +29,7 @@ class OtherFamily(Probe):
     axis: ClassVar[str] = "share p of the prompts that are of another family"
 
     family: Family | None = parameter(None, "the other family; one that the mixture lacks unless given")
-    count: int = parameter(3, "how many shares, from 0 to 1", minimum=2)
+    count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

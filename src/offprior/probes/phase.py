@@ -9,8 +9,8 @@ from offprior.errors import Problem, SettingError
 from offprior.families.sinusoid import FULL_TURN, Sinusoid
 from offprior.laws import Fixed, Law, Uniform, concrete
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.parameter import Scalar
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
 
 
 class Phase(Probe):
@@ -23,7 +23,7 @@ class Phase(Probe):
     coordinate: ClassVar[str] = "φ"
     axis: ClassVar[str] = "phase φ, radians"
 
-    count: int = parameter(8, "how many phases from the least pretrained on, evenly around the turn", minimum=1)
+    count: int = count_parameter(8, "how many phases from the least pretrained on, evenly around the turn", minimum=1)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

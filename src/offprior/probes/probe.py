@@ -12,7 +12,7 @@ from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.laws import Evenly, Law, concrete, law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import MOST_PLACES, Scalar, parameter
 
 FamilyKind = TypeVar("FamilyKind", bound=Family)
 
@@ -98,10 +98,12 @@ def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
     """The places that a parameter lists, in order, each once.
 
     Raises:
-        SettingError: there are none.
+        SettingError: there are none, or more than `MOST_PLACES`.
     """
     if not values:
         raise SettingError(Problem(name, "nothing was given; write one number or more"))
+    if len(values) > MOST_PLACES:
+        raise SettingError(Problem(name, f"{len(values)} places are too many; list at most {MOST_PLACES}"))
     return tuple(sorted({float(value) for value in values}))
 
 
@@ -125,6 +127,11 @@ def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:
 
 INPUTS = "law of x in the test prompts; the mixture's own unless given"
 NOISE = "noise on y in the test prompts; the mixture's own unless given"
+
+
+def count_parameter(default: int, doc: str, *, minimum: int):
+    """The parameter `count` of a probe whose places are evenly spaced."""
+    return parameter(default, doc, minimum=minimum, maximum=MOST_PLACES)
 
 
 def inputs_parameter():

@@ -6,9 +6,9 @@ from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.families.product import Product as Products
 from offprior.laws import Law
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar
 from offprior.probes._two_families import TwoFamilies
-from offprior.probes.probe import inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, inputs_parameter, noise_parameter
 
 
 class Product(TwoFamilies):
@@ -20,7 +20,7 @@ class Product(TwoFamilies):
     coordinate: ClassVar[str] = "a"
     axis: ClassVar[str] = "weight a of the product"
 
-    count: int = parameter(5, "how many weights", minimum=1)
+    count: int = count_parameter(5, "how many weights", minimum=1)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

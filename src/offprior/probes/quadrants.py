@@ -5,9 +5,9 @@ from typing import ClassVar
 from offprior.input_laws import OppositeOrthants
 from offprior.laws import Law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar
 from offprior.probes._covariate_shift import CovariateShift
-from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class Quadrants(CovariateShift):
@@ -20,7 +20,7 @@ class Quadrants(CovariateShift):
     coordinate: ClassVar[str] = "q"
     axis: ClassVar[str] = "share q of the coordinates moved to opposite orthants"
 
-    count: int = parameter(3, "how many shares, from 0 to 1", minimum=2)
+    count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

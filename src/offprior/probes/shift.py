@@ -9,7 +9,7 @@ from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift
-from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class Shift(CovariateShift):
@@ -21,7 +21,7 @@ class Shift(CovariateShift):
     stop: Scalar | None = parameter(
         None, "the last Δ; unless given, twice the distance between the quartiles", above=0, static=False
     )
-    count: int = parameter(5, "how many shifts, from 0", minimum=2)
+    count: int = count_parameter(5, "how many shifts, from 0", minimum=2)
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

@@ -8,7 +8,7 @@ from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift, check_dimension
-from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class SkewedInputs(CovariateShift):
@@ -21,7 +21,7 @@ class SkewedInputs(CovariateShift):
     axis: ClassVar[str] = "power p of the eigenvalues 1/iᵖ"
 
     stop: Scalar = parameter(2.0, "the last p", above=0)
-    count: int = parameter(5, "how many powers, from 0", minimum=2)
+    count: int = count_parameter(5, "how many powers, from 0", minimum=2)
     rotated: bool = parameter(True, "is the eigenbasis random? else it is the coordinates, in random order")
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()

@@ -40,7 +40,7 @@ class Sparsity(Probe):
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         dimension = self._linear(mixture).dimension
         found = range(1, dimension + 1) if self.sparsities is None else self.sparsities
-        if any(sparsity > dimension for sparsity in found):
+        if any(sparsity > dimension for sparsity in self.sparsities or ()):
             message = f"{max(found)} coordinates matter, an input has {dimension}; choose at most as many"
             raise SettingError(Problem("sparsities", message))
         return places("sparsities", found)

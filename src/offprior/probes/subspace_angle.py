@@ -7,7 +7,7 @@ from offprior.families.union_of_subspaces import UnionOfSubspaces
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, fields_of, parameter
-from offprior.probes.probe import Probe, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
 
 
 class SubspaceAngle(Probe):
@@ -21,7 +21,7 @@ class SubspaceAngle(Probe):
     axis: ClassVar[str] = "angle θ to a subspace pretrained on, degrees"
 
     stop: Scalar = parameter(90.0, "the last θ, in degrees", above=0, maximum=90)
-    count: int = parameter(7, "how many angles, from 0", minimum=2)
+    count: int = count_parameter(7, "how many angles, from 0", minimum=2)
     towards: Literal["next", "outside"] = parameter("next", "the next subspace, or out of the span of all")
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
