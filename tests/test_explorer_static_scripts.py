@@ -1,12 +1,11 @@
 """The scripts of a page without a server, in a real browser: what they compute is what the package computes."""
 
-import shutil
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from explored import CHROMIUM
 
 from offprior import catalog
 from offprior.components import NoClosedForm
@@ -24,7 +23,6 @@ from offprior.predictors.pretrained import Pretrained
 from offprior.probes.convex import Convex
 from offprior.randomness import key_for
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 PLACES = np.linspace(-6.0, 6.0, 31)
 SWITCHES = {

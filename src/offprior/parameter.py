@@ -19,9 +19,6 @@ Scalar = float | Float[Array, ""]
 
 MARK = "offprior"
 
-MOST_PLACES = 1000
-"""Of a probe, a study or a trajectory: each is evaluated by itself, so that a slip of the pen would never end."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:

@@ -9,9 +9,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from offprior.errors import Problem, SettingError, choose_from
-from offprior.parameter import MOST_PLACES
 from offprior.recipe_file import put, shown
 
+MOST_PLACES = 1000
+"""Of a study, a probe or a trajectory: each is evaluated by itself, so that a slip of the pen would never end."""
 VARIABLE = ("mixture", "model", "training", "evaluation", "probes")
 """The sections of a recipe that a place may change."""
 TEXTS = ("coordinate", "axis")

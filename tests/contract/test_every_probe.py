@@ -9,10 +9,11 @@ import pytest
 from offprior import catalog
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
-from offprior.parameter import MOST_PLACES, fields_of
+from offprior.parameter import fields_of
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.probe import Probe
 from offprior.recipe_parts import part_from, plain
+from offprior.recipe_study import MOST_PLACES
 
 NAMES = catalog.names("probes")
 KEY = jax.random.key(4)

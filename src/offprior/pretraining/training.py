@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from offprior.errors import Problem, SettingError
-from offprior.parameter import MOST_PLACES, Scalar, parameter
+from offprior.parameter import Scalar, parameter
+from offprior.recipe_study import MOST_PLACES
 
 
 class Training(eqx.Module):

@@ -12,7 +12,8 @@ from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.laws import Evenly, Law, concrete, law
 from offprior.mixture import Mixture
-from offprior.parameter import MOST_PLACES, Scalar, parameter
+from offprior.parameter import Scalar, parameter
+from offprior.recipe_study import MOST_PLACES
 
 FamilyKind = TypeVar("FamilyKind", bound=Family)
 
