@@ -1,6 +1,7 @@
 """The explorer's server, and its page in Chromium."""
 
 import contextlib
+import os
 import re
 import shutil
 import signal
@@ -36,7 +37,10 @@ PIXEL = """([x, y]) => {
 def served(*folders):
     """The address of a server of runs, in a process of its own that Ctrl-C ends."""
     command = [sys.executable, "-m", "offprior", "explore", *map(str, folders), "--no-browser", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as server:
         assert server.stdout is not None
         said = []
         for line in server.stdout:

@@ -22,6 +22,10 @@ LARGEST_MESSAGE = 1 << 20
 """Bytes of a websocket message; a CSV file is the largest."""
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)  # the server goes on for as long as it is wanted, and whoever started it may read a pipe
+
+
 def explore(
     folder: Path,
     beside: Path | None = None,
@@ -29,7 +33,7 @@ def explore(
     host: str = "127.0.0.1",
     port: int = 5006,
     opens_browser: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = _say,
 ) -> None:
     """Serve a run's page until Ctrl-C; `beside` is a second run, whose model is drawn too.
 
