@@ -34,8 +34,8 @@ PIXEL = """([x, y]) => {
 
 
 @contextlib.contextmanager
-def served(*folders):
-    """The address of a server of runs, in a process of its own that Ctrl-C ends."""
+def served(*folders, ended_by=signal.SIGINT):
+    """The address of a server of runs, in a process of its own that a signal ends."""
     command = [sys.executable, "-m", "offprior", "explore", *map(str, folders), "--no-browser", "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
@@ -52,8 +52,12 @@ def served(*folders):
             assert ready, "".join(said)
             yield ready[0]
         finally:
-            server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0, "Ctrl-C ends it"
+            server.send_signal(ended_by)
+            try:
+                said, _ = server.communicate(timeout=60)
+                assert server.returncode == 0 and said.endswith("ended\n"), said
+            finally:
+                server.kill()
 
 
 class Opened:

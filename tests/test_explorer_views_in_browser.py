@@ -1,6 +1,7 @@
 """The explorer's further views in a real browser: the training film, the model's inside, verdicts, a second run."""
 
 import math
+import signal
 
 import pytest
 from explored import CHROMIUM, CURVE, MIXTURE, POINTS, Opened, opening, served
@@ -30,7 +31,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(runs):
-    with served(*(run.folder for run in runs)) as found:
+    with served(*(run.folder for run in runs), ended_by=signal.SIGTERM) as found:
         yield found
 
 

@@ -1,15 +1,19 @@
 """A Bokeh server for one run: the loopback unless told otherwise, and pages that share nothing but the models."""
 
+import contextlib
 import errno
+import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 from bokeh.application import Application
 from bokeh.application.handlers import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.server import Server
+from tornado.platform.asyncio import BaseAsyncIOLoop
 
 from offprior.api import Run
 from offprior.devices import cores
@@ -51,16 +55,26 @@ def explore(
             f"--host {host}: everybody who reaches this machine on port {server.port} can use its processor, read this "
             "run's curves and its folder's name; nothing is encrypted"
         )
-    say(f"ready: {address}  (Ctrl-C ends it)")
     if opens_browser:
         server.io_loop.add_callback(server.show, "/")
     try:
+        _end_on_request(server)
+        say(f"ready: {address}  (Ctrl-C ends it)")
         server.io_loop.start()
+        say("ended")
     except KeyboardInterrupt:
         say("ended")
     finally:
         server.stop()
         answerer.looks.close()
+
+
+def _end_on_request(server: Server) -> None:
+    """Ctrl-C ends it, and so does SIGTERM, also where a script put it into the background, deaf to the first."""
+    loop = cast(BaseAsyncIOLoop, server.io_loop)
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; a thread of somebody else's
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.asyncio_loop.add_signal_handler(number, loop.stop)
 
 
 def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
