@@ -58,6 +58,7 @@ COUNTED = [name for name in NAMES if any(info.name == "count" for info in fields
 
 @pytest.mark.parametrize("name", COUNTED)
 def test_too_many_places_are_refused_before_they_are_made(name):
+    """A probe that declares `count` by count_parameter keeps this; one that counts otherwise bounds it itself."""
     kind = catalog.find("probes", name)
     assert kind(count=MOST_PLACES).count == MOST_PLACES
     with pytest.raises(SettingError, match=f"count: 20000000 is out of bounds.* at most {MOST_PLACES}"):
