@@ -211,6 +211,24 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(recipe, tmp_path):
     assert not list(tmp_path.rglob("*.safetensors")) and not list(tmp_path.rglob("*.partial"))
 
 
+@pytest.mark.parametrize(
+    "command, raised, said",
+    [
+        ("explore", KeyboardInterrupt("\n"), "interrupted"),
+        ("probe", KeyboardInterrupt(), "interrupted"),
+        ("run", KeyboardInterrupt(), "interrupted; go on with --resume"),
+        ("pretrain", KeyboardInterrupt("at step 3"), "interrupted; at step 3"),
+    ],
+)
+def test_only_what_can_be_resumed_says_how(command, raised, said, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise raised
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert cli.main([command, "x"]) == 130
+    assert capsys.readouterr().err == f"{said}\n"
+
+
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(recipe, tmp_path):
     long = copy.deepcopy(RECIPE)
     long["training"] |= {"steps": 100_000, "checkpoint_every": 100_000}

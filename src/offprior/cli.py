@@ -12,6 +12,8 @@ from offprior.errors import OffpriorError, choose_from
 
 BENCHMARKS = ("training", "inference")
 """Scripts of `offprior bench`; options without a name are of the first."""
+RESUMED = ("run", "pretrain")
+"""Commands that take --resume."""
 
 app = App(
     name="offprior",
@@ -268,7 +270,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OffpriorError as error:
         return _fail(str(error))
     except KeyboardInterrupt as interruption:
-        print(f"interrupted; {interruption or 'go on with --resume'}", file=sys.stderr)
+        given = sys.argv[1:] if arguments is None else arguments
+        # A library that is interrupted may raise this with a text of its own, blank at that.
+        how = str(interruption).strip() or ("go on with --resume" if given and given[0] in RESUMED else "")
+        print("; ".join(filter(None, ("interrupted", how))), file=sys.stderr)
         return 130
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):

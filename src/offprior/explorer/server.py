@@ -39,7 +39,7 @@ def explore(
     opens_browser: bool = True,
     say: Callable[[str], None] = _say,
 ) -> None:
-    """Serve a run's page until Ctrl-C; `beside` is a second run, whose model is drawn too.
+    """Serve a run's page until Ctrl-C or SIGTERM; `beside` is a second run, whose model is drawn too.
 
     Raises:
         OffpriorError: the run is not pretrained, or its inputs have several numbers; the port is taken.
