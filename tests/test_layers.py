@@ -32,6 +32,7 @@ GROUND = {
     "errors",
     "files",
     "input_laws",
+    "interval_laws",
     "laws",
     "parameter",
     "parquet",

@@ -25,6 +25,8 @@ MODULE_OF = {
     "Ordered": "input_laws",
     "Evened": "input_laws",
     "Mixed": "input_laws",
+    "SubInterval": "interval_laws",
+    "OneSided": "interval_laws",
     "pretrain": "pretraining.loop",
     "pretrain_population": "pretraining.loop",
     "Member": "pretraining.population",

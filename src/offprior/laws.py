@@ -62,6 +62,10 @@ class Law(eqx.Module):
         """Inputs of a context of n pairs."""
         return self.sample(key, (n, d))
 
+    def sequence(self, key: PRNGKeyArray, n: int, d: int) -> Float[Array, "n d"]:
+        """Inputs of a prompt to pretrain on, whose first k pairs are the context for any k: those of a context."""
+        return self.inputs(key, n, d)
+
     def queries(self, key: PRNGKeyArray, m: int, d: int) -> Float[Array, "m d"]:
         """Inputs at which predictions are asked for."""
         return self.sample(key, (m, d))

@@ -125,7 +125,7 @@ class Mixture(eqx.Module):
 
     def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
         """`batch` prompts of `points` pairs; a pure function of the key."""
-        x = jax.vmap(lambda one: self.inputs.inputs(one, points, self.dimension))(_keys(key, "inputs", batch))
+        x = jax.vmap(lambda one: self.inputs.sequence(one, points, self.dimension))(_keys(key, "inputs", batch))
         values, family, frequency = self.values(key, x)
         y = _noisy(self.noise, self.noise_degrees, key, values)
         return Sequences(x, y, values, family, frequency)

@@ -141,8 +141,10 @@ def law_name(kind: type) -> str:
 
 def laws_by_name() -> dict[str, type]:
     """All laws by their names in recipes: those of numbers, and those of inputs alone."""
-    of_numbers, of_inputs = (importlib.import_module(f"offprior.{module}") for module in ("laws", "input_laws"))
-    return {**of_numbers.LAWS, **of_inputs.INPUT_LAWS}
+    of_numbers, of_inputs, of_intervals = (
+        importlib.import_module(f"offprior.{module}") for module in ("laws", "input_laws", "interval_laws")
+    )
+    return {**of_numbers.LAWS, **of_inputs.INPUT_LAWS, **of_intervals.INTERVAL_LAWS}
 
 
 def is_array(kind: Any) -> bool:
