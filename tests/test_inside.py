@@ -32,8 +32,11 @@ def build(points=POINTS, dimension=DIMENSION, **switches):
     model = Transformer(layers=LAYERS, heads=HEADS, width=16, **switches)
     targets = jax.random.normal(jax.random.key(3), (500,))
     network = model.initialise(jax.random.key(1), dimension=dimension, points=points, targets=targets)
-    # Larger weights than at initialisation: heads look at something.
-    return jax.tree.map(lambda leaf: leaf * 2 if leaf.ndim >= 2 else leaf, network)
+    # Larger weights than at initialisation: heads look at something. And biases: a token of x = 0 or y = 0 would be read
+    # in as zeros, and a norm of zeros magnifies rounding ten thousandfold, on each kind of processor in its own way.
+    network = jax.tree.map(lambda leaf: leaf * 2 if leaf.ndim >= 2 else leaf, network)
+    bias = jax.random.normal(jax.random.key(4), network.read_in.bias.shape)
+    return eqx.tree_at(lambda whole: whole.read_in.bias, network, bias)
 
 
 def pretrained(limit=None, **switches):
@@ -141,8 +144,8 @@ def test_a_permuted_context_permutes_the_attention(tokens):
     x, y = np.linspace(-2, 2, 5), np.asarray([0.3, 1.0, -1.0, 0.2, 2.0])
     order = np.asarray([3, 0, 4, 1, 2])
     found, permuted = inside.attention(x, y, 0.7), inside.attention(x[order], y[order], 0.7)
-    np.testing.assert_allclose(found.pairs[..., order], permuted.pairs, atol=1e-6)
-    np.testing.assert_allclose(found.own, permuted.own, atol=1e-6)
+    np.testing.assert_allclose(found.pairs[..., order], permuted.pairs, atol=5e-6)
+    np.testing.assert_allclose(found.own, permuted.own, atol=5e-6)
     assert np.ptp(found.pairs, axis=-1).min() > 1e-3
 
 
@@ -154,8 +157,8 @@ def test_filling_up_changes_nothing(length):
     given = (jnp.asarray(a[None], jnp.float32) for a in (x[:, None], y, np.full((1, 1), 0.5)))
     plain = model.network.trace(*given, jnp.asarray([length]))
     assert found.pairs.shape == (LAYERS, HEADS, length) and found.own.shape == (LAYERS, HEADS)
-    np.testing.assert_allclose(found.pairs, plain.attention.pairs[0, :, :, 0], atol=1e-6)
-    np.testing.assert_allclose(Inside(model).streams(x, y, 0.5), plain.streams[0, :, 0], atol=1e-5)
+    np.testing.assert_allclose(found.pairs, plain.attention.pairs[0, :, :, 0], atol=5e-6)
+    np.testing.assert_allclose(Inside(model).streams(x, y, 0.5), plain.streams[0, :, 0], atol=3e-5)
 
 
 def test_inputs_may_have_an_axis_and_many_prompts_are_each_their_own():
@@ -165,7 +168,7 @@ def test_inputs_may_have_an_axis_and_many_prompts_are_each_their_own():
     lengths = np.asarray([2, 4, 1])
     many = inside.trace(np.tile(x[:, None], (3, 1, 1)), np.tile(y, (3, 1)), np.full((3, 1, 1), 0.2), lengths)
     for place, length in enumerate(lengths):
-        np.testing.assert_allclose(many.streams[place, :, 0], inside.streams(x[:length], y[:length], 0.2), atol=1e-5)
+        np.testing.assert_allclose(many.streams[place, :, 0], inside.streams(x[:length], y[:length], 0.2), atol=3e-5)
 
 
 class Other(Network):
