@@ -160,7 +160,8 @@ def _cell(
             "moment 0": first, "moment 1": second, "prediction_square": (p * p).mean(1),
         })  # fmt: skip
 
-    found = [rows("B", bayes), rows("C", combined)]
+    smoothed = truth + rng.normal(0, 0.4 * blur, truth.shape) + 0.8 * (bayes - truth)
+    found = [rows("B", bayes), rows("C", combined), rows("S", smoothed)]
     found += [rows(f"class: {name}", p) for name, p in zip(FAMILIES, (line, sinusoid), strict=True)]
     found += [rows(f"best fit: {name}", 0.9 * p) for name, p in zip(FAMILIES, (line, sinusoid), strict=True)]
     if noise_free:

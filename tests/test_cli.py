@@ -74,7 +74,7 @@ def test_help_imports_no_jax():
 
 def test_a_run_ends_with_verdicts_and_a_report(finished):
     folder, done = finished
-    assert "convex" in done.stdout and "inside the prior" in done.stdout and "1 seed: provisional" in done.stdout
+    assert "convex" in done.stdout and "no prior gap" in done.stdout and "1 seed: provisional" in done.stdout
     assert done.stdout.count("report/index.html") == 1
     progress = done.stderr.splitlines()
     assert any(line.startswith("pretraining, seed 0: 20/20") and "linear" in line for line in progress)

@@ -76,7 +76,7 @@ def test_inside_is_inside():
     rows = evaluate([Relabelled(narrow)], PROBE, LENGTHS, **SETTINGS)
     cells = rows.metrics().query("inside")
     assert set(cells["strength"]) == {0.0, 1.0} and (cells["M3"] <= 0.02).all()
-    assert (cells.query("probe == 'convex'")["verdict"] == "inside the prior").all()
+    assert (cells.query("probe == 'convex'")["verdict"] == "no prior gap").all()
     for predictor in ("C", "class: linear", "class: sinusoid", "model"):
         inside = rows.metrics(predictor).query("probe == 'in-distribution'") if predictor != "C" else cells
         assert (inside["M4_low"] <= 1e-12).all(), predictor

@@ -139,7 +139,7 @@ def test_where_only_inputs_change_the_verdict_is_inside_and_the_distance_tells()
     """B is the optimum at the place itself: M3 is nil, and least squares, which has no prior, lies further from it."""
     table = evaluate([LeastSquares(label="model")], HalfSubspace(), [3], mixture=FLAT, tasks=64, queries=16)
     cells = table.metrics().query("probe == 'half-subspace'").set_index("strength")
-    assert (cells["M3"].abs() < 1e-9).all() and (cells["verdict"] == "inside the prior").all()
+    assert (cells["M3"].abs() < 1e-9).all() and (cells["verdict"] == "no prior gap").all()
     rows = table.to_pandas().query("probe == 'half-subspace' and predictor == 'model'")
     for strength, part in rows.groupby("strength"):
         variance = part["truth_square"].mean() - part["truth_mean"].mean() ** 2

@@ -13,7 +13,7 @@ from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
 from offprior.table import Table
 
-ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "best fit: linear": 1.6, "best fit: sinusoid": 0.8}
+ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "S": 1.6, "best fit: linear": 1.6, "best fit: sinusoid": 0.8}
 
 
 def convex(rows):
@@ -29,19 +29,20 @@ def test_values_by_hand():
     assert row["M3"] == pytest.approx(0.4)
     assert row["M4"] == pytest.approx(0.25)
     assert row["M5"] == pytest.approx(0.625)
+    assert row["M19"] == pytest.approx(0.15) and row["M20"] == pytest.approx(0.5)
     assert row["M6"] == pytest.approx(1.0 / 0.8)
     assert row["M8"] == pytest.approx(0.5) and row["M8_residual"] == pytest.approx(1 - 0.5 * 1 - 0.25 * 0.25)
     assert row["M8_class_probability"] == pytest.approx(0.25)
     assert row["M9_slope"] == pytest.approx(0.8) and row["M9_amplitude"] == pytest.approx(0.25)
     assert row["M12"] == pytest.approx(3.0)
-    assert row["verdict"] == "beats Bayes" and row["provisional"] == "1 seed: provisional"
+    assert row["verdict"] == "generalises" and row["provisional"] == "1 seed: provisional"
     assert row["interval_over"] == "tasks"
 
 
 def test_m1_is_taken_at_the_cells_own_context_length():
     good, bad = table(ERRORS, gap=0.02, length=10), table(ERRORS, gap=0.2, length=5)
     found = metrics(pd.concat([good, bad])).query("probe == 'convex'").set_index("length")
-    assert found.loc[10, "verdict"] == "beats Bayes"
+    assert found.loc[10, "verdict"] == "generalises"
     assert found.loc[5, "verdict"] == "under-trained" and found.loc[5, "M1"] == pytest.approx(0.05)
 
 
@@ -83,12 +84,12 @@ def test_differences_are_paired():
 def test_bayes_itself_follows_bayes_and_c_composes():
     as_bayes, as_combined = convex(table({**ERRORS, "model": 2.0})), convex(table({**ERRORS, "model": 0.4}))
     assert as_bayes["M4"] == 0 and as_bayes["M5"] == 0 and as_bayes["verdict"] == "follows Bayes"
-    assert as_combined["M5"] == pytest.approx(1.0) and as_combined["verdict"] == "beats Bayes"
+    assert as_combined["M5"] == pytest.approx(1.0) and as_combined["verdict"] == "generalises"
 
 
-def test_inside_the_prior_has_no_composition_index():
+def test_without_a_prior_gap_there_is_no_share_of_it():
     row = convex(table({**ERRORS, "B": 0.44}))
-    assert row["M3"] == pytest.approx(0.01) and row["verdict"] == "inside the prior" and np.isnan(row["M5"])
+    assert row["M3"] == pytest.approx(0.01) and row["verdict"] == "no prior gap" and np.isnan(row["M5"])
 
 
 def test_context_slope_is_that_of_log_k():
@@ -136,5 +137,5 @@ def test_inside_the_prior_a_combined_predictor_without_a_closed_form_is_not_miss
     """Where the probe says that the prior holds the functions, there is nothing for C to gain."""
     errors = {"model": 0.8, "B": 0.2, "C": np.nan}
     inside, outside = (metrics(table(errors, probe=probe, noise=0.1)) for probe in ("other", "convex"))
-    assert set(inside.query("probe == 'other'")["verdict"]) == {"inside the prior"}
+    assert set(inside.query("probe == 'other'")["verdict"]) == {"no prior gap"}
     assert set(outside.query("probe == 'convex'")["verdict"]) == {"worse than Bayes"}

@@ -52,10 +52,10 @@ def print_description(name: str, console: Console | None = None) -> None:
 def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
     """A table a probe: a row a coordinate, a column a context length; with M5 where the prior does not reach."""
     console = console or Console()
-    for probe, rows in verdicts.groupby("probe", sort=False):
+    for probe, rows in verdicts[verdicts["placement"] == "all"].groupby("probe", sort=False):
         notes = [note for note in rows["provisional"].unique() if note]
         if any(_counts(cell) for cell in rows.to_dict("records")):
-            notes.append("beside a verdict: M5, the composition index")
+            notes.append("beside a verdict: M5, the share of the prior gap closed")
             notes.extend(_families_that_fail(rows))
         table = Table(title=str(probe), caption="; ".join(notes) or None, **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
@@ -113,14 +113,14 @@ def _surely(result: Any) -> list[str]:
 
 
 def _families_that_fail(rows: Any) -> list[str]:
-    """What the M1 of all families hides: at which lengths one of them, by itself, misses its gate."""
-    judged = rows[rows["verdict"].map(lambda verdict: verdict not in ("inside the prior", "under-trained"))]
+    """At which lengths a family misses the gate of M1, so that a cell is under-trained."""
+    judged = rows[rows["verdict"] == "under-trained"]
     found: dict[str, list[int]] = {}
     for length, families in zip(judged["length"], judged["families_that_fail"], strict=True):
         for family in families.split(", ") if families else []:
             found.setdefault(family, []).append(int(length))
     return [
-        f"{family} alone misses the gate of M1 at {', '.join(map(str, sorted(set(lengths))))} pairs"
+        f"{family} misses the gate of M1 at {', '.join(map(str, sorted(set(lengths))))} pairs"
         for family, lengths in found.items()
     ]
 
@@ -131,7 +131,7 @@ def _verdict(cell: dict[Any, Any]) -> str:
 
 def _counts(cell: dict[Any, Any]) -> bool:
     """Is there an M5 to show beside the verdict?"""
-    return cell["verdict"] not in ("inside the prior", "under-trained") and cell["M5"] == cell["M5"]
+    return cell["verdict"] not in ("no prior gap", "under-trained") and cell["M5"] == cell["M5"]
 
 
 def _rows(sort: str | None) -> list[tuple[str, str]]:

@@ -18,16 +18,21 @@ IN_DISTRIBUTION = "in-distribution"
 """The probe whose rows M1 is taken from."""
 FLOOR = "B at 10× floor"
 """B with the noise floor of a noise-free mixture ten times as high."""
+SMOOTHER = "S"
+"""Gaussian process regression fitted to each context: a smoother that knows no family."""
 BLEND = "best blend"
 """Of two classes' posterior means, the weight fitted on the truth of each task: the most that blending can do."""
-REFERENCES = ("B", "C", FLOOR, BLEND)
-"""Predictors that an evaluation has of itself, where their posteriors have a closed form."""
+REFERENCES = ("B", "C", SMOOTHER, FLOOR, BLEND)
+"""Predictors that an evaluation has of itself: S always, the others where their posteriors have a closed form."""
 OF_CLASSES = ("class: ", "best fit: ")
 """How those begin that it has for every family."""
 SPECIALIST = "specialist: "
 """How those begin that were trained, at the same budget, on one family of the mixture alone."""
 INSTRUCTED = "instructed: "
 """How those begin that are the model itself, told the family of a prompt: `right`, or `wrong`."""
+ALL, BETWEEN, BEYOND = "all", "between", "beyond"
+"""Placements of queries: all of them; between the context's outermost inputs; beyond them."""
+PLACEMENTS = (ALL, BETWEEN, BEYOND)
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """What tells a row from every other."""
@@ -42,7 +47,7 @@ COLUMNS = {
     "seed": "training seed; -1 for predictors that are not trained",
     "task": "number of the test prompt, the same prompt for every predictor and training seed",
     "family": "the family that the prompt's function was drawn from",
-    "predictor": "model, B, C, class: NAME, best fit: NAME, best blend, specialist: NAME, or a predictor's label",
+    "predictor": "model, B, C, S, class: NAME, best fit: NAME, best blend, specialist: NAME, or a predictor's label",
     "squared_error": "mean over the queries of (p − O)²",
     "bayes_gap": "mean over the queries of (p − B)²",
     "truth_mean": "mean over the queries of O",
@@ -73,8 +78,18 @@ FURTHER_COLUMNS = {
     "seed_spread": "mean over the queries of (p − mean of the training seeds' p)², of seeds evaluated together",
     "order_variance": "variance of p over orders of the context, mean over the queries; in distribution only",
     "aliased_amplitude": "amplitude of p at the nearest frequency of the pretraining range, outside that range",
+    "between": "share of the queries between the context's outermost inputs; for inputs of one number",
+    "squared_error_between": "mean over all queries of (p − O)² where the query lies between, 0 elsewhere",
+    "bayes_gap_between": "the same of (p − B)²",
+    "truth_mean_between": "the same of O",
+    "truth_square_between": "the same of O²",
+    "made_of": "the pretraining mixture's families that the cell's functions are made of, joined by |",
+    "gate": "label of the probe in whose rows M1 of this cell is measured; empty: in the cell's own",
 }
-"""Columns that older tables lack; not-a-number where they are unknown."""
+"""Columns that older tables lack; not-a-number where they are unknown.
+
+What lies beyond the context is the difference: a column less its `_between`, the share 1 − `between`.
+"""
 
 
 def is_reference(label: str) -> bool:

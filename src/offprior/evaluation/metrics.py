@@ -1,4 +1,4 @@
-"""Metrics M1–M10 and M12–M17 of a table of errors, with their intervals; no jax.
+"""Metrics M1–M10, M12–M17, M19 and M20 of a table of errors, with their intervals; no jax.
 
 All errors are normalised: NMSE is a ratio of means, squared error averaged over tasks and queries, over the target's
 variance pooled over the same tasks and queries. Differences are paired: the same prompts for every predictor.
@@ -16,8 +16,8 @@ import pandas as pd
 from offprior.evaluation.cells import CELL, Cell, Estimate, cells
 from offprior.evaluation.reliability import reliability
 from offprior.evaluation.selection import excess_parts, selection_cost, specialist_cost
-from offprior.evaluation.verdict import INSIDE, M3_LEAST, provisional, verdict
-from offprior.table import BLEND, FLOOR, IN_DISTRIBUTION
+from offprior.evaluation.verdict import M3_LEAST, NO_PRIOR_GAP, provisional, verdict
+from offprior.table import ALL, BLEND, FLOOR, IN_DISTRIBUTION, SMOOTHER
 
 FIT_LEAST = 1e-6
 """Below this NMSE the best fit inside a class is the truth itself up to rounding: there is no M6."""
@@ -44,7 +44,7 @@ def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
     table = table.merge(inside, on=CELL, how="left")
     # There C would gain nothing, though it has no closed form to say so.
     covered = table["inside"].astype(bool) & table["M3"].isna() & table["M4"].notna()
-    table.loc[covered, "verdict"] = INSIDE
+    table.loc[covered, "verdict"] = NO_PRIOR_GAP
     return _with_context_slope(table, found)
 
 
@@ -66,7 +66,8 @@ def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in measured(key, cell, trained).items():
         row |= value.columns(name) if isinstance(value, Measured) else {name: value}
-    row["verdict"] = verdict(*(float(row[name]) for name in ("M1", "M3", "M4_low", "M4_high")))
+    ends = {name: (float(row[f"{name}_low"]), float(row[f"{name}_high"])) for name in ("M3", "M4", "M19")}
+    row["verdict"] = verdict(float(row["M1"]), *ends.values())
     row["provisional"] = provisional(len(cell.seeds))
     return row
 
@@ -76,7 +77,8 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
 
     A study reads its measure here, seed by seed and resample by resample.
     """
-    row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": len(cell.seeds), "tasks": len(cell.tasks)}
+    row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "placement": ALL}
+    row |= {"seeds": len(cell.seeds), "tasks": len(cell.tasks)}
     row["interval_over"] = "training seeds" if len(cell.seeds) > 1 else "tasks"
     row["variance"] = cell.variance
     row |= _in_distribution_gap(trained)
@@ -95,7 +97,10 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row["combined_nmse"] = combined.value
     row |= _named("M3", prior_gap, over_tasks=True)
     row |= _named("shortfall", model.minus(combined if np.isfinite(combined.value) else bayes))
-    row |= _named("M5", gain.over(prior_gap) if prior_gap.value > M3_LEAST else None)
+    row |= _named("M5", gain.over(prior_gap) if prior_gap.over_tasks()[0] > M3_LEAST else None)
+    smoother = cell.nmse(SMOOTHER) if cell.has(SMOOTHER) else None
+    row["smoother_nmse"] = smoother.value if smoother is not None else np.nan
+    row |= _over_smoother(smoother, model, combined)
     row |= _named("M6", _nearest_class_ratio(cell, model))
     row |= _named("M7", _best_blend_ratio(cell, model))
     row |= _implied_weight(cell)
@@ -111,6 +116,14 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     for name, estimate in reliability(cell).items():
         row |= _named(name, estimate)
     return row
+
+
+def _over_smoother(smoother: Estimate | None, model: Estimate, combined: Estimate) -> dict[str, Any]:
+    """M19, the gain over S; and M20, as a share of what C gains over S, where that is above the margin of M3."""
+    if smoother is None:
+        return _named("M19", None) | _named("M20", None)
+    gain, most = smoother.minus(model), smoother.minus(combined)
+    return _named("M19", gain) | _named("M20", gain.over(most) if most.over_tasks()[0] > M3_LEAST else None)
 
 
 def _named(name: str, estimate: Estimate | None, over_tasks: bool = False) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def in_words(cell: Any) -> str:
 def _read(table: Any) -> pd.DataFrame:
     """What can be shown of a table; nothing of one that is missing, or holds something else."""
     try:
-        cells = table().verdicts()[COLUMNS].fillna({"provisional": ""})
+        cells = table().verdicts().query("placement == 'all'")[COLUMNS].fillna({"provisional": ""})
         cells = cells.astype({"probe": str, "coordinate": str, "verdict": str, "provisional": str})
         numbers = cells[NUMBERS].apply(pd.to_numeric, errors="coerce")
         cells[NUMBERS] = numbers

@@ -15,6 +15,7 @@ from offprior import catalog
 from offprior.evaluation.along_places import StudyResult
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
+from offprior.table import ALL
 
 RC: Any = {
     "font.family": "DejaVu Sans",
@@ -122,6 +123,8 @@ class ReportData:
     def from_evaluation(cls, rows: pd.DataFrame, **tables: Any) -> "ReportData":
         """With the metrics and verdicts of an evaluation table's rows."""
         measured = metrics(rows)
+        if len(measured):
+            measured = measured[measured["placement"] == ALL].reset_index(drop=True)
         judged = measured if measured.empty else verdicts(measured)
         return cls(evaluation=rows, metrics=measured, verdicts=judged, **tables)
 

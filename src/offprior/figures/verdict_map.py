@@ -7,18 +7,32 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
-from offprior.evaluation.verdict import BEATS, FOLLOWS, INSIDE, SLIGHTLY, UNDECIDED, UNDER_TRAINED, WORSE, is_judged
-from offprior.figures.figure import BLUE, Figure, ReportData, along_context, coordinate_in_words
+from offprior.evaluation.verdict import (
+    FOLLOWS,
+    GENERALISES,
+    NO_PRIOR_GAP,
+    NOT_JUDGED,
+    SLIGHTLY_BETTER,
+    SLIGHTLY_WORSE,
+    SMOOTHS,
+    UNDECIDED,
+    UNDER_TRAINED,
+    WORSE,
+    is_judged,
+)
+from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
 from offprior.table import IN_DISTRIBUTION
 
 # verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
 LOOKS = {
-    BEATS: ("beats", BLUE, "white"),
-    SLIGHTLY: ("follows +", "#66c2a5", "black"),
+    GENERALISES: ("generalises", BLUE, "white"),
+    SMOOTHS: ("smooths", SKY, "black"),
+    SLIGHTLY_BETTER: ("follows +", "#66c2a5", "black"),
+    SLIGHTLY_WORSE: ("follows −", "#d9e6b0", "black"),
     FOLLOWS: ("follows", "#b3e2cd", "black"),
     WORSE: ("worse", "#b34700", "white"),
     UNDECIDED: ("undecided", "#d9d9d9", "black"),
-    INSIDE: ("inside", "#ffffff", "#555555"),
+    NO_PRIOR_GAP: ("no gap", "#ffffff", "#555555"),
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
 }
 ROW, WIDTH = 0.44, 10.5
@@ -27,7 +41,8 @@ ROW, WIDTH = 0.44, 10.5
 class VerdictMap(Figure):
     """The verdict of every cell, a probe's coordinate across and the context length down.
 
-    Under the verdict stands M4, the gain over Bayes; inside the prior and where the model is under-trained it is M2.
+    Under the verdict stands M4, the gain over Bayes; where there is no prior gap, and where the model is under-trained,
+    it is M2.
     """
 
     place: ClassVar[int] = 15
@@ -92,7 +107,7 @@ def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
 
 
 def _number(verdict: str, cell: dict[Any, Any]) -> str:
-    name = "M2" if verdict in (INSIDE, UNDER_TRAINED) else "M4"
+    name = "M2" if verdict in NOT_JUDGED else "M4"
     value = cell.get(name, np.nan)
     if value is None or not np.isfinite(value):
         return ""

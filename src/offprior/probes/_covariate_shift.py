@@ -11,7 +11,7 @@ from offprior.probes.probe import Probe
 class CovariateShift(Probe):
     """A path along which the law of the inputs changes, away from the plain place, where it is the mixture's own.
 
-    The prior holds the functions everywhere: B is the optimum, M3 is 0 and the verdict `inside the prior`; what tells
+    The prior holds the functions everywhere: B is the optimum, M3 is 0 and the verdict `no prior gap`; what tells
     is `bayes_distance`, how far a model is from B at the place itself.
     """
 

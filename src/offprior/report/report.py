@@ -15,10 +15,10 @@ from offprior.errors import OffpriorError
 from offprior.evaluation.along_places import probes_read, study_result
 from offprior.evaluation.errors import errors
 from offprior.evaluation.verdict import (
-    INSIDE,
     M1_GATE,
     M3_LEAST,
     MARGIN,
+    NO_PRIOR_GAP,
     UNDER_TRAINED,
     families_that_fail,
     is_judged,
@@ -214,21 +214,21 @@ def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
 def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     verdict = verdict_of(cell["verdict"])
     note = str(cell.get("provisional") or "")
-    failing = [f"{name} alone misses M1" for name in families_that_fail(cell)] if verdict != UNDER_TRAINED else []
+    failing = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
     row = {
         "strength": f"{cell['strength']:.3g}",
         "length": f"{cell['length']:g}",
         "verdict": verdict,
-        "note": "; ".join([note, *failing] if note else failing) if verdict != INSIDE else "",
+        "note": "; ".join([note, *failing] if note else failing) if verdict != NO_PRIOR_GAP else "",
         "kind": slug(verdict),
         "B": words.number(cell["bayes_nmse"]),
         "C": words.number(cell["combined_nmse"]),
     }
     for name in NUMBERS:
         # Where the prior covers a cell there is nothing to divide by or to gain: M1 and M2 only.
-        is_shown = verdict != INSIDE or name in ("M1", "M2")
+        is_shown = verdict != NO_PRIOR_GAP or name in ("M1", "M2")
         row[name] = words.number(cell.get(name)) if is_shown else ""
         row[f"{name} interval"] = words.bounds(cell, name) if is_shown else ""
-    if cell["seeds"] > 1 and verdict != INSIDE:
+    if cell["seeds"] > 1 and verdict != NO_PRIOR_GAP:
         row["M4 tasks"] = f"tasks {words.bounds(cell, 'M4_tasks')}"
     return row

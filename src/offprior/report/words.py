@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.verdict import INSIDE, M1_GATE, SEEDS_WANTED, UNDER_TRAINED, is_judged
+from offprior.evaluation.verdict import M1_GATE, NO_PRIOR_GAP, SEEDS_WANTED, UNDER_TRAINED, is_judged
 from offprior.figures.figure import ReportData, along_context
 
 IN_DISTRIBUTION = "in-distribution"
@@ -150,9 +150,9 @@ def summary(data: ReportData) -> str:
     if cell["verdict"] == UNDER_TRAINED or cell["M1"] > M1_GATE:
         short = f"in distribution M1 = {number(cell['M1'])}, above the gate of {M1_GATE:g}"
         return f"{begun} No claim outside the mixture is made: the model is under-trained ({short})."
-    if cell["verdict"] == INSIDE:
+    if cell["verdict"] == NO_PRIOR_GAP:
         return f"{begun} The prior already covers this cell."
-    index = f"composition index {interval(cell, 'M5')}, " if np.isfinite(cell["M5"]) else ""
+    index = f"share of the prior gap closed {interval(cell, 'M5')}, " if np.isfinite(cell["M5"]) else ""
     return f"{begun} Verdict: {index}the model {_as_verb(cell['verdict'])}{note}."
 
 
