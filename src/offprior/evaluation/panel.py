@@ -9,7 +9,6 @@ from offprior.predictors.boosted_trees import BoostedTrees
 from offprior.predictors.class_blend import ClassBlend
 from offprior.predictors.class_fit import ClassFit
 from offprior.predictors.decision_tree import DecisionTree
-from offprior.predictors.gaussian_process import GaussianProcess
 from offprior.predictors.gradient_descent import GradientDescent
 from offprior.predictors.lasso import Lasso
 from offprior.predictors.least_squares import LeastSquares
@@ -26,7 +25,7 @@ def panel(mixture: Mixture) -> list[Predictor]:
 
     Averaging and the Lasso are for inputs of two numbers or more, a network by gradient descent for mixtures of
     networks, fits inside classes for families with a closed form; their blend and the posterior of a pool are there
-    where there is more than one family: of one, the latter is B.
+    where there is more than one family: of one, the latter is B. S, a fitted Gaussian process, every evaluation has.
     """
     found: list[Predictor] = [
         Mean(),
@@ -35,7 +34,6 @@ def panel(mixture: Mixture) -> list[Predictor]:
         GradientDescent(),
         NearestNeighbours(),
         NadarayaWatson(),
-        GaussianProcess(),
         DecisionTree(),
         BoostedTrees(),
     ]
