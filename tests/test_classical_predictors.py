@@ -1,7 +1,6 @@
 """The classical predictors: each against scikit-learn, a closed form or brute force."""
 
 import itertools
-import warnings
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Predictors against probes: the same prompts for every predictor, beside B, C and the single classes."""
+"""Predictors against probes: the same prompts for every predictor, beside B, C, S and the single classes."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,31 +9,23 @@ import jax
 import numpy as np
 import pandas as pd
 
-from offprior.components import NoClosedForm
 from offprior.errors import OffpriorError
-from offprior.evaluation.blend import best_blend
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
+from offprior.evaluation.references import Known, reference_answers, references_of
 from offprior.evaluation.rows import UNTRAINED, Answer, Place, Rows, distance_from_other_seeds, products
 from offprior.mixture import Mixture, draw_prompts
-from offprior.predictors.bayes import Bayes, ReferenceBatch, References, unknown_references
+from offprior.predictors.bayes import Bayes
 from offprior.predictors.predictor import Predictor
+from offprior.predictors.smoother import Smoother
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
 from offprior.progress import ProgressReport, progress_report
 from offprior.randomness import key_for
-from offprior.table import BLEND, FLOOR, Table, is_reference
+from offprior.table import SMOOTHER, Table, is_reference
 from offprior.threads import LAPACK, blas_on_one_thread, on_all_cores
 
-NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
-"""What a mixture without an exact posterior lacks."""
-NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
-NOT_REFINED = (
-    "a family integrates over two laws or more, on a grid that is not refined: B and C are approximate where noise is "
-    "little or contexts are long (Bayes.quadrature_gap tells by how much)"
-)
 NOISE_TAKEN_AS_NORMAL = "the mixture's noise is of Student's t, which B and C take for normal: both are approximate"
-FLOOR_FACTOR = 10
 
 
 def evaluate(
@@ -50,7 +42,7 @@ def evaluate(
     """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
 
     Every predictor answers the same prompts, pure functions of `seed`, the probe and the place; those that go by what
-    was pretrained on are told the mixture (`Predictor.for_mixture`), unless they know one already. B, C, the single
+    was pretrained on are told the mixture (`Predictor.for_mixture`), unless they know one already. B, C, S, the single
     classes and the best fits inside them are evaluated beside; C's prior puts half its weight on the mixture and half
     on the probe's own prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them.
     Context lengths that a predictor cannot take are left out for that predictor alone.
@@ -80,7 +72,7 @@ def evaluate(
     ]
     references: dict[int, Known] = {}
     for probe in [first, *plain]:
-        references[id(probe)] = _references(probe, mixture)
+        references[id(probe)] = references_of(probe, mixture)
 
     def rows_of(step: Step) -> list[pd.DataFrame]:
         places = _places(step, mixture, tasks, queries, seed)
@@ -106,39 +98,6 @@ class Step(NamedTuple):
     lengths: tuple[int, ...]
 
 
-class Known(NamedTuple):
-    """The references of a probe."""
-
-    references: References | None
-    """None where the mixture has no exact posterior."""
-    has_combined: bool | None
-    """None where the probe does not leave the prior, so that C is B."""
-
-
-def _references(probe: Probe, mixture: Mixture) -> Known:
-    """B and C of a probe; what has no closed form is warned of, and left out."""
-    strengths = probe.strengths(mixture)
-    leaves = not probe.along_context and any(not probe.inside(strength, mixture) for strength in strengths)
-    known = [probe.path(strength, mixture) for strength in strengths] if leaves else []
-    try:
-        references = References(mixture, known)
-    except NoClosedForm as error:
-        has_combined = False if known else None
-        try:
-            alone = References(mixture)
-        except NoClosedForm as of_mixture:
-            warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=3)
-            return Known(None, has_combined)
-        reason = str(error).removeprefix(f"{probe.label}: ")
-        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", stacklevel=3)
-        return Known(alone, has_combined)
-    if not references.is_refined:
-        warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=3)
-    if references.approximation:
-        warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=3)
-    return Known(references, True if known else None)
-
-
 def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[Place]:
     """The batches of a place: one for all context lengths, unless the input law makes each length its own."""
     probe, number, lengths = step
@@ -156,20 +115,8 @@ def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -
 
 
 def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixture: Mixture) -> list[pd.DataFrame]:
-    references, has_combined = known
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
-    if references is None:
-        exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))
-    else:
-        # Variances take as long again: they are for the prompts on which calibration is compared.
-        exact = references.batch(x, y, queries, list(place.lengths), variance=isinstance(place.probe, InDistribution))
-    answers = [Answer("B", UNTRAINED, place.lengths, exact.bayes_mean, exact.bayes_variance, references is not None)]
-    if has_combined is not None:
-        # Where C is not known its rows are empty ones: no rows would say that the prior lacks nothing.
-        combined = exact.combined_mean if has_combined else np.full_like(exact.bayes_mean, np.nan)
-        answers.append(Answer("C", UNTRAINED, place.lengths, combined, None, bool(has_combined)))
-    if references is not None:
-        answers += _of_classes(place, references, mixture, exact)
+    exact, answers = reference_answers(place, known, mixture)
     asked = {}
     for predictor in predictors:
         possible = [length for length in place.lengths if predictor.longest is None or length <= predictor.longest]
@@ -196,24 +143,6 @@ def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixtur
     return frames
 
 
-def _of_classes(place: Place, references: References, mixture: Mixture, exact: ReferenceBatch) -> list[Answer]:
-    """The posteriors under single families, the best fits inside them, their best blend, and B at a higher floor."""
-    x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
-    found = []
-    for number, name in enumerate(mixture.family_names):
-        found.append(Answer(f"class: {name}", UNTRAINED, place.lengths, exact.class_means[:, :, number], None, True))
-    for number, fit in enumerate(np.moveaxis(references.best_fits(queries, truth), 1, 0)):
-        every_length = np.repeat(fit[:, None], len(place.lengths), axis=1)
-        found.append(Answer(f"best fit: {mixture.family_names[number]}", UNTRAINED, place.lengths, every_length))
-    if len(mixture.families) > 1:
-        found.append(Answer(BLEND, UNTRAINED, place.lengths, best_blend(exact.class_means, truth)))
-    floor = float(np.asarray(mixture.noise_floor))
-    if float(np.asarray(mixture.noise)) < floor:
-        wider = References(mixture, noise=FLOOR_FACTOR * floor).batch(x, y, queries, list(place.lengths))
-        found.append(Answer(FLOOR, UNTRAINED, place.lengths, wider.bayes_mean))
-    return found
-
-
 def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
     for predictor in predictors:
         found = getattr(predictor, "mixture", None)
@@ -232,7 +161,7 @@ def _check_probes(probes: Sequence[Probe]) -> None:
 
 
 def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:
-    """Those that are not among the references already, as `Bayes(mixture)` is.
+    """Those that are not among the references already, as `Bayes(mixture)` and `Smoother()` are.
 
     Raises:
         OffpriorError: a label is taken, by a reference or by another predictor.
@@ -240,6 +169,8 @@ def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> lis
     found = []
     for predictor in predictors:
         if isinstance(predictor, Bayes) and _is_reference(predictor, mixture):
+            continue
+        if isinstance(predictor, Smoother) and predictor.label == SMOOTHER:
             continue
         if is_reference(predictor.label):
             raise OffpriorError(f"a predictor is called {predictor.label!r}, as a reference is; give it another label")

@@ -55,6 +55,9 @@ class Rows:
         exact: ReferenceBatch,
     ):
         self._place, self._truth, self._queries, self._exact = place, truth, queries, exact
+        self._between = [
+            between(np.asarray(place.prompts.x, np.float64)[:, :length], queries) for length in place.lengths
+        ]
         names = place.distribution.family_names
         self._families = np.asarray(names)[np.asarray(place.prompts.family)]
         self._frequency = np.asarray(place.prompts.frequency, np.float64)
@@ -92,11 +95,17 @@ class Rows:
         self, length: int, mean: Float[np.ndarray, "b m"], variance: Float[np.ndarray, "b m"]
     ) -> dict[str, Float[np.ndarray, " b"]]:
         exact, truth, at = self._exact, self._truth, self._place.lengths.index(length)
+        placed = {
+            "squared_error": np.square(mean - truth),
+            "bayes_gap": np.square(mean - exact.bayes_mean[:, at]),
+            "truth_mean": truth,
+            "truth_square": np.square(truth),
+        }
+        inner = self._between[at]
         return {
-            "squared_error": np.square(mean - truth).mean(1),
-            "bayes_gap": np.square(mean - exact.bayes_mean[:, at]).mean(1),
-            "truth_mean": truth.mean(1),
-            "truth_square": np.square(truth).mean(1),
+            **{name: values.mean(1) for name, values in placed.items()},
+            "between": inner.mean(1),
+            **{f"{name}_between": (values * inner).mean(1) for name, values in placed.items()},
             "surprise": -exact.log_evidence[:, at],
             "class_probability": exact.class_probability[:, at, 0],
             **implied_columns(mean, exact.class_means[:, at]),
@@ -114,6 +123,19 @@ class Rows:
         nearest = np.clip(self._frequency, *ends)
         nearest = np.where(nearest == self._frequency, np.nan, nearest)
         return projection_columns(mean, self._truth, self._queries, nearest)["amplitude"]
+
+
+def between(x: Float[np.ndarray, "b k d"], queries: Float[np.ndarray, "b m d"]) -> Float[np.ndarray, "b m"]:
+    """1 where a query lies between a context's outermost inputs, both included, else 0; not-a-number in several d.
+
+    With a context of fewer than two pairs nothing is between.
+    """
+    if queries.shape[2] > 1:
+        return np.full(queries.shape[:2], np.nan)
+    if x.shape[1] < 2:
+        return np.zeros(queries.shape[:2])
+    asked = queries[..., 0]
+    return ((asked >= x[..., 0].min(1)[:, None]) & (asked <= x[..., 0].max(1)[:, None])).astype(float)
 
 
 def products(answer: Answer, others: list[Answer]) -> dict[str, Float[np.ndarray, "b lengths"]]:

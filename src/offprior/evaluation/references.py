@@ -1,0 +1,97 @@
+"""What stands beside every predictor: B and C, the smoother S, the single classes and their best fits."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from offprior.components import NoClosedForm
+from offprior.evaluation.blend import best_blend
+from offprior.evaluation.rows import UNTRAINED, Answer, Place
+from offprior.mixture import Mixture
+from offprior.predictors.bayes import ReferenceBatch, References, unknown_references
+from offprior.predictors.smoother import Smoother
+from offprior.probes.in_distribution import InDistribution
+from offprior.probes.probe import Probe
+from offprior.table import BLEND, FLOOR, SMOOTHER
+
+NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
+"""What a mixture without an exact posterior lacks."""
+NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
+NOT_REFINED = (
+    "a family integrates over two laws or more, on a grid that is not refined: B and C are approximate where noise is "
+    "little or contexts are long (Bayes.quadrature_gap tells by how much)"
+)
+FLOOR_FACTOR = 10
+
+
+class Known(NamedTuple):
+    """The references of a probe."""
+
+    references: References | None
+    """None where the mixture has no exact posterior."""
+    has_combined: bool | None
+    """None where the probe does not leave the prior, so that C is B."""
+
+
+def references_of(probe: Probe, mixture: Mixture) -> Known:
+    """B and C of a probe; what has no closed form is warned of, and left out."""
+    strengths = probe.strengths(mixture)
+    leaves = not probe.along_context and any(not probe.inside(strength, mixture) for strength in strengths)
+    known = [probe.path(strength, mixture) for strength in strengths] if leaves else []
+    try:
+        references = References(mixture, known)
+    except NoClosedForm as error:
+        has_combined = False if known else None
+        try:
+            alone = References(mixture)
+        except NoClosedForm as of_mixture:
+            warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=4)
+            return Known(None, has_combined)
+        reason = str(error).removeprefix(f"{probe.label}: ")
+        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", stacklevel=4)
+        return Known(alone, has_combined)
+    if not references.is_refined:
+        warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=4)
+    if references.approximation:
+        warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=4)
+    return Known(references, True if known else None)
+
+
+def reference_answers(place: Place, known: Known, mixture: Mixture) -> tuple[ReferenceBatch, list[Answer]]:
+    """What the references say at a place; S needs no closed form, and is there always."""
+    references, has_combined = known
+    x, y, queries = (np.asarray(a, np.float64) for a in place.prompts[:3])
+    if references is None:
+        exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))
+    else:
+        # Variances take as long again: they are for the prompts on which calibration is compared.
+        exact = references.batch(x, y, queries, list(place.lengths), variance=isinstance(place.probe, InDistribution))
+    answers = [Answer("B", UNTRAINED, place.lengths, exact.bayes_mean, exact.bayes_variance, references is not None)]
+    if has_combined is not None:
+        # Where C is not known its rows are empty ones: no rows would say that the prior lacks nothing.
+        combined = exact.combined_mean if has_combined else np.full_like(exact.bayes_mean, np.nan)
+        answers.append(Answer("C", UNTRAINED, place.lengths, combined, None, bool(has_combined)))
+    smoothed = Smoother().predict_batch(x, y, queries, place.lengths)
+    answers.append(Answer(SMOOTHER, UNTRAINED, place.lengths, *smoothed, True))
+    if references is not None:
+        answers += _of_classes(place, references, mixture, exact)
+    return exact, answers
+
+
+def _of_classes(place: Place, references: References, mixture: Mixture, exact: ReferenceBatch) -> list[Answer]:
+    """The posteriors under single families, the best fits inside them, their best blend, and B at a higher floor."""
+    x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
+    found = []
+    for number, name in enumerate(mixture.family_names):
+        found.append(Answer(f"class: {name}", UNTRAINED, place.lengths, exact.class_means[:, :, number], None, True))
+    for number, fit in enumerate(np.moveaxis(references.best_fits(queries, truth), 1, 0)):
+        every_length = np.repeat(fit[:, None], len(place.lengths), axis=1)
+        found.append(Answer(f"best fit: {mixture.family_names[number]}", UNTRAINED, place.lengths, every_length))
+    if len(mixture.families) > 1:
+        found.append(Answer(BLEND, UNTRAINED, place.lengths, best_blend(exact.class_means, truth)))
+    floor = float(np.asarray(mixture.noise_floor))
+    if float(np.asarray(mixture.noise)) < floor:
+        wider = References(mixture, noise=FLOOR_FACTOR * floor).batch(x, y, queries, list(place.lengths))
+        found.append(Answer(FLOOR, UNTRAINED, place.lengths, wider.bayes_mean))
+    return found
