@@ -14,7 +14,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.least_squares import LeastSquares
-from offprior.predictors.predictor import check_prompt
+from offprior.prompt_check import one_prompt
 
 KEY = jax.random.key(0)
 
@@ -155,7 +155,7 @@ def test_one_prompt_is_a_batch_of_one():
     np.testing.assert_allclose(one.mean, all_.mean[1, 0], atol=1e-8)
     np.testing.assert_allclose(one.variance, all_.variance[1, 0], atol=1e-8)
     with pytest.raises(ValueError, match=r"numbers are inputs \[n, 1\]"):
-        check_prompt(y[1].shape, y[1].shape, queries[1].shape)
+        one_prompt(y[1], y[1], queries[1])
     assert bayes.family_posterior(x[1], y[1]).sum() == pytest.approx(1)
 
 

@@ -38,6 +38,7 @@ GROUND = {
     "parquet",
     "precision",
     "progress",
+    "prompt_check",
     "randomness",
     "recipe",
     "recipe_file",

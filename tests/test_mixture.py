@@ -11,7 +11,7 @@ from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Evenly
-from offprior.mixture import Mixture, draw_prompts, draw_sequences
+from offprior.mixture import Mixture, _drawn, draw_prompts, draw_sequences
 from offprior.randomness import fold, key_for
 
 KEY = jax.random.key(0)
@@ -101,10 +101,10 @@ def test_evenly_spaced_prompts():
 
 
 @pytest.mark.parametrize("wide", [False, True])
-def test_precision_follows_the_process(wide):
+def test_prompts_are_in_single_precision_whatever_the_process(wide):
     with jax.enable_x64(wide):
         batch = draw_sequences(Mixture(), KEY, 4, 3)
-    assert {str(batch.x.dtype), str(batch.y.dtype), str(batch.values.dtype)} == {"float64" if wide else "float32"}
+    assert {str(batch.x.dtype), str(batch.y.dtype), str(batch.values.dtype)} == {"float32"}
 
 
 def test_weights_and_noise_are_leaves_of_one_program():
@@ -116,9 +116,9 @@ def test_weights_and_noise_are_leaves_of_one_program():
     shares = jax.vmap(share)(jnp.asarray([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
     assert shares[0] == 1 and shares[2] == 0 and abs(shares[1] - 0.2) < 0.1
     draw_sequences(mixture, KEY, 4, 3)
-    programs = draw_sequences._cache_size()
+    programs = _drawn._cache_size()
     draw_sequences(Mixture([Linear(scale=2.0), Sinusoid(frequency=(0.5, 1.5))], [0.1, 0.9], (-1, 1), 0.2), KEY, 4, 3)
-    assert draw_sequences._cache_size() == programs
+    assert _drawn._cache_size() == programs
 
 
 @pytest.mark.parametrize(

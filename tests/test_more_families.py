@@ -10,6 +10,7 @@ from exact import agrees, dense, integrated
 
 from offprior.components import NoClosedForm
 from offprior.errors import SettingError
+from offprior.families.combination import Combination
 from offprior.families.decision_tree import DecisionTree
 from offprior.families.fourier import Fourier
 from offprior.families.gaussian_process import GaussianProcess
@@ -184,6 +185,20 @@ def test_a_gaussian_process_is_scikit_learns(name):
     np.testing.assert_allclose(answer.mean, mean, atol=20 * error)
     np.testing.assert_allclose(answer.variance, deviation**2, atol=20 * error)
     np.testing.assert_allclose(bayes.log_evidence(x, y), theirs.log_marginal_likelihood_value_, atol=100 * error)
+
+
+def test_a_sum_that_stands_for_another_process_is_named_an_approximation():
+    """Whatever is off by more than 1e-5, wherever it lies in a prior; what is not is called nothing of the sort."""
+    kinds = [GaussianProcess(kernel=kernel) for kernel in ("rbf", "periodic")]
+    kinds += [GaussianProcess(kernel="matern", smoothness=smoothness) for smoothness in ("1/2", "3/2", "5/2")]
+    for family in kinds:
+        error = family.kernel_error(10)
+        for prior in (Mixture([family]), Mixture([Combination(Linear(), family)])):
+            said = Bayes(prior).approximation
+            assert (said != "") == (error > 1e-5)
+            if said:
+                assert f"waves stands for the Matérn process of ν = {family.smoothness}" in said
+                assert f"{error:.2g} off" in said
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -52,9 +52,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"offprior.{name}")
     found = getattr(importlib.import_module(f"offprior.{MODULE_OF[name]}"), name) if name in MODULE_OF else _part(name)
     globals()[name] = found
-    devices = importlib.import_module("offprior.devices")
-    if devices.is_jax_loaded():
-        devices.one_device_a_core()
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from offprior import listing, runs
+from offprior.devices import one_device_a_core
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.files import locked
 from offprior.recipe import Recipe, read
@@ -108,6 +109,7 @@ def run(
         OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
         KeyboardInterrupt: Ctrl-C; what was trained so far can be resumed.
     """
+    one_device_a_core()
     console = Console(stderr=True, quiet=not progress)
     _tell_what_has_no_posterior(read(recipe, set), console)
     begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
@@ -136,6 +138,7 @@ def pretrain_run(
     """
     from offprior.pretraining import processes
 
+    one_device_a_core()
     wanted = read(recipe, set)
     if wanted.study is not None and processes.count() > 1:
         raise SettingError(Problem("study", "it is trained by one process; leave out --distributed", wanted.name))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 from offprior.errors import Problem, SettingError
@@ -20,7 +19,8 @@ def one_device_a_core() -> None:
     """Let jax see each core of the processor as a device of its own, so that training can share a batch among them.
 
     Two cores with half a batch each are twice as fast as two that share every operation. It has to come before jax's
-    first array, and does nothing after it; an environment that sets ``JAX_NUM_CPU_DEVICES`` is left its way.
+    first array, and does nothing after it; an environment that sets ``JAX_NUM_CPU_DEVICES`` is left its way. Commands,
+    `run` and `pretrain` ask for it, nothing else: it changes settings of the whole process.
     """
     if "JAX_NUM_CPU_DEVICES" in os.environ:
         _threads_for(os.environ["JAX_NUM_CPU_DEVICES"])
@@ -89,11 +89,6 @@ def join() -> None:
             "start it under Slurm or Open MPI, or set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID"
         )
         raise SettingError(Problem("--distributed", f"{message}; {remedy}")) from None
-
-
-def is_jax_loaded() -> bool:
-    """Has something imported jax?"""
-    return "jax" in sys.modules
 
 
 def memory(platform: str) -> int | None:

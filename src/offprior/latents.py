@@ -16,6 +16,7 @@ from jax.extend import core
 from jaxtyping import Array, Float, PRNGKeyArray, UInt
 
 from offprior.errors import SettingError
+from offprior.precision import single
 
 Draw = Callable[[PRNGKeyArray], Any]
 
@@ -73,7 +74,7 @@ class _Given(_Counted):
 
 def _drawn(draw: Draw, normals: _Counted) -> Any:
     key = jax.random.key(0)
-    with jax.enable_x64(False):
+    with single():
         # Not `draw` itself: the method of a family of arrays has no hash.
         program, shape = jax.make_jaxpr(lambda own: draw(own), return_shape=True)(key)
     values, _ = _run(program, [key], [True], normals)

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
 from offprior.parameter import Scalar, parameter
+from offprior.precision import double
 
 PANEL_NODES = 8
 """Gauss-Legendre nodes of one panel of the unit interval."""
@@ -46,7 +47,7 @@ class Law(eqx.Module):
         `count` is rounded to whole panels of eight nodes; a law with finitely many values gives exactly those.
         """
         u, log_weights = unit_nodes(count)
-        with jax.enable_x64(True):
+        with double():
             return np.asarray(jax.vmap(self.quantile)(jnp.asarray(u))), log_weights
 
     def scaled(self, factor: Scalar) -> "Law":

@@ -19,6 +19,7 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law, Uniform, concrete, law
 from offprior.parameter import Scalar, parameter
+from offprior.precision import single
 from offprior.randomness import fold
 
 
@@ -62,7 +63,9 @@ class Mixture(eqx.Module):
     """
 
     families: tuple[Family, ...] = parameter((Linear(), Sinusoid()), "function classes")
-    weights: Float[Array, " families"] = parameter(None, "share of each family; equal where not given", static=False)
+    weights: Float[Array | np.ndarray, " families"] = parameter(
+        None, "share of each family; equal where not given", static=False
+    )
     inputs: Law = parameter(Uniform(-5.0, 5.0), "law of the inputs", converter=law)
     noise: Scalar = parameter(0.1, "standard deviation of the noise of y", minimum=0)
     noise_floor: Scalar = parameter(1e-3, "least noise that exact posteriors assume; matters without noise", above=0)
@@ -125,37 +128,48 @@ class Mixture(eqx.Module):
 
     def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
         """`batch` prompts of `points` pairs; a pure function of the key."""
-        x = jax.vmap(lambda one: self.inputs.sequence(one, points, self.dimension))(_keys(key, "inputs", batch))
-        values, family, frequency = self.values(key, x)
-        y = _noisy(self.noise, self.noise_degrees, key, values)
-        return Sequences(x, y, values, family, frequency)
+        with single():
+            inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
+            x = jax.vmap(lambda one: inputs.sequence(one, points, self.dimension))(_keys(key, "inputs", batch))
+            values, family, frequency = self.values(key, x)
+            return Sequences(x, _noisy(noise, degrees, key, values), values, family, frequency)
 
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
         """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
-        context, asked = _inputs(self.inputs, key, count, length, queries, self.dimension)
-        values, family, frequency = self.values(key, jnp.concatenate([context, asked], axis=1))
-        y = _noisy(self.noise, self.noise_degrees, key, values[:, :length])
-        return Prompts(context, y, asked, values[:, length:], family, frequency)
+        with single():
+            inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
+            context, asked = _inputs(inputs, key, count, length, queries, self.dimension)
+            values, family, frequency = self.values(key, jnp.concatenate([context, asked], axis=1))
+            y = _noisy(noise, degrees, key, values[:, :length])
+            return Prompts(context, y, asked, values[:, length:], family, frequency)
 
     def values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]
     ) -> tuple[Float[Array, "b n"], Int[Array, " b"], Float[Array, " b"]]:
         """The functions of `prompts` and of `sequences` at other inputs, their families and their frequencies."""
-        batch = x.shape[0]
-        member = _members(self.weights, key, batch)
-        # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more slowly.
-        values, frequency = jnp.zeros(x.shape[:2], x.dtype), jnp.full((batch,), jnp.nan, x.dtype)
-        for place, family in enumerate(self.families):
-            of_family = _of_family(family, key, jnp.asarray(place), x)
-            here = member == place
-            values = jnp.where(here[:, None], of_family[0], values)
-            frequency = jnp.where(here, of_family[1], frequency)
-        return values, member, frequency
+        with single():
+            families, weights, x = _as_single((self.families, self.weights, jnp.asarray(x)))
+            batch = x.shape[0]
+            member = _members(weights, key, batch)
+            # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more
+            # slowly.
+            values, frequency = jnp.zeros(x.shape[:2], x.dtype), jnp.full((batch,), jnp.nan, x.dtype)
+            for place, family in enumerate(families):
+                of_family = _of_family(family, key, jnp.asarray(place), x)
+                here = member == place
+                values = jnp.where(here[:, None], of_family[0], values)
+                frequency = jnp.where(here, of_family[1], frequency)
+            return values, member, frequency
+
+
+def draw_sequences(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
+    """`mixture.sequences`, compiled once for all numbers of a mixture."""
+    with single():
+        return _drawn(mixture, key, batch, points)
 
 
 @functools.partial(jax.jit, static_argnames=("batch", "points"))
-def draw_sequences(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
-    """`mixture.sequences`, compiled once for all numbers of a mixture."""
+def _drawn(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
     return mixture.sequences(key, batch, points)
 
 
@@ -173,8 +187,8 @@ def _inputs(
 
 
 @functools.partial(jax.jit, static_argnames=("count",))
-def _members(weights: Float[Array, " families"], key: PRNGKeyArray, count: int) -> Int[Array, " b"]:
-    return jax.random.categorical(fold(key, "family"), jnp.log(weights), shape=(count,)).astype(jnp.int32)
+def _members(weights: Float[Array | np.ndarray, " families"], key: PRNGKeyArray, count: int) -> Int[Array, " b"]:
+    return jax.random.categorical(fold(key, "family"), jnp.log(weights), shape=(count,), mode="low").astype(jnp.int32)
 
 
 @jax.jit
@@ -200,11 +214,21 @@ def _noisy(
     return values + noise * scale * jax.random.t(of_noise, degrees, values.shape, values.dtype)
 
 
+def _as_single(tree: Any) -> Any:
+    """Arrays in single precision: whoever gave a number in double precision gets the same prompts."""
+
+    def narrowed(leaf: Any) -> Any:
+        is_wide = eqx.is_array(leaf) and leaf.dtype == np.float64
+        return leaf.astype(np.float32) if is_wide else leaf
+
+    return jax.tree.map(narrowed, tree)
+
+
 def _keys(key: PRNGKeyArray, name: str, count: int) -> Key[Array, " count"]:
     return jax.random.split(fold(key, name), count)
 
 
-def _normalised(weights: Any, count: int) -> Float[Array, " families"]:
+def _normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families"]:
     if count == 0:
         raise SettingError(Problem("families", "there are none; give at least one"))
     if isinstance(weights, Tracer):
@@ -217,4 +241,4 @@ def _normalised(weights: Any, count: int) -> Float[Array, " families"]:
     if given.sum() == 0:
         raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0"))
     # Shares read back from a recipe sum to 1 but for rounding, and another division would move their last digits.
-    return jnp.asarray(given if abs(given.sum() - 1) < 1e-6 else given / given.sum(), float)
+    return np.asarray(given if abs(given.sum() - 1) < 1e-6 else given / given.sum(), np.float32)

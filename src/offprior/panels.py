@@ -12,6 +12,7 @@ from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.laws import Evenly, Law, Uniform
 from offprior.mixture import Mixture
+from offprior.precision import single
 from offprior.predictors.bayes import References
 from offprior.probes.convex import Convex
 from offprior.randomness import key_for
@@ -67,6 +68,7 @@ def known_combinations(recipe: Recipe) -> list[Mixture]:
     return [probe.distribution(strength, recipe.mixture) for strength in probe.strengths(recipe.mixture)]
 
 
+@single()
 def _panel(
     name: str, family: Family, model: Any, recipe: Recipe, references: References | None, length: int
 ) -> list[pd.DataFrame]:
@@ -101,6 +103,7 @@ def _panel(
     return found + [series(f"class: {family_name}", at, mean) for family_name, mean in classes]
 
 
+@single()
 def span(law: Law) -> tuple[float, float]:
     """The ends of a bounded law; of others, what holds 99% of it."""
     if isinstance(law, Uniform | Evenly):

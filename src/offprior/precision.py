@@ -1,4 +1,4 @@
-"""Double precision where it is needed, whatever the process is set to."""
+"""Double precision where it is needed, single elsewhere, whatever the process is set to."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,7 +13,31 @@ from jaxtyping import Array, Float
 @contextlib.contextmanager
 def double() -> Iterator[None]:
     """Inside, JAX computes in double precision; outside, everything is as it was."""
-    with jax.enable_x64(True):
+    with _settled(wide=True):
+        yield
+
+
+@contextlib.contextmanager
+def single() -> Iterator[None]:
+    """Inside, JAX computes in single precision: prompts, training and networks, whatever the process is set to.
+
+    The settings are those of this thread alone.
+    """
+    with _settled(wide=False):
+        yield
+
+
+@contextlib.contextmanager
+def _settled(wide: bool) -> Iterator[None]:
+    """The settings that numbers depend on, or that stop what is meant: not-a-number marks what is not there."""
+    with (
+        jax.enable_x64(wide),
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.default_matmul_precision(None),  # pyright: ignore[reportArgumentType]
+        jax.default_prng_impl("threefry2x32"),
+        jax.threefry_partitionable(True),
+    ):
         yield
 
 

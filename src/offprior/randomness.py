@@ -6,12 +6,15 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray
 
+from offprior.precision import single
+
 Name = str | int | np.integer | Int[Array, ""]
 
 
 def key_for(seed: int, *names: Name) -> PRNGKeyArray:
     """The key of what `names` address, under a seed."""
-    return fold(jax.random.key(seed), *names)
+    with single():
+        return fold(jax.random.key(seed), *names)
 
 
 def fold(key: PRNGKeyArray, *names: Name) -> PRNGKeyArray:

@@ -13,7 +13,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from offprior import recipe_file
-from offprior.devices import one_device_a_core
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe_parts import part_from, plain, settings_from
 from offprior.recipe_places import with_places
@@ -155,7 +154,6 @@ def from_mapping(raw: dict[str, Any], label: str = "recipe") -> Recipe:
     Raises:
         SettingError: every mistake in it.
     """
-    one_device_a_core()  # parts hold arrays, and before the first it has to be
     recipe = _validated(raw, label)
     return recipe if recipe.study is None else with_places(recipe, recipe.study, raw, label, _validated)
 

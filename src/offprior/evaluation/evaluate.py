@@ -1,15 +1,15 @@
 """Predictors against probes: the same prompts for every predictor, beside B, C, S and the single classes."""
 
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
 
-from offprior.errors import OffpriorError
+from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
 from offprior.evaluation.references import Known, reference_answers, references_of
@@ -25,11 +25,13 @@ from offprior.randomness import key_for
 from offprior.table import SMOOTHER, Table, is_reference
 from offprior.threads import LAPACK, blas_on_one_thread, on_all_cores
 
+Part = TypeVar("Part")
+
 NOISE_TAKEN_AS_NORMAL = "the mixture's noise is of Student's t, which B and C take for normal: both are approximate"
 
 
 def evaluate(
-    predictors: Sequence[Predictor],
+    predictors: Sequence[Predictor] | Predictor,
     probes: Sequence[Probe] | Probe,
     lengths: Sequence[int] = (5, 10, 20, 40),
     *,
@@ -51,11 +53,14 @@ def evaluate(
     with one label, each with its `seed`. Progress is shown on standard error, unless `progress` is another report.
 
     Raises:
-        OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed.
+        OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; something
+            is no predictor or no probe, or takes inputs of another number of numbers than the mixture's.
     """
-    probes = [probes] if isinstance(probes, Probe) else list(probes)
+    predictors = _all_of(Predictor, "predictors", predictors)
+    probes = _all_of(Probe, "probes", probes)
     mixture = mixture if mixture is not None else _mixture_of(predictors)
     predictors = _beside_references([predictor.for_mixture(mixture) for predictor in predictors], mixture)
+    _check_dimensions(predictors, mixture)
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths, mixture)} | set(lengths)))
     _check_probes(probes)
     own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths, mixture)))) for probe in probes}
@@ -141,6 +146,35 @@ def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixtur
             further["order_variance"] = order_variance(asked[number], x, y, queries, answer.lengths)
         frames.append(rows.of(answer, further))
     return frames
+
+
+def _all_of(kind: type[Part], key: str, given: Any) -> list[Part]:
+    """What was given, as a list of parts.
+
+    Raises:
+        SettingError: one of it is something else.
+    """
+    found = [given] if isinstance(given, kind) or not isinstance(given, Iterable) else list(given)
+    for place, one in enumerate(found):
+        if isinstance(one, kind):
+            continue
+        what, name = kind.__name__.lower(), type(one).__name__
+        if isinstance(one, type):
+            said = f"{one.__name__} is a class; write {one.__name__}()" if issubclass(one, kind) else None
+            message = said or f"the class {one.__name__} is no {what}; give one built of a subclass of {kind.__name__}"
+        else:
+            given_as = f"{one!r}" if isinstance(one, str | int | float) else f"an object of type {name}"
+            message = f"{given_as} is no {what}; give one built of a subclass of {kind.__module__}.{kind.__name__}"
+        raise SettingError(Problem(f"{key}.{place}", message))
+    return found
+
+
+def _check_dimensions(predictors: Sequence[Predictor], mixture: Mixture) -> None:
+    for place, predictor in enumerate(predictors):
+        own = predictor.input_dimension
+        if own is not None and own != mixture.dimension:
+            message = f"{predictor.label} takes inputs of {own} numbers, the mixture's have {mixture.dimension}"
+            raise SettingError(Problem(f"predictors.{place}", message))
 
 
 def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:

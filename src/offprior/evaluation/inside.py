@@ -11,8 +11,10 @@ from jaxtyping import Array, Float, Int
 from offprior.errors import OffpriorError
 from offprior.models.model import Network, Trace
 from offprior.networks.layout import AttentionByPair
-from offprior.predictors.predictor import Predictor, check_prompt
+from offprior.precision import single
+from offprior.predictors.predictor import Predictor
 from offprior.predictors.pretrained import Pretrained, even_chunk, filled_up
+from offprior.prompt_check import as_numbers, as_single, many_prompts, one_prompt
 
 
 class Inside:
@@ -51,6 +53,7 @@ class Inside:
         """
         return self._of_prompt(x, y, query).streams[0, :, 0]
 
+    @single()
     def trace(
         self,
         x: Float[Any, "b n d"],
@@ -67,8 +70,11 @@ class Inside:
         """
         lengths = np.asarray(lengths, np.int32)
         longest = int(lengths.max())
+        x, y, queries, _ = many_prompts(x, y, queries, lengths.tolist(), self.model.input_dimension)
         room = self.model.room(longest)
-        x, y, queries = (np.asarray(array, np.float32) for array in (x[:, :longest], y[:, :longest], queries))
+        x, y, queries = (
+            as_single(*named) for named in (("x", x[:, :longest]), ("y", y[:, :longest]), ("queries", queries))
+        )
         x, y = np.pad(x, ((0, 0), (0, room - longest), (0, 0))), np.pad(y, ((0, 0), (0, room - longest)))
         count = len(lengths)
         chunk = even_chunk(count, 2 * room + queries.shape[1])
@@ -84,10 +90,9 @@ class Inside:
         return whole._replace(attention=AttentionByPair(**of_pairs))
 
     def _of_prompt(self, x: Any, y: Any, query: Any) -> Trace:
-        x, y, query = np.asarray(x), np.asarray(y), np.asarray(query)
+        x, query = as_numbers("x", x), as_numbers("query", query)
         x = x.reshape(-1, 1) if x.ndim == 1 else x
-        queries = query.reshape(1, -1)
-        check_prompt(x.shape, y.shape, queries.shape)
+        x, y, queries = one_prompt(x, y, query.reshape(1, -1), self.model.input_dimension)
         return self.trace(x[None], y[None], queries[None], np.asarray([len(y)]))
 
 

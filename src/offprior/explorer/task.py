@@ -13,6 +13,7 @@ from offprior.explorer.state import CELL, FAMILY, MOST_POINTS, State
 from offprior.families.linear import Linear
 from offprior.laws import Law
 from offprior.mixture import Mixture
+from offprior.precision import single
 from offprior.probes.probe import Probe
 from offprior.randomness import key_for
 from offprior.threads import LAPACK
@@ -76,10 +77,16 @@ class Tasks:
         y = function(x) + state.noise * noise
         return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))
 
+    @single()
     def _of_family(self, place: int, task: int) -> Function:
         family = self.mixture.families[place]
         drawn = family.draw(key_for(task, "explorer", place))
-        return lambda x: np.asarray(family.evaluate(drawn, jnp.asarray(x, jnp.float32)[:, None]), np.float64)
+
+        @single()
+        def function(x: np.ndarray) -> np.ndarray:
+            return np.asarray(family.evaluate(drawn, jnp.asarray(x, jnp.float32)[:, None]), np.float64)
+
+        return function
 
     def _lines(self) -> list[Linear]:
         return [family for family in self.mixture.families if isinstance(family, Linear)]
@@ -103,6 +110,7 @@ class Tasks:
         def make() -> Function:
             mixture, key = self._cell(state)
 
+            @single()
             def function(x: np.ndarray) -> np.ndarray:
                 return np.asarray(mixture.values(key, jnp.asarray(x, jnp.float32)[None, :, None])[0][0], np.float64)
 
@@ -125,6 +133,7 @@ class Tasks:
         x, y = self._once((state.probe, state.strength, state.task, length), draw)
         return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))[: state.length]
 
+    @single()
     def _inputs(self, task: int) -> Float[np.ndarray, " n"]:
         with LAPACK:  # which some laws of inputs call
             drawn = self.mixture.inputs.inputs(key_for(task, "explorer", "inputs"), MOST_POINTS, 1)

@@ -12,6 +12,7 @@ from offprior.components import Columns, Components, Locate
 from offprior.families.family import Family
 from offprior.laws import unit_nodes
 from offprior.parameter import Scalar, parameter
+from offprior.precision import double
 
 DEGREE = np.pi / 180
 ROOT_STEPS = 18
@@ -54,7 +55,7 @@ class SphericalCap(Family):
         scales = np.full((1, columns), float(self.radius) / np.sqrt(self.dimension - 1))
         scales[0, 0] = self.radius
         locate = LocateAngle(np.float64(self.angle) * DEGREE, self.dimension)
-        with jax.enable_x64(True):
+        with double():
             angles = np.asarray(jax.vmap(locate)(jnp.asarray(u)))
         return Components(
             features=PlaneColumn() if flat else CapColumns(),

@@ -11,6 +11,7 @@ from offprior.components import Columns, Components
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.parameter import parameter
+from offprior.precision import single
 from offprior.randomness import key_for
 
 
@@ -45,7 +46,7 @@ class TaskPool(Family):
 
     def components(self, nodes: int = 256) -> Components:
         """A node for each task, known but for which: its own values are the one column, with coefficient 1."""
-        with jax.enable_x64(False):  # the tasks that training draws, to the bit
+        with single():  # the tasks that training draws, to the bit
             tasks = jax.jit(jax.vmap(self.task))(jnp.arange(self.size))
         return Components(
             features=TaskColumn(self.family),

@@ -12,6 +12,7 @@ from offprior.laws import concrete
 from offprior.mixture import Mixture
 from offprior.posterior import Posterior, best_fit, posterior
 from offprior.predictors.predictor import BatchPrediction, Predictor
+from offprior.prompt_check import many_prompts
 
 NODES = 256
 """Quadrature nodes to begin with; the engine refines them where a posterior is narrower."""
@@ -150,6 +151,7 @@ class References:
 
         Variances cost about as much again; without them they are not-a-number. `room` is that of `posterior`.
         """
+        x, y, queries, lengths = many_prompts(x, y, queries, lengths, self.mixture.dimension)
         families = len(self.mixture.families)
         found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance, room=room)
         alone = Posterior(*(getattr(found, name)[:, :, :families] for name in Posterior.__dataclass_fields__))

@@ -2,15 +2,19 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
+from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
-from offprior.precision import as_double
+from offprior.posterior import Posterior
+from offprior.precision import as_double, single
+from offprior.prompt_check import many_prompts, one_prompt
 from offprior.threads import blas_on_one_thread
 
 LABEL = "what tables and figures call it"
@@ -34,8 +38,77 @@ class BatchPrediction(NamedTuple):
     variance: Float[np.ndarray, "B L m"]
 
 
+def _checked_batch(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def predict_batch(self: "Predictor", x: Any, y: Any, queries: Any, lengths: Any, **further: Any) -> BatchPrediction:
+        prompts = many_prompts(x, y, queries, lengths, self.input_dimension)
+        shape = (len(prompts.x), len(prompts.lengths), prompts.queries.shape[1])
+        if 0 in shape:
+            return BatchPrediction(np.zeros(shape), np.zeros(shape))
+        with single():
+            answer = BatchPrediction(*method(self, *prompts, **further))
+        if not np.shape(answer.mean) == np.shape(answer.variance) == shape:
+            given = f"{list(np.shape(answer.mean))} and {list(np.shape(answer.variance))}"
+            wanted = f"{list(shape)} [prompts, lengths, queries]"
+            raise OffpriorError(f"{self.label}: it answers means and variances of shapes {given}, not {wanted}")
+        return answer
+
+    return predict_batch
+
+
+def _checked_classes(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def classes(self: "Predictor", x: Any, y: Any, queries: Any, lengths: Any, **further: Any) -> Posterior:
+        prompts = many_prompts(x, y, queries, lengths, self.input_dimension)
+        asked = prompts.queries.shape[1]
+        if not asked:  # the evidence of the families is wanted all the same
+            prompts = prompts._replace(queries=np.zeros((len(prompts.x), 1, prompts.x.shape[2])))
+        with single():
+            found = method(self, *prompts, **further)
+        return dataclasses.replace(found, mean=found.mean[..., :asked], variance=found.variance[..., :asked])
+
+    return classes
+
+
+def _checked_context(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def of_context(self: "Predictor", x: Any, y: Any, **further: Any) -> Any:
+        x, y, _ = one_prompt(x, y, [], self.input_dimension)
+        with single():
+            return method(self, x, y, **further)
+
+    return of_context
+
+
+def _checked_prompt(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def predict(self: "Predictor", x: Any, y: Any, queries: Any, **further: Any) -> Prediction:
+        x, y, queries = one_prompt(x, y, queries, self.input_dimension)
+        if not len(queries):
+            return Prediction(np.zeros(0), np.zeros(0))
+        with single():
+            return method(self, x, y, queries, **further)
+
+    return predict
+
+
+_CHECKED = {
+    "predict": _checked_prompt,
+    "predict_batch": _checked_batch,
+    "classes": _checked_classes,
+    "family_posterior": _checked_context,
+    "log_evidence": _checked_context,
+}
+"""What lays the check around a method of that name, of a subclass."""
+
+
 class Predictor(abc.ABC):
-    """An in-context learner: maps a context and queries to a predictive distribution."""
+    """An in-context learner: maps a context and queries to a predictive distribution.
+
+    What comes in is checked once, for every predictor: whatever a subclass defines of `predict`, `predict_batch`,
+    `classes`, `family_posterior` and `log_evidence` is given finite numbers in double precision, of shapes that fit
+    together, and never an empty batch (`offprior.prompt_check`). Numbers do not depend on the process's jax settings.
+    """
 
     label: str
     """What tables and figures call it."""
@@ -43,6 +116,19 @@ class Predictor(abc.ABC):
     """The longest context it can take; None where there is no limit."""
     outside_recipes: ClassVar[str] = ""
     """Why a recipe cannot name it; empty where it can."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for name, checked in _CHECKED.items():
+            own = vars(cls).get(name)
+            if callable(own) and not getattr(own, "__isabstractmethod__", False):
+                setattr(cls, name, checked(own))
+
+    @property
+    def input_dimension(self) -> int | None:
+        """How many numbers an input has to have: the mixture's, where it has one; None where any will do."""
+        mixture = getattr(self, "mixture", None)
+        return None if mixture is None else mixture.dimension
 
     @abc.abstractmethod
     def predict_batch(
@@ -58,14 +144,15 @@ class Predictor(abc.ABC):
         """The predictor for models pretrained on `mixture`: itself where that makes no difference, or is settled."""
         return self
 
-    def predict(self, x: Float[Any, "n d"], y: Float[Any, " n"], queries: Float[Any, "m d"]) -> Prediction:
+    def predict(self, x: Any, y: Any, queries: Any) -> Prediction:
         """The predictive distribution of one prompt at its queries, given the whole context.
 
+        `x` [n, d], `y` [n] and `queries` [m, d] may be whatever holds numbers: arrays, lists, tables of pandas.
+
         Raises:
-            ValueError: the shapes do not fit together.
+            SettingError: a number is missing, masked or not finite; the shapes do not fit together.
         """
-        x, y, queries = np.asarray(x), np.asarray(y), np.asarray(queries)
-        check_prompt(x.shape, y.shape, queries.shape)
+        x, y, queries = one_prompt(x, y, queries, self.input_dimension)
         mean, variance = self.predict_batch(x[None], y[None], queries[None], [len(y)])
         return Prediction(mean[0, 0], variance[0, 0])
 
@@ -102,6 +189,10 @@ class AlgorithmOfMixture(Algorithm):
 
     mixture: Mixture | None = None
 
+    @property
+    def input_dimension(self) -> int | None:
+        return self.known.dimension
+
     def for_mixture(self, mixture: Mixture) -> "Predictor":
         return self if self.mixture is not None else dataclasses.replace(self, mixture=mixture)
 
@@ -128,14 +219,3 @@ def first_of_the_best(errors: Float[np.ndarray, "B g"]) -> Int[np.ndarray, " B"]
     """Of settings whose errors are the same but for rounding, the first: no answer hangs on the last digit."""
     least = errors.min(1, keepdims=True)
     return (errors <= least + TIE * np.abs(least)).argmax(1)
-
-
-def check_prompt(x: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...]) -> None:
-    """Do the shapes of a prompt fit together?
-
-    Raises:
-        ValueError: they do not.
-    """
-    if len(x) != 2 or len(queries) != 2 or y != x[:1] or x[1] != queries[1]:
-        message = f"x {x}, y {y}, queries {queries} were given; expected [n, d], [n], [m, d]; numbers are inputs [n, 1]"
-        raise ValueError(message)

@@ -16,7 +16,9 @@ from offprior.mixture import Mixture
 from offprior.models.model import Network
 from offprior.models.transformer import Transformer
 from offprior.networks.heads import Moments
+from offprior.precision import single
 from offprior.predictors.predictor import BatchPrediction, Predictor
+from offprior.prompt_check import as_single
 
 TOKENS_A_PASS = {"cpu": 1 << 12}
 """Tokens of one forward pass: larger batches are cut. What fits a processor's caches is three times as fast."""
@@ -35,6 +37,7 @@ class Pretrained(Predictor):
 
     outside_recipes: ClassVar[str] = "what a run trains is always evaluated"
 
+    @single()
     def __init__(
         self,
         network: Network | None = None,
@@ -80,7 +83,7 @@ class Pretrained(Predictor):
             OffpriorError: a context is longer than the network can take.
         """
         rooms = [(length, self.room(length)) for length in lengths]
-        x, y, queries = (np.asarray(a, np.float32) for a in (x, y, queries))
+        x, y, queries = (as_single(*named) for named in (("x", x), ("y", y), ("queries", queries)))
         # Pairs beyond the longest wanted context would only cost time.
         x, y = x[:, : max(lengths)], y[:, : max(lengths)]
         after = max(room for _, room in rooms) - x.shape[1]

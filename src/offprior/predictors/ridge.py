@@ -38,6 +38,10 @@ class Ridge(AlgorithmOfMixture):
     choice: Literal["oracle", "leave-one-out"] = parameter("oracle", "whose λ, where none is given")
     label: str = parameter("ridge", LABEL)
 
+    @property
+    def input_dimension(self) -> int | None:
+        return None if self.mixture is None else self.mixture.dimension
+
     @functools.cached_property
     def oracle(self) -> float:
         """λ of the oracle."""

@@ -20,6 +20,7 @@ from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
 from offprior.networks.weights import UnreadableError, read_about, read_arrays, write_arrays
+from offprior.precision import single
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.step import State
 from offprior.pretraining.training import Training
@@ -158,6 +159,7 @@ def fingerprint(model: Model, mixture: Mixture, training: Training) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
+@single()
 def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, training: Training) -> Pretrained:
     """The predictor that a seed's last checkpoint holds.
 
@@ -176,6 +178,7 @@ def steps_kept(folder: Path, seed: int) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
+@single()
 def at_step(folder: Path, model: Pretrained, step: int, label: str) -> Pretrained:
     """The model as it was after a step whose weights were kept.
 

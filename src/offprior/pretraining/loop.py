@@ -11,10 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from offprior.devices import one_device_a_core
 from offprior.errors import OffpriorError
 from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.model import Model
+from offprior.precision import single
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining import population, processes
 from offprior.pretraining.course import Course
@@ -71,6 +73,7 @@ def pretrain(
     return found.models[0]
 
 
+@single()
 def pretrain_population(
     model: Model,
     members: Sequence[Member],
@@ -90,6 +93,7 @@ def pretrain_population(
         OffpriorError: as `pretrain`, but for members that diverge.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folders.
     """
+    one_device_a_core()
     progress = (progress if progress is not None else progress_report()) if processes.is_first() else Silence()
     courses = [Course(model, member) for member in members]
     folders = {member.folder for member in members if member.folder is not None and processes.is_first()}

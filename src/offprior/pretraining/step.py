@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
+from offprior.precision import single
 from offprior.pretraining.gradient import Sharing, batch_gradient
 from offprior.pretraining.optimiser import optimiser
 from offprior.pretraining.training import Training
@@ -50,11 +51,14 @@ class StepReport(NamedTuple):
     """Prompts drawn of each family so far."""
 
 
+@single()
 def setting(mixture: Mixture, training: Training, seed: int) -> Setting:
     """The setting of a training seed. Numbers become arrays, so that other numbers need no other program."""
 
     def is_numbers(node: Any) -> bool:
         """A number, or a list of rows of them, which is one array."""
+        if eqx.is_array(node):
+            return node.dtype.kind == "f"
         return isinstance(node, float) or (isinstance(node, tuple) and bool(node) and all(map(is_row, node)))
 
     def is_row(node: Any) -> bool:
@@ -68,9 +72,14 @@ def setting(mixture: Mixture, training: Training, seed: int) -> Setting:
     return Setting(mixture, training, key_for(seed))
 
 
-@eqx.filter_jit
+@single()
 def initial_state(model: Model, settings: Setting) -> State:
     """Fresh weights and optimiser of a seed."""
+    return _initial_state(model, settings)
+
+
+@eqx.filter_jit
+def _initial_state(model: Model, settings: Setting) -> State:
     mixture, training, key = settings
     # Heads are fitted to the prior's y, not to a seed's.
     targets = mixture.sequences(key_for(0, "targets"), TARGETS // training.points + 1, training.points).y.ravel()

@@ -8,6 +8,7 @@ from offprior.input_laws import Affine
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
+from offprior.precision import single
 from offprior.probes._covariate_shift import CovariateShift
 from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
@@ -25,6 +26,7 @@ class Shift(CovariateShift):
     inputs: Law | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
+    @single()
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         law = self.conditions(mixture).inputs
         low, high = (float(law.quantile(jnp.asarray(share))) for share in (0.25, 0.75))

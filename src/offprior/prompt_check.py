@@ -1,0 +1,156 @@
+"""What comes in at the door: a user's context and queries as finite numbers, or one line that says why not."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from offprior.errors import Problem, SettingError
+
+NUMBERS = "biuf"
+"""NumPy's kinds of arrays that hold real numbers."""
+
+
+class OnePrompt(NamedTuple):
+    """A context and queries."""
+
+    x: Float[np.ndarray, "n d"]
+    y: Float[np.ndarray, " n"]
+    queries: Float[np.ndarray, "m d"]
+
+
+class ManyPrompts(NamedTuple):
+    """Contexts of one length and their queries, and how many pairs of each context count."""
+
+    x: Float[np.ndarray, "B n d"]
+    y: Float[np.ndarray, "B n"]
+    queries: Float[np.ndarray, "B m d"]
+    lengths: list[int]
+
+
+def one_prompt(x: Any, y: Any, queries: Any, dimension: int | None = None) -> OnePrompt:
+    """One prompt in double precision. An empty list is a context without pairs, or no queries.
+
+    `dimension` is how many numbers an input has to have; any where it is None.
+
+    Raises:
+        SettingError: a number is missing, masked or not finite; the shapes do not fit together.
+    """
+    x, y, queries = (as_numbers(name, value) for name, value in (("x", x), ("y", y), ("queries", queries)))
+    x, queries = _empty_ones_shaped(x, queries, 2, (), dimension)
+    if x.ndim != 2 or queries.ndim != 2 or y.shape != x.shape[:1] or x.shape[1] != queries.shape[1]:
+        given = f"x {list(x.shape)}, y {list(y.shape)}, queries {list(queries.shape)} were given"
+        raise SettingError(f"{given}; expected [n, d], [n], [m, d]; numbers are inputs [n, 1]")
+    _check_dimension(x.shape[1], dimension)
+    return OnePrompt(x, y, queries)
+
+
+def many_prompts(x: Any, y: Any, queries: Any, lengths: Any, dimension: int | None = None) -> ManyPrompts:
+    """Many prompts, as `one_prompt`; the first k pairs of each count, for every k of `lengths`.
+
+    Raises:
+        SettingError: a number is missing, masked or not finite; the shapes do not fit together; a length is no whole
+            number, or more than there are pairs.
+    """
+    x, y, queries = (as_numbers(name, value) for name, value in (("x", x), ("y", y), ("queries", queries)))
+    x, queries = _empty_ones_shaped(x, queries, 3, y.shape[:1], dimension)
+    fit = x.ndim == queries.ndim == 3 and y.shape == x.shape[:2] and len(queries) == len(x)
+    if not fit or x.shape[2] != queries.shape[2]:
+        given = f"x {list(x.shape)}, y {list(y.shape)}, queries {list(queries.shape)} were given"
+        raise SettingError(f"{given}; expected [prompts, n, d], [prompts, n], [prompts, m, d]")
+    _check_dimension(x.shape[2], dimension)
+    return ManyPrompts(x, y, queries, _lengths(lengths, x.shape[1]))
+
+
+def as_numbers(name: str, value: Any) -> Float[np.ndarray, "..."]:
+    """What a user calls `name` in double precision: of lists, tables, integers, whatever holds finite numbers.
+
+    Raises:
+        SettingError: it holds something else; the first place is named.
+    """
+    if value is None:
+        raise SettingError(f"{name} is None; give numbers")
+    if isinstance(value, list | tuple) and any(np.ma.isMaskedArray(row) for row in value):
+        value = np.ma.array(value)
+    if np.ma.isMaskedArray(value):
+        _check_all(name, ~np.ma.getmaskarray(value), "is masked; leave such pairs out")
+        value = np.ma.getdata(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SettingError(f"{name} is no array of numbers: {' '.join(str(error).split())}") from None
+    if array.dtype.kind == "O":
+        array = _from_objects(name, array)
+    elif array.dtype.kind not in NUMBERS:
+        where = _place(name, np.zeros(array.ndim, int)) if array.size else name
+        raise SettingError(f"{where} is of type {array.dtype}, not a number")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float64)
+    _check_all(name, np.isfinite(array), "is not finite")
+    return array
+
+
+def as_single(name: str, array: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """The numbers in single precision, as networks take them.
+
+    Raises:
+        SettingError: one of them is too large for it.
+    """
+    with np.errstate(over="ignore"):
+        small = np.asarray(array, np.float32)
+    _check_all(name, np.isfinite(small), "is too large for the network's single precision; divide by a unit")
+    return small
+
+
+def _from_objects(name: str, array: np.ndarray) -> Float[np.ndarray, "..."]:
+    found = np.empty(array.shape, np.float64)
+    for place, item in np.ndenumerate(array):
+        where = _place(name, place)
+        if item is None or isinstance(item, str | bytes):
+            raise SettingError(f"{where} is {item!r}, not a number")
+        if isinstance(item, list | tuple):
+            raise SettingError(f"{name} is no array of numbers: its rows are of different lengths")
+        try:
+            found[place] = float(item)
+        except OverflowError:
+            raise SettingError(f"{where} is not finite") from None
+        except (TypeError, ValueError):
+            raise SettingError(f"{where} is {item!r}, not a number") from None
+    return found
+
+
+def _empty_ones_shaped(
+    x: np.ndarray, queries: np.ndarray, rank: int, prompts: tuple[int, ...], dimension: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """An empty list has a shape of its own: a context without pairs, or no queries, as wide as the other."""
+    width = next((side.shape[-1] for side in (x, queries) if side.ndim == rank), dimension or 1)
+    nothing = np.zeros((*prompts, 0, width))
+    return tuple(nothing if side.size == 0 and side.ndim < rank else side for side in (x, queries))  # type: ignore[return-value]
+
+
+def _check_dimension(given: int, dimension: int | None) -> None:
+    if dimension is not None and given != dimension:
+        width = "1 number" if given == 1 else f"{given} numbers"
+        raise SettingError(f"inputs have {width}, the mixture's have {dimension}")
+
+
+def _lengths(lengths: Any, pairs: int) -> list[int]:
+    found = []
+    for place, length in enumerate(lengths):
+        key = f"lengths.{place}"
+        if not isinstance(length, int | float | np.number) or not float(length).is_integer() or length < 0:
+            raise SettingError(Problem(key, f"{length!r} is no number of pairs"))
+        if length > pairs:
+            raise SettingError(Problem(key, f"{int(length)} pairs are wanted, the contexts have {pairs}"))
+        found.append(int(length))
+    return found
+
+
+def _check_all(name: str, good: np.ndarray, complaint: str) -> None:
+    if not good.all():
+        raise SettingError(f"{_place(name, np.argwhere(~good)[0])} {complaint}")
+
+
+def _place(name: str, place: Sequence[int] | np.ndarray) -> str:
+    return f"{name}[{', '.join(str(number) for number in place)}]" if len(place) else name
