@@ -24,7 +24,7 @@ REACH = 10.0
 
 
 class GaussianProcess(Family):
-    """Gaussian processes with an RBF, a periodic or, approximated, a Matérn kernel (Rasmussen and Williams 2006, ch. 4).
+    """Gaussian processes with an RBF, a periodic or (approximated) a Matérn kernel (Rasmussen and Williams 2006).
 
     A draw is Σ aⱼ sin ωⱼx + bⱼ cos ωⱼx with normal coefficients whose variances are the kernel's spectral density on an
     even grid of frequencies, scaled to the kernel's variance. The posterior of that sum is exact; `kernel_error` says
@@ -71,9 +71,10 @@ class GaussianProcess(Family):
         return float(np.abs(ours / float(self.deviation) ** 2 - self._correlation(distance)).max())
 
     def _approximation(self) -> str:
+        error = f"correlations up to {self.kernel_error(REACH):.2g} off"
         return (
-            f"{self.label}: a sum of {self.waves} waves stands for the Matérn process of ν = {self.smoothness} "
-            f"(correlations up to {self.kernel_error(REACH):.2g} off); B and C are exact for the sum, not for the process"
+            f"{self.label}: a sum of {self.waves} waves stands for the Matérn process of ν = {self.smoothness} ({error}); "
+            "B and C are exact for the sum, not for the process"
         )
 
     def _base(self) -> Any:
