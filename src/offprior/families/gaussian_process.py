@@ -73,8 +73,8 @@ class GaussianProcess(Family):
     def _approximation(self) -> str:
         error = f"correlations up to {self.kernel_error(REACH):.2g} off"
         return (
-            f"{self.label}: a sum of {self.waves} waves stands for the Matérn process of ν = {self.smoothness} ({error}); "
-            "B and C are exact for the sum, not for the process"
+            f"{self.label}: a sum of {self.waves} waves stands for the Matérn process of ν = {self.smoothness} ({error});"
+            " B and C are exact for the sum, not for the process"
         )
 
     def _base(self) -> Any:
