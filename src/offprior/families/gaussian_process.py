@@ -71,11 +71,10 @@ class GaussianProcess(Family):
         return float(np.abs(ours / float(self.deviation) ** 2 - self._correlation(distance)).max())
 
     def _approximation(self) -> str:
+        process = f"the Matérn process of ν = {self.smoothness}"
         error = f"correlations up to {self.kernel_error(REACH):.2g} off"
-        return (
-            f"{self.label}: a sum of {self.waves} waves stands for the Matérn process of ν = {self.smoothness} ({error});"
-            " B and C are exact for the sum, not for the process"
-        )
+        sum_alone = "B and C are exact for the sum, not for the process"
+        return f"{self.label}: a sum of {self.waves} waves stands for {process} ({error}); {sum_alone}"
 
     def _base(self) -> Any:
         """From one frequency to the next, in radians per unit of x."""
