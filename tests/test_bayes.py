@@ -11,6 +11,7 @@ from offprior.families.family import Family
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Rayleigh
 from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.least_squares import LeastSquares
@@ -86,13 +87,30 @@ def test_bayes_is_not_beaten_on_its_own_prior():
 
 
 def test_noise_floor_stands_in_for_no_noise():
-    assert Bayes(Mixture(noise=0.0)).noise == 1e-3
+    quiet = Mixture(noise=0.0)
+    assert Bayes(quiet).noise == pytest.approx(1e-3 * quiet.scale) and 1.5 < quiet.scale < 3
     assert Bayes(Mixture(noise=0.0), noise=1e-2).noise == 1e-2
     x, y, queries, truth = drawn(Mixture(noise=0.0), count=4, length=12)
     answer = Bayes(Mixture(noise=0.0)).predict_batch(x, y, queries, [12])
     assert np.abs(answer.mean[:, 0] - truth).max() < 0.02
     with pytest.raises(SettingError, match="noise"):
         Bayes(Mixture(), noise=0.0)
+
+
+def test_data_in_small_units_are_told_apart_as_in_large_ones():
+    """The same lines and waves in another unit, the noise with them: the same posterior, at a noise of 1e-7 too."""
+    posteriors, means = [], []
+    x, queries = np.linspace(-3, 3, 12)[:, None], np.asarray([[0.3], [2.2]])
+    y = 0.7 * np.sin(2 * x[:, 0] + 0.4) + 0.1 * np.cos(9 * x[:, 0])
+    for unit in (1.0, 1e-6):
+        families = [Linear(scale=unit), Sinusoid(amplitude=Rayleigh(unit))]
+        bayes = Bayes(Mixture(families, noise=0.1 * unit))
+        posteriors.append(bayes.family_posterior(x, unit * y))
+        means.append(bayes.predict(x, unit * y, queries).mean / unit)
+        assert bayes.noise == 0.1 * unit
+    np.testing.assert_allclose(posteriors[1], posteriors[0], rtol=1e-6)
+    np.testing.assert_allclose(means[1], means[0], rtol=1e-6)
+    assert posteriors[0][0] < 1e-20
 
 
 def test_references_say_what_the_predictors_say():

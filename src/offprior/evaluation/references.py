@@ -90,8 +90,8 @@ def _of_classes(place: Place, references: References, mixture: Mixture, exact: R
         found.append(Answer(f"best fit: {mixture.family_names[number]}", UNTRAINED, place.lengths, every_length))
     if len(mixture.families) > 1:
         found.append(Answer(BLEND, UNTRAINED, place.lengths, best_blend(exact.class_means, truth)))
-    floor = float(np.asarray(mixture.noise_floor))
-    if float(np.asarray(mixture.noise)) < floor:
+    if float(np.asarray(mixture.noise)) == 0:
+        floor = float(np.asarray(mixture.bayes_noise))
         wider = References(mixture, noise=FLOOR_FACTOR * floor).batch(x, y, queries, list(place.lengths))
         found.append(Answer(FLOOR, UNTRAINED, place.lengths, wider.bayes_mean))
     return found
