@@ -1,5 +1,8 @@
 # Converters take what users write, a number for a law; pyright sees the stored types alone, and no lengths of stars.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+import math
+from fractions import Fraction
+
 import jax
 import numpy as np
 import pytest
@@ -111,6 +114,31 @@ def test_data_in_small_units_are_told_apart_as_in_large_ones():
     np.testing.assert_allclose(posteriors[1], posteriors[0], rtol=1e-6)
     np.testing.assert_allclose(means[1], means[0], rtol=1e-6)
     assert posteriors[0][0] < 1e-20
+
+
+@pytest.mark.parametrize("ratio, right_to", [(1e-3, 1e-7), (1e-5, 1e-3), (1e-6, 0.1)])
+def test_evidence_at_little_noise_is_as_right_as_it_is_said_to_be(ratio, right_to):
+    """Against Gaussian elimination in rational numbers."""
+    rng = np.random.default_rng(1)
+    x, w = rng.normal(size=(8, 3)), rng.normal(size=3)
+    y = x @ w + ratio * rng.normal(size=8)
+    rows = [[Fraction(value) for value in row] for row in x]
+    square = Fraction(ratio) ** 2
+    matrix = [[sum(a * b for a, b in zip(r, s, strict=True)) for s in rows] for r in rows]
+    matrix = [
+        [value + square * (i == j) for j, value in enumerate(row)] + [Fraction(y[i])] for i, row in enumerate(matrix)
+    ]
+    log_determinant = misfit = 0.0
+    for i in range(8):  # without pivots: the matrix is positive definite
+        pivot, rest = matrix[i][i], matrix[i][-1]
+        log_determinant += math.log(pivot)
+        misfit += float(rest**2 / pivot)
+        for j in range(i + 1, 8):
+            factor = matrix[j][i] / pivot
+            matrix[j] = [one - factor * other for one, other in zip(matrix[j], matrix[i], strict=True)]
+    wanted = -(misfit + log_determinant + 8 * math.log(2 * math.pi)) / 2
+    found = Bayes(Mixture([Linear(dimension=3)], noise=ratio)).log_evidence(x, y)
+    assert abs(found - wanted) < right_to
 
 
 def test_references_say_what_the_predictors_say():
