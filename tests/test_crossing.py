@@ -62,14 +62,18 @@ def test_nothing_is_halved_without_a_bracket():
     assert next_place(np.array([1.0, 2.0]), np.array([0.0, 0.1]), Axis(0.5)) is None
 
 
-def test_with_several_seeds_the_interval_is_over_their_own_crossings():
+def test_with_several_seeds_the_interval_counts_their_own_crossings_and_the_tasks():
     x = np.array([0.0, 10.0])
     slopes = np.array([0.8, 1.0, 1.25])
-    found = crossing(x, np.outer(x, slopes), np.zeros((2, 5)), Axis(5.0))
     single = 5.0 / slopes
-    assert found.interval_over == "training seeds" and found.bracket == (0.0, 10.0)
+    found = crossing(x, np.outer(x, slopes), np.zeros((2, 5)), Axis(5.0))
+    assert found.interval_over == "training seeds and tasks" and found.bracket == (0.0, 10.0)
     assert found.at == pytest.approx(single.mean())
-    assert (found.low, found.high) == pytest.approx(seed_interval(single))
+    assert (found.low, found.high) == pytest.approx(seed_interval(single)), "no replicate crosses: seeds alone"
+    noise = np.random.default_rng(0).normal(0, 0.2, 2000)
+    wider = crossing(x, np.outer(x, slopes), np.outer(x, 1 / (1 + noise)), Axis(5.0))
+    seeds, tasks = found.at - found.low, 5.0 * 1.96 * 0.2
+    assert wider.at - wider.low == pytest.approx(np.hypot(seeds, tasks), rel=0.1)
 
 
 def test_a_seed_that_does_not_cross_leaves_the_interval_unknown():

@@ -23,7 +23,7 @@ def convex(rows):
 def test_values_by_hand():
     row = convex(table(ERRORS, gap=0.02))
     assert row["variance"] == pytest.approx(4.0)
-    assert row["M1"] == pytest.approx(0.02 / 4)
+    assert row["M1"] == pytest.approx(0.02 / 3), "within a family all means are alike: its variance is 4 − 1"
     assert row["M2"] == pytest.approx(0.25)
     assert row["bayes_nmse"] == pytest.approx(0.5) and row["combined_nmse"] == pytest.approx(0.1)
     assert row["M3"] == pytest.approx(0.4)
@@ -43,7 +43,7 @@ def test_m1_is_taken_at_the_cells_own_context_length():
     good, bad = table(ERRORS, gap=0.02, length=10), table(ERRORS, gap=0.2, length=5)
     found = metrics(pd.concat([good, bad])).query("probe == 'convex'").set_index("length")
     assert found.loc[10, "verdict"] == "generalises"
-    assert found.loc[5, "verdict"] == "under-trained" and found.loc[5, "M1"] == pytest.approx(0.05)
+    assert found.loc[5, "verdict"] == "under-trained" and found.loc[5, "M1"] == pytest.approx(0.2 / 3)
 
 
 def test_m1_of_each_family():
@@ -51,15 +51,14 @@ def test_m1_of_each_family():
     own = (rows["predictor"] == "model") & (rows["probe"] == "in-distribution") & (rows["family"] == "sinusoid")
     rows.loc[own, "bayes_gap"] = 0.3
     row = convex(rows)
-    # Within a family the means are all alike, 1 or −1: its variance is 4 − 1.
     assert row["M1: sinusoid"] == pytest.approx(0.1) and row["M1: linear"] == 0
-    assert row["M1"] == pytest.approx(0.15 / 4)
+    assert row["M1"] == pytest.approx(0.1) and row["verdict"] == "under-trained", "the worst family decides"
 
 
 def test_interval_over_seeds_where_there_are_several():
     row = convex(table({**ERRORS, "model": [0.8, 1.0, 1.2]}, seeds=(0, 1, 2)))
     half = 4.302652729911275 * 0.05 / 3**0.5  # t quantile of 2 degrees of freedom, per-seed gains .3, .25, .2
-    assert row["interval_over"] == "training seeds" and row["provisional"] == "3 seeds: provisional"
+    assert row["interval_over"] == "training seeds and tasks" and row["provisional"] == "3 seeds: provisional"
     assert row["M4"] == pytest.approx(0.25)
     assert [row["M4_low"], row["M4_high"]] == pytest.approx([0.25 - half, 0.25 + half])
     assert row["M4_tasks_low"] == pytest.approx(0.25), "the bootstrap over tasks stands beside"
@@ -139,3 +138,17 @@ def test_inside_the_prior_a_combined_predictor_without_a_closed_form_is_not_miss
     inside, outside = (metrics(table(errors, probe=probe, noise=0.1)) for probe in ("other", "convex"))
     assert set(inside.query("probe == 'other'")["verdict"]) == {"no prior gap"}
     assert set(outside.query("probe == 'convex'")["verdict"]) == {"worse than Bayes"}
+
+
+def test_a_plot_is_of_any_predictor_and_errors_say_what_is_missing():
+    """A table without a predictor called "model" is drawn as well as one with it."""
+    rows = pd.concat([table(ERRORS, strength=a) for a in (0.25, 0.5)])
+    rows = rows.drop_duplicates(["probe", "strength", "task", "predictor", "seed"])
+    rows["predictor"] = rows["predictor"].replace({"model": "ridge"})
+    assert Table(rows).plot().axes and Table(rows).plot("convex", predictor="ridge").axes
+    with pytest.raises(
+        OffpriorError, match="'shift' is none that has a path of two places or more; the table has convex"
+    ):
+        Table(rows).plot("shift")
+    with pytest.raises(OffpriorError, match="no probe has a path of two places or more; the table has none"):
+        Table(table(ERRORS)).plot()

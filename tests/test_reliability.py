@@ -105,7 +105,7 @@ def test_the_parts_of_the_excess_add_up():
     for change, has in ((evenly, (True, False)), (disturbed, (False, True)), (of_bayes(), (False, False))):
         cells = own_prompts(change)
         sums = cells["excess_selection"] + cells["excess_within"]
-        np.testing.assert_allclose(sums, cells["M1"], atol=1e-10)
+        np.testing.assert_allclose(sums, cells["bayes_distance"], atol=1e-10)
         for part, is_there in zip(("excess_selection", "excess_within"), has, strict=True):
             assert (cells[part] > 0.005).all() if is_there else (cells[part] < 0.002).all(), (change, part)
     assert (own_prompts(evenly)["M10"] > 0.01).all(), "being told the family would have helped"

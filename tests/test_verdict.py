@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_rows import table
 from hypothesis import given
 from hypothesis import strategies as st
 
 from offprior.evaluation import verdict as rule
-from offprior.evaluation.verdict import families_that_fail, provisional, verdict
+from offprior.evaluation.intervals import ratio
+from offprior.evaluation.metrics import metrics
+from offprior.evaluation.verdict import families_that_fail, provisional, verdict, verdicts
 
 NUMBERS = st.floats(-2, 2)
 GAP = (0.2, 0.4)
@@ -93,3 +96,80 @@ def test_few_seeds_are_provisional():
 def test_a_family_that_fails_by_itself_is_named():
     cells = pd.DataFrame([{"M1": 0.08, "M1: linear": 0.001, "M1: sinusoid": 0.08}, {"M1": 0.001, "M1: linear": 0.001}])
     assert [families_that_fail(cell) for cell in cells.to_dict("records")] == [["sinusoid"], []]
+
+
+def many(*groups):
+    """Metrics of one probe's cells: each group a number of cells, their verdict and their p-values."""
+    rows = [
+        {
+            "probe": "convex", "placement": "all", "verdict": verdict, "M3": 0.3, "M3_low": 0.1, "M3_p": 0.001,
+            "M4_p": p, "M4_p_above": close, "M4_p_below": close, "M19_p": smoother,
+        }
+        for count, verdict, p, close, smoother in groups
+        for _ in range(count)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_many_cells_need_more_than_one_does():
+    """One cell of forty at p = .04 is what chance gives; ten of ten are not."""
+    alone = many((1, rule.WORSE, 0.04, 1.0, 1.0))
+    assert list(rule.controlled(alone)) == [rule.WORSE]
+    by_chance = many((1, rule.WORSE, 0.04, 1.0, 1.0), (39, rule.UNDECIDED, 0.5, 1.0, 1.0))
+    assert set(rule.controlled(by_chance)) == {rule.UNDECIDED}
+    assert set(rule.controlled(many((10, rule.WORSE, 0.04, 1.0, 1.0)))) == {rule.WORSE}
+
+
+def test_each_part_of_a_claim_is_controlled():
+    chance = (39, rule.UNDECIDED, 0.5, 1.0, 1.0)
+    cells = many((1, rule.GENERALISES, 1e-6, 1.0, 0.04), (1, rule.GENERALISES, 1e-6, 1.0, 1e-6), chance)
+    assert list(rule.controlled(cells)[:2]) == [rule.SMOOTHS, rule.GENERALISES], "above B surely, above S perhaps"
+    cells = many((1, rule.SLIGHTLY_WORSE, 0.04, 1e-6, 1.0), (1, rule.FOLLOWS, 0.5, 0.04, 1.0), chance)
+    assert list(rule.controlled(cells)[:2]) == [rule.FOLLOWS, rule.UNDECIDED]
+    cells = many((1, rule.NO_PRIOR_GAP, 1.0, 1.0, 1.0), (1, rule.UNDER_TRAINED, 1e-6, 1.0, 1e-6), chance)
+    assert list(rule.controlled(cells)[:2]) == [rule.NO_PRIOR_GAP, rule.UNDER_TRAINED]
+    cells.loc[:, "M3_p"] = [0.04, *[0.6] * 40]
+    assert set(rule.controlled(cells)) == {rule.UNDECIDED, rule.UNDER_TRAINED}, "nor is a gap known by chance"
+
+
+def test_printed_verdicts_are_narrow_and_whole():
+    """Every cell's verdict in words, no ellipsis, and all columns on request."""
+    rows = pd.concat([table({"model": 1.0, "B": 2.0, "C": 0.4, "S": 1.6}, strength=a, noise=0.1) for a in (0.25, 0.5)])
+    found = verdicts(metrics(rows.drop_duplicates(["probe", "strength", "task", "predictor", "seed"])))
+    printed = repr(found)
+    assert printed.count("generalises") == 2 and "…" not in printed and "..." not in printed
+    assert max(map(len, printed.splitlines())) <= 100
+    assert "1 seed: provisional" in printed and ".252 [.246, .257]" in printed
+    assert all(column in found.to_string() for column in found.columns) and len(found.columns) > 20
+    assert type(found.query("strength == 0.5")) is pd.DataFrame
+
+
+def test_a_predictor_that_is_not_trained_is_not_provisional():
+    rows = table({"model": 1.0, "B": 2.0, "C": 0.4, "S": 1.6})
+    rows["predictor"] = rows["predictor"].replace({"model": "ridge"})
+    rows.loc[rows["predictor"] == "ridge", "seed"] = -1
+    found = metrics(rows, "ridge")
+    assert set(found["provisional"]) == {""} and set(found["seeds"]) == {0}
+    assert set(metrics(table({"model": 1.0, "B": 2.0}))["provisional"]) == {"1 seed: provisional"}
+
+
+def test_without_a_prior_gap_a_model_far_from_bayes_is_marked():
+    off, near = (metrics(table({"model": model, "B": 0.4, "C": 0.4}, gap=0.0)) for model in (3.0, 0.41))
+    assert off.query("probe == 'convex'")["off_bayes"].all() and set(off["verdict"]) == {"no prior gap"}
+    assert not near["off_bayes"].any()
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+@pytest.mark.parametrize(("share", "most"), [(1e-4, 0.0), (0.005, 0.03)])
+def test_bayes_plus_a_little_noise_does_not_read_worse(seeds, share, most):
+    """B plus noise of 1e-4 of the variance, and of half the gate of M1."""
+    rng, cells, tasks = np.random.default_rng(0), 400, 128
+    square = rng.exponential(size=(cells, tasks))
+    bayes, noise = 0.4 * square[:, None], share * square[:, None] * rng.exponential(size=(cells, seeds, tasks))
+    # Of 64 queries: the noise's product with B's own error nearly averages out.
+    model = bayes + noise + 2 * rng.standard_normal(noise.shape) * np.sqrt(bayes * noise / 64)
+    low, high = ratio(bayes - model, square).interval()
+    found = [verdict(share, GAP, ends, ABOVE) for ends in zip(low, high, strict=True)]
+    assert found.count(rule.WORSE) <= most * cells
+    assert sum(word.startswith("follows") for word in found) > 0.9 * cells
+    assert not any(word in (rule.GENERALISES, rule.SMOOTHS) for word in found)

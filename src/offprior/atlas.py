@@ -17,7 +17,7 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.files import locked
 from offprior.recipe import read
 from offprior.report.words import number, place
-from offprior.runs import ATLAS, MANIFEST, RUNS, machine, now, versions, write_text
+from offprior.runs import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
 
 MIXTURE_OF = "mueller-2023"
 """The recipe whose mixture a predictor that knows none is probed outside of."""
@@ -54,12 +54,14 @@ def atlas(
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
         folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
         label = "model"
+        # The gate of M1 is the run's own, of more tasks than a cell of the atlas has.
+        gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
     else:
         chosen = read(recipe or MIXTURE_OF)
         mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture)], chosen.to_yaml()
         folder, lengths = RUNS / f"{ATLAS}-{what}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
-        label = judged[0].label
+        label, gate = judged[0].label, None
     folder = Path(out) if out is not None else folder
     beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
     with locked(folder), warnings.catch_warnings(record=True) as caught:
@@ -73,7 +75,7 @@ def atlas(
         )
         about["approximate"] = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
         about["left_out"] = applicable(mixture).left_out
-        _write(folder, table, label, text, about, console)
+        _write(folder, table, label, text, about, gate, console)
     return folder
 
 
@@ -85,7 +87,9 @@ def _predictor(name: str, mixture: Any) -> Any:
     return catalog.find("predictors", name)().for_mixture(mixture)
 
 
-def _write(folder: Path, table: Any, label: str, recipe: str, about: dict[str, Any], console: Console) -> None:
+def _write(
+    folder: Path, table: Any, label: str, recipe: str, about: dict[str, Any], gate: Any, console: Console
+) -> None:
     from offprior import recipe_file
     from offprior.evaluation.breaks import breaks
     from offprior.figures.figure import ReportData
@@ -98,7 +102,7 @@ def _write(folder: Path, table: Any, label: str, recipe: str, about: dict[str, A
     rows["predictor"] = rows["predictor"].replace({label: "model"})
     mapping = recipe_file.parse(recipe, str(folder))
     mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
-    data = ReportData.from_evaluation(rows, label=folder.name, manifest=about, recipe=mapping)
+    data = ReportData.from_evaluation(rows, gate=gate, label=folder.name, manifest=about, recipe=mapping)
     found = breaks(data.metrics, trained=bool(about["seeds"]))
     write_text(folder / "breaks.csv", found.to_csv(index=False))
     page = write_page(dataclasses.replace(data, breaks=found), folder / "report", recipe)

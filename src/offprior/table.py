@@ -5,12 +5,15 @@ Read, append and load need pandas only, never jax. `metrics`, `verdicts` and `pl
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from offprior.errors import OffpriorError, nearest
 from offprior.parquet import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from offprior.evaluation.verdict import Verdicts
 
 MODEL = "model"
 """The model of a run, whose verdict is asked for."""
@@ -156,23 +159,41 @@ class Table:
             raise OffpriorError(f"{path}: it is no readable table: {' '.join(str(error).split())}") from error
         return cls(rows)
 
-    def metrics(self, predictor: str | None = None) -> pd.DataFrame:
-        """Metrics M1–M6, M8, M9, M12 and M13 with their intervals, a row a cell (`offprior.evaluation.metrics`).
+    def metrics(
+        self, predictor: str | None = None, *, placement: str | None = ALL, gate: "Table | None" = None
+    ) -> pd.DataFrame:
+        """Metrics with their intervals, one row per cell (`offprior.evaluation.metrics`).
 
-        They are of `predictor`: unless given, of the one called "model", or else of the only one beside the references.
+        Args:
+            predictor: whose metrics; unless given, those of the one called "model", or else of the only one beside the
+                references.
+            placement: of all queries, or of those `between` or `beyond` the context's outermost inputs; with None one
+                row for each of them, as far as they are known. The column `placement` names it.
+            gate: another table of the same predictor in which M1 is measured, as far as it has the prompts.
 
         Raises:
-            OffpriorError: there is no such predictor, or none is given among several.
+            OffpriorError: there is no such predictor, or none is given among several; `placement` is none.
         """
         from offprior.evaluation.metrics import metrics
 
-        return metrics(self._rows, self._judged(predictor))
+        if placement is not None and placement not in PLACEMENTS:
+            raise OffpriorError(f"placement: {placement!r} is none of {', '.join(PLACEMENTS)}; None gives all of them")
+        found = metrics(self._rows, self._judged(predictor), None if gate is None else gate._rows)
+        if placement is None or found.empty:
+            return found
+        return found[found["placement"] == placement].reset_index(drop=True)
 
-    def verdicts(self, predictor: str | None = None) -> pd.DataFrame:
-        """A verdict a cell (`offprior.evaluation.verdict`), on the predictor that `metrics` would choose."""
+    def verdicts(
+        self, predictor: str | None = None, *, placement: str | None = ALL, gate: "Table | None" = None
+    ) -> "Verdicts":
+        """One verdict per cell (`offprior.evaluation.verdict`), on the predictor that `metrics` would choose.
+
+        A data frame with the verdicts and the numbers that gave them. Printed it shows the main columns; all of them
+        are printed by `print(table.verdicts().to_string())`.
+        """
         from offprior.evaluation.verdict import verdicts
 
-        return verdicts(self.metrics(predictor))
+        return verdicts(self.metrics(predictor, placement=placement, gate=gate))
 
     def algorithms(self, predictor: str | None = None) -> pd.DataFrame:
         """M11: the algorithm nearest to a predictor in every cell (`offprior.evaluation.identification`).
@@ -183,13 +204,26 @@ class Table:
 
         return identification(self._rows, self._judged(predictor))
 
-    def plot(self, probe: str | None = None) -> Any:
-        """Error against the coordinate of a probe (the first one unless given), as a matplotlib figure."""
-        from offprior.figures.error_by_strength import ErrorByStrength
+    def plot(self, probe: str | None = None, predictor: str | None = None) -> Any:
+        """Error against the coordinate of a probe, as a matplotlib figure, of the predictor `metrics` would choose.
+
+        Raises:
+            OffpriorError: there is no such probe, or none whose path has two places; no such predictor, or none is
+                given among several.
+        """
+        from offprior.figures.error_by_strength import ErrorByStrength, shown_probes
         from offprior.figures.figure import ReportData
 
-        data = ReportData.from_evaluation(self._rows)
-        return ErrorByStrength(probe=probe).draw(data)
+        judged = self._judged(predictor)
+        # Figures draw the predictor called "model".
+        rows = self._rows if judged == MODEL else self._rows[self._rows["predictor"] != MODEL].copy()
+        rows["predictor"] = rows["predictor"].replace({judged: MODEL})
+        data = ReportData.from_evaluation(rows)
+        known = shown_probes(data)
+        if not known or probe not in (None, *known):
+            asked = "no probe" if probe is None else f"probe: {probe!r} is none that"
+            raise OffpriorError(f"{asked} has a path of two places or more; the table has {', '.join(known) or 'none'}")
+        return ErrorByStrength(probe=probe or known[0]).draw(data)
 
     def _judged(self, predictor: str | None) -> str:
         known = [str(name) for name in self._rows["predictor"].unique()]

@@ -59,7 +59,7 @@ class StudyResult:
         if not np.isfinite(found.low):
             return f"{begun} at {name} = {found.at:.4g}, {held}; its interval is unknown{note}."
         over = {
-            "training seeds": "95% t-interval of the training seeds' own crossings",
+            "training seeds and tasks": "95%, of the training seeds' own crossings and of a bootstrap over their tasks",
             "tasks": "95% bootstrap over tasks; one training seed says nothing about another",
         }[found.interval_over]
         return f"{begun} at {name} = {found.at:.4g} [{found.low:.4g}, {found.high:.4g}] ({over}), {held}{note}."
@@ -97,7 +97,7 @@ def study_result(rows: pd.DataFrame, study: Study) -> StudyResult:
             if found is None:
                 continue
             low, high = found.interval()
-            over = "training seeds" if len(found.values) > 1 else "tasks"
+            over = "training seeds and tasks" if len(found.values) > 1 else "tasks"
             row = {"length": int(length), "value": found.value, "low": low, "high": high, "interval_over": over}
             curve.append({**place, **row, "seeds": len(found.values)})
             if length == study.measure.length:

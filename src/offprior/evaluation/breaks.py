@@ -1,10 +1,14 @@
 """Where a predictor breaks first, and whose fault it is: the probes of a metrics table in order; no jax.
 
 A cell is *broken* where the predictor's NMSE is above that of C, the Bayes predictor that knows the probe's functions,
-by more than the verdict's margin: what could have been known was not. (B stands in for a C that has no closed form;
-without either nothing is called broken.) The shortfall has two parts, NMSE(B) − NMSE(C),
-which the optimum of the pretraining mixture loses as well (M3), and NMSE(p) − NMSE(B), which it does not (−M4). How far
-outside a cell lies is measured in nats a context pair: its surprise under the mixture (M12) above that of the
+by more than the verdict's margin with its whole interval: what could have been known was not. (B stands in for a C
+that has no closed form; without either nothing is called broken.) Where there is no prior gap B is the optimum too, and
+a cell is broken as well where the predictor's distance from B is above the margin with its whole interval, and its
+NMSE above B's. A probe *holds* where every cell's interval stays within the margin; otherwise it is *undecided*.
+
+The shortfall has two parts, NMSE(B) − NMSE(C), which the optimum of the pretraining mixture loses as well (M3), and
+NMSE(p) − NMSE(B), which it does not (−M4). How far outside a cell lies is counted in places along the probe's path from
+where the prior lies; beside it stand nats a context pair: its surprise under the mixture (M12) above that of the
 mixture's own prompts of the same length.
 """
 
@@ -13,68 +17,111 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.verdict import M1_GATE, M3_LEAST, MARGIN
-from offprior.table import IN_DISTRIBUTION
+from offprior.evaluation.verdict import M1_GATE, M3_LEAST, MARGIN, is_off_bayes
+from offprior.table import ALL, IN_DISTRIBUTION
 
 PRIOR, MODEL, BOTH = "the prior's", "the model's", "both"
+OWN = "the model's, on its own functions"
 UNDER_TRAINED = "under-trained"
-HOLDS = ""
+HOLDS, UNDECIDED = "", "undecided"
 COLUMNS = [
-    *("rank", "probe", "coordinate", "strength", "length", "outside", "M2", "bayes_nmse", "combined_nmse"),
-    *("shortfall", "shortfall_low", "shortfall_high", "fault", "verdict", "provisional"),
+    *("rank", "probe", "coordinate", "strength", "length", "steps", "outside", "M2", "bayes_nmse", "combined_nmse"),
+    *("smoother_nmse", "shortfall", "shortfall_low", "shortfall_high", "bayes_distance", "fault", "verdict"),
+    "provisional",
 ]
 
 
 def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = True) -> pd.DataFrame:
-    """One row a probe, those that break nearest to the mixture first, those that hold last.
+    """One row a probe: those that break first, then those that are undecided, and those that hold.
 
     Cells of `length` context pairs are looked at, the longest that all probes have unless given; a probe whose
-    coordinate is the context's length has all its cells looked at. A broken probe is shown where it first breaks, the
-    broken cell that lies least far outside, with `rank` 1, 2, …; one that holds, at its largest shortfall with `rank`
-    0. A predictor that was never `trained` on the mixture is not called under-trained, however far from B.
+    coordinate is the context's length has all its cells looked at. Places at which the prior lies are left out where a
+    probe has others. A broken probe is shown at its first broken place, and probes are in the order of how many places
+    that is from the prior, the largest shortfall first among equals: `rank` 1, 2, …. Others are shown at their largest
+    shortfall with `rank` 0. A predictor that was never `trained` on the mixture is not called under-trained, however
+    far from B.
     """
-    rows = metrics[metrics["probe"] != IN_DISTRIBUTION]
+    of_all = metrics[metrics["placement"] == ALL] if "placement" in metrics else metrics
+    rows = of_all[of_all["probe"] != IN_DISTRIBUTION]
+    rows = rows[~rows["probe"].str.startswith(f"{IN_DISTRIBUTION},")]
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    at = rows.assign(outside=_outside(rows, metrics), along=_is_along_context(rows))
+    own = of_all[of_all["probe"] == IN_DISTRIBUTION].set_index("length")
+    at = rows.assign(outside=_outside(rows, own), along=_is_along_context(rows), steps=_steps(rows))
+    at = at.assign(broken=(at["shortfall_low"] > MARGIN) | is_off_bayes(at), trained=_is_trained(at, own))
     if length is None:
         length = int(at[~at["along"]].groupby("probe")["length"].max().min()) if (~at["along"]).any() else 0
     at = at[at["along"] | (at["length"] == length)]
-    found = [_first(cells, trained) for _, cells in at.groupby("probe", sort=False)]
-    broken = sorted((row for row in found if row["fault"] != HOLDS), key=_by_distance)
-    held = sorted((row for row in found if row["fault"] == HOLDS), key=lambda row: -_finite(row["shortfall"], -np.inf))
+    found = [_first(_outside_prior(cells), trained) for _, cells in at.groupby("probe", sort=False)]
+    broken = sorted((row for row in found if row["fault"] not in (HOLDS, UNDECIDED)), key=_by_distance)
+    rest = [row for row in found if row["fault"] in (HOLDS, UNDECIDED)]
+    rest.sort(key=lambda row: (row["fault"] == HOLDS, -_finite(row["shortfall"], -np.inf)))
     ranked = [{**row, "rank": place + 1} for place, row in enumerate(broken)]
-    return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in held)])[COLUMNS]
+    return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in rest)])[COLUMNS]
 
 
 def fault(cell: Any, trained: bool = True) -> str:
     """Whose fault a broken cell is: by M1, then by the two parts of the shortfall over C."""
-    if trained and cell["M1"] > M1_GATE:
+    if trained and not cell["trained"]:
         return UNDER_TRAINED
-    if not cell["M3"] > M3_LEAST:
+    if trained and cell["M1"] > M1_GATE:
+        return OWN  # trained enough in distribution, not on the same functions under this cell's inputs
+    if not cell["M3_high"] > M3_LEAST:
         return MODEL
     return PRIOR if -cell["M4"] <= MARGIN else BOTH
 
 
 def _first(cells: pd.DataFrame, trained: bool) -> dict[Any, Any]:
-    broken = cells[cells["shortfall_low"] > MARGIN]
-    if broken.empty:
-        largest = cells["shortfall"].fillna(-np.inf).idxmax()
-        return {**cells.loc[largest].to_dict(), "fault": HOLDS}
-    first = min(broken.to_dict("records"), key=_by_distance)
-    return {**first, "fault": fault(first, trained)}
+    broken = cells[cells["broken"]]
+    if len(broken):
+        first = min(broken.to_dict("records"), key=_by_distance)
+        return {**first, "fault": fault(first, trained)}
+    largest = cells.loc[cells["shortfall"].fillna(-np.inf).idxmax()].to_dict()
+    return {**largest, "fault": HOLDS if (cells["shortfall_high"] <= MARGIN).all() else UNDECIDED}
+
+
+def _outside_prior(cells: pd.DataFrame) -> pd.DataFrame:
+    """Without the places at which the prior lies, such as a shift of 0, where a probe has others."""
+    outside = cells[~cells["inside"].astype(bool)]
+    return outside if len(outside) else cells
 
 
 def _by_distance(row: Any) -> tuple[float, float]:
-    """Nearest to the mixture first; where that is unknown, the largest shortfall first."""
-    return _finite(row["outside"], np.inf), -_finite(row["shortfall"], -np.inf)
+    """Fewest places from the prior first, then the largest shortfall."""
+    return _finite(row["steps"], np.inf), -_finite(row["shortfall"], -np.inf)
 
 
-def _outside(rows: pd.DataFrame, metrics: pd.DataFrame) -> pd.Series:
+def _steps(rows: pd.DataFrame) -> pd.Series:
+    """How many places along its path a cell lies from the nearest at which the prior lies.
+
+    Where a probe has none such: from the least surprising one, which counts as the first outside.
+    """
+    found = pd.Series(np.nan, rows.index)
+    for _, cells in rows.groupby("probe", sort=False):
+        places = np.sort(cells["strength"].unique())
+        inside = cells.loc[cells["inside"].astype(bool), "strength"].unique()
+        first = 0
+        if not len(inside):
+            surprise = cells.groupby("strength")["M12"].mean()
+            inside, first = [surprise.idxmin() if surprise.notna().any() else places[0]], 1
+        steps = np.abs(np.subtract.outer(np.arange(len(places)), np.searchsorted(places, inside))).min(1) + first
+        found.loc[cells.index] = cells["strength"].map(dict(zip(places, steps, strict=True))).astype(float)
+    return found
+
+
+def _outside(rows: pd.DataFrame, own: pd.DataFrame) -> pd.Series:
     """Nats a context pair by which a cell is more surprising than the mixture's own prompts."""
-    own = metrics[metrics["probe"] == IN_DISTRIBUTION].set_index("length")["M12"]
     pairs = rows["length"].where(rows["length"] > 0)
-    return (rows["M12"] - rows["length"].map(own)) / pairs
+    return (rows["M12"] - rows["length"].map(own["M12"])) / pairs
+
+
+def _is_trained(rows: pd.DataFrame, own: pd.DataFrame) -> pd.Series:
+    """Do the families of a cell pass the gate on the mixture's plain prompts of the same length?"""
+    plain = rows["length"].map(own["M1"])
+    families = [name for name in rows if str(name).startswith("M1: ")]
+    of_families = [rows["length"].map(own[name]).where(rows[name].notna()) for name in families]
+    worst = pd.concat(of_families, axis=1).max(axis=1).fillna(plain) if families else plain
+    return ~(worst > M1_GATE)
 
 
 def _is_along_context(rows: pd.DataFrame) -> pd.Series:

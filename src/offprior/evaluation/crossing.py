@@ -5,10 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from offprior.evaluation.intervals import percentiles, seed_interval
+from offprior.evaluation.intervals import percentiles, seed_interval, widened
 
 NEAREST = 1e-6
 """Neighbouring places nearer than this share of their size are not halved further."""
+
+BOTH = "training seeds and tasks"
 
 
 class Crossing(NamedTuple):
@@ -19,7 +21,8 @@ class Crossing(NamedTuple):
     low: float
     high: float
     interval_over: str
-    """`training seeds`, a t-interval of each seed's own crossing; or `tasks`, a bootstrap, with one seed."""
+    """`training seeds and tasks`: a t-interval of each seed's own crossing, widened by a bootstrap over the tasks that
+    all seeds share; or `tasks`, with one seed, the bootstrap alone."""
     bracket: tuple[float, float]
     """The neighbouring places that hold it."""
     note: str = ""
@@ -55,8 +58,9 @@ def crossing(
 ) -> Crossing:
     """The first crossing of the mean curve; `x` ascends, values may be unknown at some places.
 
-    With several training seeds `at` is the mean of each seed's own crossing, on the axis's scale, and the interval
-    their t-interval; it is unknown where a seed has none. With one seed the interval is over tasks.
+    With several training seeds `at` is the mean of each seed's own crossing, on the axis's scale. The squares of the
+    half-widths of their t-interval and of a bootstrap over tasks, of the mean curve, add up; the interval is unknown
+    where a seed has no crossing. With one seed it is over tasks alone.
     """
     if not of_seeds.shape[1]:
         return _nowhere("no training seed was measured at every place")
@@ -73,13 +77,32 @@ def crossing(
     single = np.asarray([crossed_at(x, values, axis) for values in of_seeds.T])
     if not np.isfinite(single).all():
         note = f"{int(np.isfinite(single).sum())} of {len(single)} training seeds cross it"
-        return Crossing(crossed_at(x, mean, axis), np.nan, np.nan, "training seeds", held, note)
+        return Crossing(crossed_at(x, mean, axis), np.nan, np.nan, BOTH, held, note)
     # Seeds may cross at a place of 0 too, where there is no logarithm.
     scale = axis if (single > 0).all() else axis._replace(log=False)
     scaled = np.asarray([scale.scaled(at) for at in single])
-    low, high = seed_interval(scaled)
-    at, low, high = (scale.unscaled(end) for end in (float(scaled.mean()), low, high))
-    return Crossing(at, low, high, "training seeds", held)
+    middle = float(scaled.mean())
+    low, high = widened(middle, seed_interval(scaled), _over_tasks(x, of_resamples, axis, scale, middle))
+    at, low, high = (scale.unscaled(end) for end in (middle, low, high))
+    return Crossing(at, low, high, BOTH, held)
+
+
+def _over_tasks(
+    x: Float[np.ndarray, " places"],
+    of_resamples: Float[np.ndarray, "places resamples"],
+    axis: Axis,
+    scale: Axis,
+    middle: float,
+) -> tuple[float, float]:
+    """How far resampled tasks move the crossing of the mean curve, around `middle`; no way where that is unknown."""
+    found = np.asarray([crossed_at(x, values, axis) for values in of_resamples.T])
+    found = np.where(found > 0, found, np.nan) if scale.log else found
+    found = np.asarray([scale.scaled(at) for at in found])
+    low, high = percentiles(found)
+    if not np.isfinite(low):
+        return middle, middle
+    centre = float(np.nanmedian(found))
+    return middle + low - centre, middle + high - centre
 
 
 def crossed_at(x: Float[np.ndarray, " places"], values: Float[np.ndarray, " places"], axis: Axis) -> float:

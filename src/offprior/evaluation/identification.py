@@ -54,7 +54,7 @@ def distance(cell: Cell, name: str) -> Estimate | None:
     of_tasks = own - 2 * cell.column(cell.predictor, PRODUCT + name) + cell.every_seed(square)
     if not np.isfinite(of_tasks).all():
         return None
-    return cell.mean(of_tasks).over(Estimate(np.full(len(cell.seeds), cell.variance), cell.variances))
+    return cell.over_variance(of_tasks)
 
 
 def _known(cell: Cell) -> list[str]:

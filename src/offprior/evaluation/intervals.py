@@ -1,13 +1,165 @@
-"""95% intervals: over training seeds where there are several, over tasks where there is one."""
+"""95% intervals that count training seeds and tasks, which are crossed: every seed answers the same tasks; no jax.
+
+Errors are ratios of means over tasks, such as mean squared error over mean variance. A ratio's interval holds the
+values θ at which the mean of top − θ·bottom is not told from 0 (Fieller 1954), so that a flat task divides by nothing.
+
+*One seed.* The mean of T tasks has an error of s/√T. Where errors have a heavy tail a sample without large ones has
+a small mean and a small s at once, and a t-interval misses on that side. Its end on the side of the tail is therefore
+moved out: in place of z standard errors it is (exp(κz) − 1)/κ of them, κ = ¾·min(1, 3ρ)^(7/3), where ρ is the sample's
+skewness over √T. The form is the inverse of a variance-stabilising logarithm, as in Hall (1992, J. Roy. Statist. Soc.
+B 54, 221–228); the two constants and the exponent are fitted to the coverage over simulated populations, as
+`bench/coverage.py` prints it. The other end is that of Student's t.
+
+*Several seeds.* The variance has a part of the seeds and a part of the tasks (two-way random effects). Half-widths are
+the average of two rules: the modified large-sample one, the root of the sum of both parts' squared half-widths
+(Burdick and Graybill 1992), which is somewhat wide; and Satterthwaite's degrees of freedom (1946) for the sum, which
+is somewhat narrow where there are few seeds.
+"""
 
 import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 RESAMPLES = 1000
+STRETCH, SKEW_MOST, EXPONENT = 0.75, 1 / 3, 7 / 3
+"""How far the end on the side of a tail is moved out, and the skewness over √T from which on no further."""
+STEPS = 6
+"""Of the fixed point that a ratio's interval is."""
+MOST = 2.0
+"""A ratio's ends are at most this many times as far away as with a bottom that is known: no set is unbounded."""
+SMALLEST_P = 1e-9
+
+Array = Float[np.ndarray, "*batch"]
+
+
+class Ratio(NamedTuple):
+    """The mean of `top` over the mean of `bottom`, as moments over tasks and seeds; leading axes are a batch."""
+
+    seeds: int
+    tasks: int
+    top: Array
+    bottom: Array
+    squares: Array
+    """Variances of the means over tasks: top, top with bottom, bottom [3, …]."""
+    cubes: Array
+    """Third central moments over tasks of top³, top²·bottom, top·bottom², bottom³ [4, …]."""
+    of_seeds: Array
+    """Variance of the top's mean that the seeds' means alone suggest; 0 for one seed."""
+    of_rest: Array
+    """The part of it that is due to seeds differing task by task."""
+
+    @property
+    def value(self) -> Any:
+        """The estimate."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.top / self.bottom
+
+    def interval(self, level: float = LEVEL) -> tuple[Any, Any]:
+        """The two ends; not-a-number where the bottom is not above 0."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            bottom = np.where(self.bottom > 0, self.bottom, np.nan)
+            sides = np.asarray([-1.0, 1.0]).reshape(2, *(1,) * np.ndim(self.top))
+            first = self._half_width(np.stack([self.value, self.value]), sides, 1 - level) / bottom
+            ends = self.value + sides * first
+            for _ in range(STEPS - 1):
+                further = self._half_width(ends, sides, 1 - level) / bottom
+                ends = self.value + sides * np.minimum(further, MOST * first)
+        return ends[0], ends[1]
+
+    def p_value(self, at: float) -> Any:
+        """Two-sided: one less the level of the interval that has `at` as an end; at least `SMALLEST_P`."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            off = self.top - at * self.bottom
+            side = -np.sign(off)
+            low, high = np.full(np.shape(off), np.log(SMALLEST_P)), np.zeros(np.shape(off))
+            for _ in range(40):
+                middle = (low + high) / 2
+                is_outside = np.abs(off) > self._half_width(at, side, np.exp(middle))
+                low, high = np.where(is_outside, low, middle), np.where(is_outside, middle, high)
+            found = np.exp(high)
+        return np.where(np.isfinite(off), found, np.nan)
+
+    def carried_by(self, top: Float[np.ndarray, "*batch tasks"], bottom: Float[np.ndarray, "*batch tasks"]) -> Any:
+        """How many tasks the error of the estimate hangs on: (Σc²)²/Σc⁴ of their deviations c."""
+        deviation = top - np.asarray(self.value)[..., None] * bottom
+        deviation = deviation - deviation.mean(-1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.square(deviation).sum(-1) ** 2 / (deviation**4).sum(-1)
+
+    def _skewness(self, third: Any, of_tasks: Any) -> Any:
+        """Of the mean: a sample's skewness over the root of its size, in (−1, 1)."""
+        return np.where(of_tasks > 0, third / (self.tasks**2 * np.maximum(of_tasks, 1e-300) ** 1.5), 0.0)
+
+    def _half_width(self, at: Any, side: Any, alpha: Any) -> Any:
+        """Of the mean of top − at·bottom, on one side, at the level 1 − alpha."""
+        squares, cubes, tasks = self.squares, self.cubes, self.tasks
+        of_tasks = np.maximum(squares[0] - 2 * at * squares[1] + at * at * squares[2], 0.0)
+        third = cubes[0] - 3 * at * cubes[1] + 3 * at * at * cubes[2] - at**3 * cubes[3]
+        # Large errors that a sample lacks show in the top's own tail sooner than in the difference's.
+        towards = np.maximum(side * self._skewness(third, of_tasks), side * self._skewness(cubes[0], squares[0]))
+        upper = 1 - np.asarray(alpha) / 2
+        z = stdtrit(tasks - 1, upper)
+        alone = _moved(z, towards) * np.sqrt(of_tasks)
+        if self.seeds == 1:
+            return alone
+        t = stdtrit(self.seeds - 1, upper)
+        both = np.sqrt(np.square(t) * np.maximum(self.of_seeds - self.of_rest, 0.0) + np.square(alone))
+        total = np.maximum(np.maximum(self.of_seeds + of_tasks - self.of_rest, of_tasks), self.of_seeds)
+        total = np.maximum(total, 1e-300)
+        freedom = total**2 / (self.of_seeds**2 / (self.seeds - 1) + of_tasks**2 / (tasks - 1) + 1e-300)
+        quantile = stdtrit(np.maximum(freedom, 1.0), upper)
+        pooled = _moved(quantile, towards * (of_tasks / total) ** 1.5) * np.sqrt(total)
+        return (both + pooled) / 2
+
+
+def stacked(ratios: Sequence[Ratio]) -> Ratio:
+    """Ratios of as many seeds and tasks as one, a batch."""
+    first = ratios[0]
+    fields = (
+        np.stack([np.asarray(part) for part in parts], axis=-1) for parts in zip(*(r[2:] for r in ratios), strict=True)
+    )
+    return Ratio(first.seeds, first.tasks, *fields)
+
+
+def ratio(top: Float[np.ndarray, "*batch seeds tasks"], bottom: Float[np.ndarray, "*batch tasks"]) -> Ratio:
+    """The mean of `top` over that of `bottom`, a number a task that is the same for every seed."""
+    seeds, tasks = top.shape[-2:]
+    columns, rows = top.mean(-2), top.mean(-1)
+    mean, below = columns.mean(-1), bottom.mean(-1)
+    a, b = columns - mean[..., None], bottom - below[..., None]
+    freedom = tasks * max(tasks - 1, 1)
+    squares = np.stack([(a * a).sum(-1), (a * b).sum(-1), (b * b).sum(-1)]) / freedom
+    cubes = np.stack([(a * a * a).mean(-1), (a * a * b).mean(-1), (a * b * b).mean(-1), (b * b * b).mean(-1)])
+    of_seeds = of_rest = np.zeros_like(mean)
+    if seeds > 1:
+        of_seeds = rows.var(-1, ddof=1) / seeds
+        rest = top - rows[..., :, None] - columns[..., None, :] + mean[..., None, None]
+        of_rest = np.square(rest).sum((-2, -1)) / ((seeds - 1) * max(tasks - 1, 1) * seeds * tasks)
+    return Ratio(seeds, tasks, mean, below, squares, cubes, of_seeds, of_rest)
+
+
+def _moved(z: Any, towards: Any) -> Any:
+    """z standard errors, moved out where the tail lies on this side."""
+    kappa = STRETCH * np.clip(towards / SKEW_MOST, 0.0, 1.0) ** EXPONENT
+    small = kappa * z < 1e-6
+    return np.where(small, z, np.expm1(kappa * z) / np.where(small, 1.0, kappa))
+
+
+def benjamini_hochberg(p: Float[np.ndarray, " cells"], rate: float = 1 - LEVEL) -> np.ndarray:
+    """Which hypotheses are rejected at a false-discovery rate (Benjamini and Hochberg 1995); unknown ones are none."""
+    p = np.asarray(p, float)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    passes = np.flatnonzero(p[order] <= rate * np.arange(1, len(order) + 1) / max(len(order), 1))
+    found = np.zeros(len(p), bool)
+    found[order[: passes[-1] + 1 if len(passes) else 0]] = True
+    return found
 
 
 def seed_interval(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:
@@ -17,6 +169,12 @@ def seed_interval(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:
         return float("nan"), float("nan")
     half = stats.t.ppf(0.5 + LEVEL / 2, values.size - 1) * values.std(ddof=1) / values.size**0.5
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def widened(at: float, *intervals: tuple[float, float]) -> tuple[float, float]:
+    """An interval around `at` that counts independent sources: half-widths add in squares, each side by itself."""
+    low, high = (np.sqrt(sum((end[side] - at) ** 2 for end in intervals)) for side in (0, 1))
+    return float(at - low), float(at + high)
 
 
 @functools.lru_cache(maxsize=16)

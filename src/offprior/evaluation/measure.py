@@ -6,9 +6,9 @@ import pandas as pd
 from offprior.errors import OffpriorError
 from offprior.evaluation.cells import Cell, Estimate, cells
 from offprior.evaluation.identification import distance
-from offprior.evaluation.metrics import Measured, measured
+from offprior.evaluation.metrics import Measured, by_probe, gate_of, measured
 from offprior.recipe_study import Measure
-from offprior.table import IN_DISTRIBUTION, MODEL
+from offprior.table import MODEL
 
 
 def estimate(rows: pd.DataFrame, measure: Measure, length: int) -> Estimate | None:
@@ -24,17 +24,18 @@ def estimate(rows: pd.DataFrame, measure: Measure, length: int) -> Estimate | No
     found = cells(here[own], MODEL)
     if not found:
         return None
-    trained = cells(here[here["probe"] == IN_DISTRIBUTION], MODEL)
     key, cell = next(iter(found.items()))
+    gates = by_probe(cells(here, MODEL))
     parts = [
-        _of_cell(name, key, cell, next(iter(trained.values()), None))
+        _of_cell(name, key, cell, gate_of(key, cell, gates))
         for name in (measure.name, measure.minus)
         if name is not None
     ]
     if any(part is None for part in parts):
         return None
     first, *taken = [part for part in parts if part is not None]
-    return first.minus(taken[0]) if taken else first
+    # What depends on no training seed is the same for all.
+    return (first.minus(taken[0]) if taken else first).for_seeds(len(cell.seeds))
 
 
 def _of_cell(name: str, key: tuple, cell: Cell, trained: Cell | None) -> Estimate | None:
@@ -46,6 +47,4 @@ def _of_cell(name: str, key: tuple, cell: Cell, trained: Cell | None) -> Estimat
     found = measured(key, cell, trained).get(name)
     if not isinstance(found, Measured) or found.estimate is None:
         return None
-    values = found.estimate.values
-    # What depends on no training seed is the same for all.
-    return found.estimate._replace(values=np.broadcast_to(values, len(cell.seeds)))
+    return found.estimate

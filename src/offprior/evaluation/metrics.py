@@ -2,86 +2,145 @@
 
 All errors are normalised: NMSE is a ratio of means, squared error averaged over tasks and queries, over the target's
 variance pooled over the same tasks and queries. Differences are paired: the same prompts for every predictor.
-Intervals are over training seeds, a t-interval of the per-seed values; with one seed they are over tasks only, a
-bootstrap, and the column `interval_over` says so. The bootstrap over tasks stands beside (`M4_tasks_low`,
-`M4_tasks_high`); tasks are enough where `M4_tasks_add`, the share by which they would widen the interval over seeds, is
-below a tenth. M3 and M12 depend on no training seed: their intervals are over tasks, always.
+Intervals (`offprior.evaluation.intervals`) count tasks, and training seeds where there are several; the column
+`interval_over` says which. M4's interval over tasks alone stands beside (`M4_tasks_low`, `M4_tasks_high`); more tasks
+would not help where `M4_tasks_add`, the share by which tasks widen the interval over seeds, is below a tenth.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.cells import CELL, Cell, Estimate, cells
+from offprior.evaluation.cells import CELL, PLACE, Cell, Estimate, cells
+from offprior.evaluation.class_metrics import best_blend_ratio, implied_weight, nearest_class_ratio, recovered
+from offprior.evaluation.intervals import seed_interval, stacked
 from offprior.evaluation.reliability import reliability
 from offprior.evaluation.selection import excess_parts, selection_cost, specialist_cost
-from offprior.evaluation.verdict import M3_LEAST, NO_PRIOR_GAP, provisional, verdict
-from offprior.table import ALL, BLEND, FLOOR, IN_DISTRIBUTION, SMOOTHER
+from offprior.evaluation.verdict import (
+    M1_GATE,
+    M3_LEAST,
+    MARGIN,
+    NO_PRIOR_GAP,
+    controlled,
+    is_off_bayes,
+    provisional,
+    verdict,
+)
+from offprior.table import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
 
-FIT_LEAST = 1e-6
-"""Below this NMSE the best fit inside a class is the truth itself up to rounding: there is no M6."""
-TRUE_LEAST = 1e-8
-"""Below this share of the target's variance a true slope's or amplitude's square is rounding: there is no M9."""
-SMALLEST_SHARE = 1e-9
-"""Directions of the class means' Gram matrix below this share of the largest are left out: the classes agree there."""
+FEW_TASKS = 4.0
+"""A mean whose error hangs on fewer tasks than this is labelled."""
+TESTED = {"M3": (M3_LEAST,), "M4": (0.0, MARGIN, -MARGIN), "M19": (0.0,)}
+"""The values that p-values are of, metric by metric."""
 
 
-def metrics(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
-    """One row a cell (probe, strength, context length) in which `predictor` was evaluated.
+def metrics(rows: pd.DataFrame, predictor: str = "model", gate: pd.DataFrame | None = None) -> pd.DataFrame:
+    """One row a cell (probe, strength, context length, placement) in which `predictor` was evaluated.
 
-    M1: FAMILY columns are of the in-distribution prompts of that family alone. Unknown numbers are not-a-number.
+    M1 is the largest over the families that the cell's functions are made of, M1: FAMILY columns are of one family's
+    prompts alone. They are measured in the rows of the probe that the cell's rows name; rows of that probe in `gate`,
+    another table of the same predictor, go before those in `rows`. Unknown numbers are not-a-number.
 
     Raises:
         OffpriorError: predictors or training seeds of a cell differ in their tasks.
     """
-    found = cells(rows, predictor)
+    found = cells(rows, predictor, PLACEMENTS)
     if not found:
         return pd.DataFrame()
-    trained = {key[-1]: cell for key, cell in found.items() if key[0] == IN_DISTRIBUTION}
-    table = pd.DataFrame([_row(key, cell, trained.get(key[-1])) for key, cell in found.items()])
-    inside = rows.groupby(CELL, sort=False)["inside"].first().reset_index()
-    table = table.merge(inside, on=CELL, how="left")
+    gates = by_probe(found)
+    if gate is not None:
+        plain = gate["probe"].str.startswith(IN_DISTRIBUTION)
+        gates |= by_probe(cells(gate[plain], predictor, PLACEMENTS))
+    of_cells = [measured(key, cell, gate_of(key, cell, gates)) for key, cell in found.items()]
+    table = pd.DataFrame(_columns(of_cells))
+    inside = rows.groupby(PLACE, sort=False)["inside"].first().reset_index()
+    table = table.merge(inside, on=PLACE, how="left")
     # There C would gain nothing, though it has no closed form to say so.
     covered = table["inside"].astype(bool) & table["M3"].isna() & table["M4"].notna()
-    table.loc[covered, "verdict"] = NO_PRIOR_GAP
+    ends = {name: list(zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)) for name in ("M3", "M4", "M19")}
+    judged = [verdict(*numbers) for numbers in zip(table["M1"], *ends.values(), strict=True)]
+    table["verdict"] = np.where(covered, NO_PRIOR_GAP, judged)
+    table["verdict_fdr"] = controlled(table)
+    table["off_bayes"] = is_off_bayes(table)
+    table["provisional"] = [provisional(int(seeds)) for seeds in table["seeds"]]
     return _with_context_slope(table, found)
 
 
+def by_probe(found: Mapping[tuple, Cell]) -> dict[tuple, Cell]:
+    """Cells by probe, length and placement, the first of each."""
+    first: dict[tuple, Cell] = {}
+    for (probe, _, _, length, placement), cell in found.items():
+        first.setdefault((probe, length, placement), cell)
+    return first
+
+
+def gate_of(key: tuple, cell: Cell, gates: Mapping[tuple, Cell]) -> Cell | None:
+    """The cell in whose prompts M1 of another is measured: its own, or one of the probe that its rows name.
+
+    Tables that name none take the plain in-distribution prompts, of the same length and placement.
+    """
+    probe, _, _, length, placement = key
+    named = cell.label("gate")
+    if named == "" or probe == IN_DISTRIBUTION:
+        return gates.get((probe, length, placement), cell) if probe == IN_DISTRIBUTION else cell
+    return gates.get((named or IN_DISTRIBUTION, length, placement))
+
+
 class Measured(NamedTuple):
-    """A metric of a cell: its estimate, or None where it is unknown, and what its interval is over."""
+    """A metric of a cell: its estimate, or None where it is unknown."""
 
     estimate: Estimate | None
-    over_tasks: bool = False
-
-    def columns(self, name: str) -> dict[str, float]:
-        """Its value and the ends of its interval; not-a-number where there is no estimate."""
-        if self.estimate is None:
-            return {name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan}
-        low, high = self.estimate.over_tasks() if self.over_tasks else self.estimate.interval()
-        return {name: self.estimate.value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _row(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for name, value in measured(key, cell, trained).items():
-        row |= value.columns(name) if isinstance(value, Measured) else {name: value}
-    ends = {name: (float(row[f"{name}_low"]), float(row[f"{name}_high"])) for name in ("M3", "M4", "M19")}
-    row["verdict"] = verdict(float(row["M1"]), *ends.values())
-    row["provisional"] = provisional(len(cell.seeds))
-    return row
+def _columns(of_cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Values, ends of intervals and p-values of all cells' metrics; those of one shape in one go."""
+    rows: list[dict[str, Any]] = []
+    waiting: dict[tuple[int, int], list[tuple[dict[str, Any], str, Estimate]]] = {}
+    for of_cell in of_cells:
+        row: dict[str, Any] = {}
+        rows.append(row)
+        for name, value in of_cell.items():
+            if not isinstance(value, Measured):
+                row[name] = value
+                continue
+            estimate = value.estimate
+            row |= dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
+            row |= {_p_name(name, at): np.nan for at in TESTED.get(name, ())}
+            if estimate is None:
+                continue
+            row[name] = estimate.value
+            if estimate.ratio is None:
+                row[f"{name}_low"], row[f"{name}_high"] = estimate.interval()
+            else:
+                waiting.setdefault((estimate.ratio.seeds, estimate.ratio.tasks), []).append((row, name, estimate))
+    for group in waiting.values():
+        ratios = stacked([estimate.ratio for _, _, estimate in group if estimate.ratio is not None])
+        for (row, name, estimate), low, high in zip(group, *ratios.interval(), strict=True):
+            row[f"{name}_low"], row[f"{name}_high"] = estimate.ends(float(low), float(high))
+        for tested, places in TESTED.items():
+            part = [(row, estimate.ratio) for row, name, estimate in group if name == tested]
+            for at in places if part else ():
+                p = stacked([of_row for _, of_row in part if of_row is not None]).p_value(at)
+                for (row, _), value in zip(part, p, strict=True):
+                    row[_p_name(tested, at)] = float(value)
+    return rows
+
+
+def _p_name(name: str, at: float) -> str:
+    return f"{name}_p" if at == TESTED[name][0] else f"{name}_p_{'above' if at > 0 else 'below'}"
 
 
 def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
-    """The metrics of a cell as `Measured` estimates, and plain columns; `trained` is the in-distribution cell.
+    """The metrics of a cell as `Measured` estimates, and plain columns; M1 is measured in the cell `trained`.
 
     A study reads its measure here, seed by seed and resample by resample.
     """
-    row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "placement": ALL}
-    row |= {"seeds": len(cell.seeds), "tasks": len(cell.tasks)}
-    row["interval_over"] = "training seeds" if len(cell.seeds) > 1 else "tasks"
-    row["variance"] = cell.variance
-    row |= _in_distribution_gap(trained)
+    row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": cell.trained, "tasks": len(cell.tasks)}
+    row["interval_over"] = "training seeds and tasks" if len(cell.seeds) > 1 else "tasks"
+    row["variance"], row["share"] = cell.variance, float(cell.share.mean())
+    row |= _gap_of_families(cell, trained)
     model, bayes = cell.nmse(cell.predictor), cell.nmse("B")
     row |= _named("M2", model)
     # M1 at the cell itself: where only inputs or noise changed, B is the optimum still.
@@ -90,21 +149,30 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row["bayes_nmse_floor10"] = cell.nmse(FLOOR).value if cell.has(FLOOR) else np.nan
     gain = bayes.minus(model)
     row |= _named("M4", gain)
-    row |= _beside(gain)
+    row |= _beside(gain if np.isfinite(gain.value) else model)
     # A mixture that knows no combinations but its own has C = B.
     combined = cell.nmse("C") if cell.has("C") else bayes
     prior_gap = bayes.minus(combined)
     row["combined_nmse"] = combined.value
-    row |= _named("M3", prior_gap, over_tasks=True)
+    row |= _named("M3", prior_gap)
     row |= _named("shortfall", model.minus(combined if np.isfinite(combined.value) else bayes))
-    row |= _named("M5", gain.over(prior_gap) if prior_gap.over_tasks()[0] > M3_LEAST else None)
+    row |= _named("M5", gain.over(prior_gap) if prior_gap.interval()[0] > M3_LEAST else None)
     smoother = cell.nmse(SMOOTHER) if cell.has(SMOOTHER) else None
     row["smoother_nmse"] = smoother.value if smoother is not None else np.nan
     row |= _over_smoother(smoother, model, combined)
-    row |= _named("M6", _nearest_class_ratio(cell, model))
-    row |= _named("M7", _best_blend_ratio(cell, model))
-    row |= _implied_weight(cell)
-    row |= _named("M9_slope", _recovered(cell, "slope")) | _named("M9_amplitude", _recovered(cell, "amplitude"))
+    if key[-1] == ALL:
+        row |= _of_all_queries(key, cell, model)
+    return row
+
+
+def _of_all_queries(key: tuple, cell: Cell, model: Estimate) -> dict[str, Any]:
+    """Metrics that a table knows for all queries together only."""
+    row = _named("M6", nearest_class_ratio(cell, model))
+    row |= _named("M7", best_blend_ratio(cell, model))
+    row |= _named("M8_class_probability", cell.mean(cell.column(cell.predictor, "class_probability")[:1]))
+    weight, residual = implied_weight(cell)
+    row |= _named("M8", weight) | _named("M8_residual", residual)
+    row |= _named("M9_slope", recovered(cell, "slope")) | _named("M9_amplitude", recovered(cell, "amplitude"))
     row |= _named("M10", selection_cost(cell) if key[0] == IN_DISTRIBUTION else None)
     for name in cell.specialists:
         row |= _named(f"M10: {name}", specialist_cost(cell, name))
@@ -112,7 +180,7 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
         row |= _named(f"M10: {label}", model.minus(cell.nmse(label)))
     parts = excess_parts(cell)
     row |= _named("excess_selection", parts and parts[0]) | _named("excess_within", parts and parts[1])
-    row |= _named("M12", cell.mean(cell.column(cell.predictor, "surprise")[:1]), over_tasks=True)
+    row |= _named("M12", cell.mean(cell.column(cell.predictor, "surprise")[:1]))
     for name, estimate in reliability(cell).items():
         row |= _named(name, estimate)
     return row
@@ -123,92 +191,43 @@ def _over_smoother(smoother: Estimate | None, model: Estimate, combined: Estimat
     if smoother is None:
         return _named("M19", None) | _named("M20", None)
     gain, most = smoother.minus(model), smoother.minus(combined)
-    return _named("M19", gain) | _named("M20", gain.over(most) if most.over_tasks()[0] > M3_LEAST else None)
+    return _named("M19", gain) | _named("M20", gain.over(most) if most.interval()[0] > M3_LEAST else None)
 
 
-def _named(name: str, estimate: Estimate | None, over_tasks: bool = False) -> dict[str, Any]:
-    return {name: Measured(estimate, over_tasks)}
+def _named(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    return {name: Measured(estimate)}
 
 
 def _beside(gain: Estimate) -> dict[str, float]:
-    """The bootstrap over tasks beside M4's interval, and by what share it would widen one over seeds."""
-    low, high = gain.over_tasks()
-    seeds_low, seeds_high = gain.interval()
-    over_seeds = seeds_high - seeds_low if len(gain.values) > 1 else np.nan
+    """How tasks count: M4's interval over tasks alone, and the share by which they widen one over seeds.
+
+    Both where there are several seeds; and how many tasks the error of M4 hangs on.
+    """
+    low, high = gain.over_tasks() if len(gain.values) > 1 else (np.nan, np.nan)
+    seeds_low, seeds_high = seed_interval(gain.values)
+    over_seeds = seeds_high - seeds_low
     # Task and seed are drawn independently: widths add in squares.
     add = np.hypot(1.0, (high - low) / over_seeds) - 1.0 if over_seeds > 0 else np.nan
-    return {"M4_tasks_low": low, "M4_tasks_high": high, "M4_tasks_add": float(add)}
+    row = {"M4_tasks_low": low, "M4_tasks_high": high, "M4_tasks_add": float(add)}
+    carried = (
+        gain.ratio.carried_by(gain.sample.top.mean(0), gain.sample.bottom) if gain.ratio and gain.sample else np.nan
+    )
+    return row | {"carried_by": float(carried), "few_tasks_carry": bool(carried < FEW_TASKS)}
 
 
-def _in_distribution_gap(trained: Cell | None) -> dict[str, Any]:
-    """M1, at the cell's own context length; and of each family's prompts alone, over the variance of the same."""
+def _gap_of_families(cell: Cell, trained: Cell | None) -> dict[str, Any]:
+    """M1, the largest over the families that a cell's functions are made of, and each family's own."""
     if trained is None:
         return _named("M1", None)
-    row = _named("M1", trained.nmse(trained.predictor, "bayes_gap"))
-    gap = trained.column(trained.predictor, "bayes_gap").mean(0)
-    for family in np.unique(trained.family):
-        of = trained.family == family
-        variance = trained.truth_square[of].mean() - trained.truth_mean[of].mean() ** 2
-        row[f"M1: {family}"] = float(gap[of].mean() / variance) if variance > 0 else np.nan
-    return row
-
-
-def _nearest_class_ratio(cell: Cell, model: Estimate) -> Estimate | None:
-    """M6: over the least NMSE of the best fits inside single classes."""
-    fits = [cell.nmse(name) for name in cell.fits]
-    if not fits or min(fit.value for fit in fits) <= FIT_LEAST:
-        return None
-    least = [np.minimum.reduce(parts) for parts in zip(*fits, strict=True)]
-    return model.over(Estimate(*least))
-
-
-def _best_blend_ratio(cell: Cell, model: Estimate) -> Estimate | None:
-    """M7: over the NMSE of the best blend of two class posterior means, its weight fitted on each task's truth."""
-    if not cell.has(BLEND):
-        return None
-    blend = cell.nmse(BLEND)
-    return model.over(blend) if blend.value > FIT_LEAST else None
-
-
-def _implied_weight(cell: Cell) -> dict[str, Any]:
-    """M8: least squares of p on the class posterior means, pooled over the cell's tasks and queries."""
-    classes = cell.classes
-    probability = cell.mean(cell.column(cell.predictor, "class_probability")[:1])
-    row = _named("M8_class_probability", probability, over_tasks=True)
-    if classes < 2:
-        return row | _named("M8", None) | _named("M8_residual", None)
-
-    def sums(name: str) -> np.ndarray:
-        """Its mean over tasks, [1 + resamples, seeds]: the cell's own first, then the bootstrap's."""
-        values = cell.column(cell.predictor, name)
-        return np.concatenate([values.mean(1)[None], cell.weights @ values.T])
-
-    # Of the classes alone, hence the same for every seed.
-    gram = np.stack(
-        [np.stack([sums(f"gram {min(i, j)} {max(i, j)}")[:, 0] for j in range(classes)], 1) for i in range(classes)], 1
-    )
-    moment = np.stack([sums(f"moment {i}") for i in range(classes)], axis=1)
-    weights = np.linalg.pinv(gram, rcond=SMALLEST_SHARE, hermitian=True) @ moment
-    with np.errstate(divide="ignore", invalid="ignore"):
-        residual = 1 - (weights * moment).sum(1) / sums("prediction_square")
-    first = weights[:, 0]
-    return (
-        row
-        | _named("M8", Estimate(first[0], first[1:].mean(1)))
-        | _named("M8_residual", Estimate(residual[0], residual[1:].mean(1)))
-    )
-
-
-def _recovered(cell: Cell, name: str) -> Estimate | None:
-    """M9: a slope or an amplitude over the true one, least squares through the origin over tasks that have it."""
-    true = cell.column(cell.predictor, f"true_{name}")[:1]
-    values = cell.column(cell.predictor, name)
-    known = np.isfinite(true[0])
-    # Of a line no frequency is known, and of a pure sinusoid the projection's slope is rounding.
-    if not known.any() or np.square(true[0, known]).mean() <= TRUE_LEAST * cell.variance:
-        return None
-    true, values = np.where(known[None], true, 0.0), np.where(known[None], values, 0.0)
-    return cell.mean(values * true).over(cell.mean(np.square(true)))
+    named = [name for name in (cell.label("made_of") or "").split("|") if name]
+    names = named or [str(name) for name in np.unique(trained.family)]
+    gaps = {name: trained.gap_of(name) for name in names}
+    known = {name: gap for name, gap in gaps.items() if gap is not None and np.isfinite(gap.value)}
+    # Where a family's own is unknown, so is whether the gate holds; unless another family misses it.
+    largest = max(known, key=lambda name: known[name].value) if known else None
+    holds = largest is not None and (len(known) == len(names) or known[largest].value > M1_GATE)
+    row = _named("M1", known[largest] if largest is not None and holds else None)
+    return row | {f"M1: {name}": gap.value for name, gap in known.items()}
 
 
 def _with_context_slope(table: pd.DataFrame, found: dict[tuple, Cell]) -> pd.DataFrame:
@@ -216,7 +235,7 @@ def _with_context_slope(table: pd.DataFrame, found: dict[tuple, Cell]) -> pd.Dat
     table[["M13", "M13_low", "M13_high"]] = np.nan
     # Where the coordinate is the context length itself, the path is one, not one a coordinate.
     along = (table["strength"] == table["length"]).groupby(table["probe"]).transform("all")
-    for _, part in table.groupby(["probe", table["strength"].where(~along, np.inf)], sort=False):
+    for _, part in table.groupby(["probe", "placement", table["strength"].where(~along, np.inf)], sort=False):
         used = part[(part["length"] > 0) & np.isfinite(part["M2"])]
         keys = list(used[CELL].itertuples(index=False, name=None))
         if len(keys) < 2 or len({(*found[key].seeds, -1, *found[key].tasks) for key in keys}) > 1:
@@ -224,6 +243,8 @@ def _with_context_slope(table: pd.DataFrame, found: dict[tuple, Cell]) -> pd.Dat
         at = np.log(used["length"].to_numpy(dtype=float))
         centred = (at - at.mean()) / np.square(at - at.mean()).sum()
         ratios = [found[key].nmse(found[key].predictor) for key in keys]
-        slope = Estimate(*(centred @ np.stack(parts) for parts in zip(*ratios, strict=True)))
+        slope = Estimate(
+            *(centred @ np.stack(part) for part in zip(*((r.values, r.replicates) for r in ratios), strict=True))
+        )
         table.loc[part.index, ["M13", "M13_low", "M13_high"]] = [slope.value, *slope.interval()]
     return table

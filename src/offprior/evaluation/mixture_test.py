@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import equinox as eqx
+
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
@@ -28,3 +30,6 @@ class MixtureTest(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return self.other
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return bool(eqx.tree_equal(self.other, mixture))

@@ -15,34 +15,33 @@ def reliability(cell: Cell) -> dict[str, Estimate | None]:
     - `M16`: variance under permutations of the context, over the target's variance, in distribution.
     - `M17`: amplitude at the nearest frequency of the pretraining range over the true amplitude, outside the range.
     """
-    spread = Estimate(np.full(len(cell.seeds), cell.variance), cell.variances)
-    between, order = _mean(cell, "seed_spread"), _mean(cell, "order_variance")
-    if between is not None:  # of n seeds around their own mean: unbiased with n − 1
-        factor = len(cell.seeds) / max(len(cell.seeds) - 1, 1)
-        between = Estimate(between.values * factor, between.replicates * factor)
+    # Of n seeds around their own mean: unbiased with n − 1.
+    factor = len(cell.seeds) / max(len(cell.seeds) - 1, 1)
+    between, order = _values(cell, "seed_spread"), _values(cell, "order_variance")
+    deviation = _ratio(cell, "predictive_variance", "posterior_variance")
     return {
         "M14_log_loss": _mean(cell, "log_loss"),
         "M14_coverage": _mean(cell, "coverage"),
-        "M14_sd": _root(_ratio(cell, "predictive_variance", "posterior_variance")),
+        "M14_sd": deviation.root() if deviation is not None else None,
         "M15_variation": _ratio(cell, "variation", "true_variation"),
-        "M15_seeds": between.over(spread) if between is not None else None,
-        "M16": order.over(spread) if order is not None else None,
+        "M15_seeds": cell.over_variance(factor * between) if between is not None else None,
+        "M16": cell.over_variance(order) if order is not None else None,
         "M17": _ratio(cell, "aliased_amplitude", "true_amplitude"),
     }
 
 
+def _values(cell: Cell, name: str) -> np.ndarray | None:
+    """A column; None where a row lacks it."""
+    values = cell.column(cell.predictor, name) if cell.knows(name) else np.full((1, 1), np.nan)
+    return values if np.isfinite(values).all() else None
+
+
 def _mean(cell: Cell, name: str) -> Estimate | None:
-    """The mean of a column; None where a row lacks it."""
-    if not cell.knows(name):
-        return None
-    values = cell.column(cell.predictor, name)
-    return cell.mean(values) if np.isfinite(values).all() else None
+    values = _values(cell, name)
+    return cell.mean(values) if values is not None else None
 
 
 def _ratio(cell: Cell, above: str, below: str) -> Estimate | None:
-    parts = _mean(cell, above), _mean(cell, below)
-    return parts[0].over(parts[1]) if parts[0] is not None and parts[1] is not None else None
-
-
-def _root(estimate: Estimate | None) -> Estimate | None:
-    return None if estimate is None else Estimate(np.sqrt(estimate.values), np.sqrt(estimate.replicates))
+    """The mean of a column over that of another, which is the truth's or B's and so the same for every seed."""
+    top, bottom = _values(cell, above), _values(cell, below)
+    return cell.mean(top).over(cell.mean(bottom[:1])) if top is not None and bottom is not None else None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from offprior.evaluation.cells import Cell, Estimate
+from offprior.evaluation.cells import Cell, Estimate, Sample
 from offprior.evaluation.implied import SMALLEST_SHARE
 from offprior.table import SPECIALIST
 
@@ -36,8 +36,7 @@ def excess_parts(cell: Cell) -> tuple[Estimate, Estimate] | None:
     within = np.maximum(square - np.einsum("sti,sti->st", weights, moment), 0.0)
     gap = cell.column(predictor, "bayes_gap")
     within = np.minimum(within, gap)  # rounding, where the prediction is B itself
-    spread = Estimate(np.full(len(cell.seeds), cell.variance), cell.variances)
-    return cell.mean(gap - within).over(spread), cell.mean(within).over(spread)
+    return cell.over_variance(gap - within), cell.over_variance(within)
 
 
 def selection_cost(cell: Cell) -> Estimate | None:
@@ -52,8 +51,7 @@ def selection_cost(cell: Cell) -> Estimate | None:
     told = np.empty(own.shape[1])
     for name in np.unique(family):
         told[family == name] = cell.column(f"class: {name}", "squared_error")[0, family == name]
-    spread = Estimate(np.full(len(cell.seeds), cell.variance), cell.variances)
-    return cell.mean(own - told[None]).over(spread)
+    return cell.over_variance(own - told[None])
 
 
 def specialist_cost(cell: Cell, name: str) -> Estimate | None:
@@ -65,10 +63,6 @@ def specialist_cost(cell: Cell, name: str) -> Estimate | None:
     of: Any = family == name
     own, other = cell.column(cell.predictor, "squared_error"), cell.column(label, "squared_error")
     other = other if len(other) == len(own) else other.mean(0, keepdims=True)
-    truth, square = np.where(of, cell.truth_mean, 0.0), np.where(of, cell.truth_square, 0.0)
-    share, shares = of.mean(), cell.weights @ of
-    variance = square.mean() / share - (truth.mean() / share) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):  # a resample may hold none of the family's tasks
-        variances = cell.weights @ square / shares - (cell.weights @ truth / shares) ** 2
-    lost = cell.mean(np.where(of[None], own - other, 0.0)).over(Estimate(np.full(len(cell.seeds), share), shares))
-    return lost.over(Estimate(np.full(len(cell.seeds), variance), variances))
+    mean, square = cell.truth_mean[of], cell.truth_square[of]
+    bottom = square - 2 * mean.mean() * mean + mean.mean() ** 2  # parts of the variance of the family's own prompts
+    return Estimate.of(Sample(own[:, of] - other[:, of], bottom))

@@ -16,7 +16,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+from offprior.evaluation.intervals import LEVEL, benjamini_hochberg
 
 M1_GATE = 0.01
 M3_LEAST = 0.02
@@ -40,6 +43,13 @@ NOT_JUDGED = (NO_PRIOR_GAP, UNDER_TRAINED)
 """Verdicts that say nothing about a gain over Bayes."""
 
 Interval = tuple[float, float]
+COLUMNS = (
+    *("probe", "coordinate", "strength", "length", "placement", "verdict", "verdict_fdr", "provisional", "M1", "M2"),
+    *("M3", "M3_low", "M3_high", "M4", "M4_low", "M4_high", "M5", "M5_low", "M5_high", "M19", "M19_low", "M19_high"),
+    *("M20", "M20_low", "M20_high", "bayes_distance", "shortfall", "off_bayes", "carried_by", "few_tasks_carry"),
+    *("seeds", "interval_over", "families_that_fail"),
+)
+"""Of a table of verdicts."""
 
 
 def verdict(m1: float, prior_gap: Interval, gain: Interval, over_smoother: Interval) -> str:
@@ -66,6 +76,53 @@ def verdict(m1: float, prior_gap: Interval, gain: Interval, over_smoother: Inter
     return GENERALISES if over_smoother[0] > 0 else SMOOTHS
 
 
+def is_off_bayes(cells: pd.DataFrame) -> pd.Series:
+    """Where there is no prior gap and yet the predictor is off: away from B, and worse than it, beyond the margin."""
+    away = (cells["bayes_distance_low"] > MARGIN) & (cells["shortfall"] > MARGIN)
+    return (cells["verdict"] == NO_PRIOR_GAP) & (away | (cells["shortfall_low"] > MARGIN))
+
+
+def controlled(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
+    """The verdicts of a metrics table that hold at a false-discovery rate over the cells of each probe and placement.
+
+    Each kind of claim is a family of hypotheses, one a cell, and is tested by Benjamini and Hochberg: on which side of
+    its margin M3 lies, in all cells; on which side of 0 M4 lies, that it is inside ±δ, and that M19 is above 0 too, in
+    cells with a prior gap whose model passes M1. A claim that does not survive is dropped from the verdict.
+    """
+    found = cells["verdict"].copy()
+    for _, part in cells.groupby(["probe", "placement"], sort=False):
+        found.loc[part.index] = _controlled(part, rate)
+    return found
+
+
+def _controlled(part: pd.DataFrame, rate: float) -> list[str]:
+    gap_known = benjamini_hochberg(part["M3_p"].to_numpy(float), rate) | part["M3"].isna().to_numpy()
+    tested = ~part["verdict"].isin(NOT_JUDGED).to_numpy() & ~(part["M3_low"] <= M3_LEAST).to_numpy()
+
+    def survives(*columns: str) -> np.ndarray:
+        p = part[list(columns)].to_numpy(float).max(1)
+        return benjamini_hochberg(np.where(tested, p, np.nan), rate)
+
+    signed, close = survives("M4_p"), survives("M4_p_above", "M4_p_below")
+    structured = survives("M4_p", "M19_p")
+    found = []
+    for place, verdict in enumerate(part["verdict"]):
+        if verdict in (UNDER_TRAINED, UNDECIDED):
+            kept = verdict
+        elif not gap_known[place]:
+            kept = UNDECIDED
+        elif verdict in (SLIGHTLY_BETTER, SLIGHTLY_WORSE, FOLLOWS):
+            kept = UNDECIDED if not close[place] else verdict if signed[place] else FOLLOWS
+        elif verdict in (GENERALISES, SMOOTHS, WORSE):
+            kept = (
+                UNDECIDED if not signed[place] else SMOOTHS if not structured[place] and verdict != WORSE else verdict
+            )
+        else:
+            kept = verdict
+        found.append(kept)
+    return found
+
+
 def provisional(seeds: int) -> str:
     """What a verdict from few training seeds adds; nothing from five on."""
     if seeds >= SEEDS_WANTED or seeds < 1:
@@ -84,15 +141,70 @@ def is_judged(cells: pd.DataFrame) -> bool:
     return "M4" in cells and bool(cells["M4"].notna().any())
 
 
-def verdicts(metrics: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell outside the plain in-distribution test: where it lies, its verdict, and the numbers that gave it.
+class Verdicts(pd.DataFrame):
+    """Verdicts, one row per cell; printed as a narrow table of the main columns. Parts of it are plain data frames."""
 
-    `families_that_fail` names the families of the cell that miss the gate of M1.
+    @property
+    def _constructor(self) -> Any:
+        return pd.DataFrame
+
+    def compact(self) -> pd.DataFrame:
+        """Where each cell lies, its verdict, M4 and M19 with their intervals, and notes, as words."""
+        rows = self.to_dict("records")
+        return pd.DataFrame(
+            {
+                "probe": [row["probe"] for row in rows],
+                "at": [f"{row['coordinate']} = {row['strength']:.3g}" if row["coordinate"] else "" for row in rows],
+                "k": [row["length"] for row in rows],
+                "queries": [row["placement"] for row in rows],
+                "verdict": [row["verdict"] for row in rows],
+                "gain over B": [_interval(row, "M4") for row in rows],
+                "gain over S": [_interval(row, "M19") for row in rows],
+                "notes": [_notes(row) for row in rows],
+            }
+        )
+
+    def __repr__(self) -> str:
+        if not set(COLUMNS) <= set(self.columns) or not len(self):
+            return super().__repr__()
+        lines = []
+        for probe, cells in self.compact().groupby("probe", sort=False):
+            same = {"probe", *(name for name in ("queries", "notes") if cells[name].isin(["all", ""]).all())}
+            words = cells.drop(columns=list(same)).astype(str)
+            wide = {name: max(len(name), words[name].str.len().max()) for name in words}
+            head, *body = (
+                "  ".join(text.ljust(wide[name]) for name, text in zip(words, row, strict=True)).rstrip()
+                for row in [tuple(words), *words.itertuples(index=False, name=None)]
+            )
+            lines += [str(probe), *(f"  {line}" for line in (head, *body))]
+        notes = sorted({note for note in self["provisional"] if note})
+        return "\n".join([*lines, *notes, f"{len(self.columns)} columns in all; .to_string() prints them"])
+
+
+def _interval(row: Mapping[Any, Any], name: str) -> str:
+    value, low, high = (
+        f"{row[key] + 0.0:.3f}".replace("0.", ".", 1).replace("-.000", ".000")
+        for key in (name, f"{name}_low", f"{name}_high")
+    )
+    return "" if math.isnan(row[name]) else f"{value} [{low}, {high}]"
+
+
+def _notes(row: Mapping[Any, Any]) -> str:
+    notes = [f"{row['families_that_fail']} misses M1"] if row["verdict"] == UNDER_TRAINED else []
+    notes += ["few tasks carry it"] if row["few_tasks_carry"] else []
+    notes += ["off B"] if row["off_bayes"] else []
+    notes += ["not at an FDR of 5%"] if row["verdict_fdr"] != row["verdict"] else []
+    notes += ["no S"] if row["verdict"] == UNDECIDED and row["M4_low"] > MARGIN and math.isnan(row["M19"]) else []
+    return "; ".join(notes)
+
+
+def verdicts(metrics: pd.DataFrame) -> Verdicts:
+    """One row per cell outside the plain in-distribution test: where it lies, its verdict, the numbers that gave it.
+
+    `verdict_fdr` is what remains of the verdict when the false-discovery rate is controlled over the probe's cells
+    (`controlled`). `families_that_fail` names the families of the cell that miss the gate of M1.
     """
     cells = metrics[metrics["probe"] != "in-distribution"]
     failing = [", ".join(families_that_fail(cell)) for cell in cells.to_dict("records")]
     cells = cells.assign(families_that_fail=failing)
-    columns = ["probe", "coordinate", "strength", "length", "placement", "verdict", "provisional", "M1", "M2", "M3",
-               "M3_low", "M3_high", "M4", "M4_low", "M4_high", "M5", "M5_low", "M5_high", "M19", "M19_low", "M19_high",
-               "M20", "M20_low", "M20_high", "seeds", "interval_over", "families_that_fail"]  # fmt: skip
-    return cells[columns].reset_index(drop=True)
+    return Verdicts(cells[list(COLUMNS)].reset_index(drop=True))

@@ -24,7 +24,7 @@ class Verdicts:
         self.families = run.recipe.mixture.families
         own = _read(run.table)
         # A probe that both have is shown as the run's own report shows it.
-        further = _read(lambda: Table.load(run.folder / ATLAS / EVALUATION))
+        further = _read(lambda: Table.load(run.folder / ATLAS / EVALUATION), None if own.empty else run.table)
         cells = pd.concat([own, further[~further["probe"].isin(own["probe"])]], ignore_index=True)
         self.cells = cells[cells["probe"] != IN_DISTRIBUTION].reset_index(drop=True)
 
@@ -73,10 +73,10 @@ def in_words(cell: Any) -> str:
     return f"{cell['verdict']}{note}: {where}"
 
 
-def _read(table: Any) -> pd.DataFrame:
+def _read(table: Any, gate: Any = None) -> pd.DataFrame:
     """What can be shown of a table; nothing of one that is missing, or holds something else."""
     try:
-        cells = table().verdicts().query("placement == 'all'")[COLUMNS].fillna({"provisional": ""})
+        cells = table().verdicts(gate=gate and gate())[COLUMNS].fillna({"provisional": ""})
         cells = cells.astype({"probe": str, "coordinate": str, "verdict": str, "provisional": str})
         numbers = cells[NUMBERS].apply(pd.to_numeric, errors="coerce")
         cells[NUMBERS] = numbers

@@ -120,9 +120,9 @@ class ReportData:
     """Where the run is a study."""
 
     @classmethod
-    def from_evaluation(cls, rows: pd.DataFrame, **tables: Any) -> "ReportData":
-        """With the metrics and verdicts of an evaluation table's rows."""
-        measured = metrics(rows)
+    def from_evaluation(cls, rows: pd.DataFrame, *, gate: pd.DataFrame | None = None, **tables: Any) -> "ReportData":
+        """With the metrics and verdicts of an evaluation table's rows; M1 is measured in `gate` as far as it can be."""
+        measured = metrics(rows, gate=gate)
         if len(measured):
             measured = measured[measured["placement"] == ALL].reset_index(drop=True)
         judged = measured if measured.empty else verdicts(measured)

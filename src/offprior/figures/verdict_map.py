@@ -1,5 +1,6 @@
 """The verdict of every cell."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import matplotlib.figure
@@ -23,6 +24,7 @@ from offprior.evaluation.verdict import (
 from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
 from offprior.table import IN_DISTRIBUTION
 
+OFF_BAYES = f"{NO_PRIOR_GAP}, off B"
 # verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
 LOOKS = {
     GENERALISES: ("generalises", BLUE, "white"),
@@ -32,6 +34,7 @@ LOOKS = {
     FOLLOWS: ("follows", "#b3e2cd", "black"),
     WORSE: ("worse", "#b34700", "white"),
     UNDECIDED: ("undecided", "#d9d9d9", "black"),
+    OFF_BAYES: ("off B", "#fdd0a2", "black"),
     NO_PRIOR_GAP: ("no gap", "#ffffff", "#555555"),
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
 }
@@ -42,7 +45,7 @@ class VerdictMap(Figure):
     """The verdict of every cell, a probe's coordinate across and the context length down.
 
     Under the verdict stands M4, the gain over Bayes; where there is no prior gap, and where the model is under-trained,
-    it is M2.
+    it is M2. The verdicts are those that hold at a false-discovery rate of 5% over the cells of each probe.
     """
 
     place: ClassVar[int] = 15
@@ -60,7 +63,7 @@ class VerdictMap(Figure):
         axes = canvas.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": ratios}).ravel()
         for axis, (probe, cells) in zip(axes, shown.items(), strict=True):
             _map(axis, probe, cells)
-        found = {verdict_of(text) for cells in shown.values() for text in cells["verdict"]}
+        found = {_shown(cell) for cells in shown.values() for cell in cells.to_dict("records")}
         handles = [
             Patch(facecolor=fill, edgecolor="#888888", linewidth=0.6, label=name)
             for name, (_, fill, _) in LOOKS.items()
@@ -75,6 +78,12 @@ class VerdictMap(Figure):
 def verdict_of(text: object) -> str:
     """The verdict without what is added to it, such as the number of seeds; an unknown one as it is."""
     return next((name for name in LOOKS if str(text).startswith(name)), str(text))
+
+
+def _shown(cell: Mapping[Any, Any]) -> str:
+    """Its verdict among the probe's cells; of one without a prior gap, whether the model is off B all the same."""
+    verdict = verdict_of(cell.get("verdict_fdr") or cell["verdict"])
+    return OFF_BAYES if verdict == NO_PRIOR_GAP and cell.get("off_bayes") else verdict
 
 
 def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
@@ -97,7 +106,7 @@ def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
 
 
 def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
-    verdict = verdict_of(cell["verdict"])
+    verdict = _shown(cell)
     word, fill, text = LOOKS.get(verdict, (verdict, "#ffffff", "black"))
     axis.add_patch(
         Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=fill, edgecolor="#bbbbbb", linewidth=0.6)
@@ -107,7 +116,7 @@ def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
 
 
 def _number(verdict: str, cell: dict[Any, Any]) -> str:
-    name = "M2" if verdict in NOT_JUDGED else "M4"
+    name = "M2" if verdict in (*NOT_JUDGED, OFF_BAYES) else "M4"
     value = cell.get(name, np.nan)
     if value is None or not np.isfinite(value):
         return ""

@@ -22,3 +22,6 @@ class InDistribution(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture
+
+    def inside(self, strength: float, mixture: Mixture) -> bool:
+        return self.inputs is None and self.noise is None

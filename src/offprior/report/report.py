@@ -202,7 +202,7 @@ def _error_tables(data: ReportData) -> list[dict[str, Any]]:
 
 def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
     cells = data.cells(probe).to_dict("records")
-    counts = pd.Series([verdict_of(cell["verdict"]) for cell in cells]).value_counts()
+    counts = pd.Series([verdict_of(cell.get("verdict_fdr") or cell["verdict"]) for cell in cells]).value_counts()
     return {
         "probe": probe,
         "coordinate": str(cells[0]["coordinate"]) or "place",
@@ -215,11 +215,14 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     verdict = verdict_of(cell["verdict"])
     note = str(cell.get("provisional") or "")
     failing = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
+    failing += ["few tasks carry it"] if cell.get("few_tasks_carry") else []
+    failing += ["off B"] if cell.get("off_bayes") else []
+    failing += ["not at an FDR of 5%"] if cell.get("verdict_fdr", cell["verdict"]) != cell["verdict"] else []
     row = {
         "strength": f"{cell['strength']:.3g}",
         "length": f"{cell['length']:g}",
         "verdict": verdict,
-        "note": "; ".join([note, *failing] if note else failing) if verdict != NO_PRIOR_GAP else "",
+        "note": "; ".join(failing if verdict == NO_PRIOR_GAP or not note else [note, *failing]),
         "kind": slug(verdict),
         "B": words.number(cell["bayes_nmse"]),
         "C": words.number(cell["combined_nmse"]),

@@ -55,12 +55,12 @@ def enumeration(words: Sequence[object]) -> str:
 
 
 def gate(data: ReportData) -> list[dict[str, Any]]:
-    """Of each family, and of all together: at which context lengths it passes the gate of M1, in words."""
+    """Of each family, and of the worst one: at which context lengths it passes the gate of M1, in words."""
     rows = data.cells(IN_DISTRIBUTION)
     if rows.empty:
         return []
     found = []
-    for name, column in [("all families", "M1"), *((family, f"M1: {family}") for family in data.families)]:
+    for name, column in [("the worst family", "M1"), *((family, f"M1: {family}") for family in data.families)]:
         if column in rows:
             values = {int(row["length"]): float(row[column]) for row in rows.to_dict("records")}
             found.append({"family": name, "values": values, **_passing(values, data.training_length)})
@@ -181,19 +181,22 @@ TASKS_ADD = 0.1
 def intervals_are_over(data: ReportData) -> str:
     """What the 95% intervals are over."""
     seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
+    if seeds == 0:
+        return "The predictor is not trained: the 95% intervals are over tasks."
     if seeds == 1:
         return (
-            "There is one training seed: the 95% intervals are over tasks only (bootstrap) and say nothing about "
+            "There is one training seed: the 95% intervals are over tasks only and say nothing about "
             "another training; every verdict is provisional."
         )
     few = f"; below {SEEDS_WANTED} seeds every verdict is provisional" if seeds < SEEDS_WANTED else ""
     if not is_judged(data.metrics):
-        return f"The 95% intervals are over {seeds} training seeds (t-interval of the per-seed values)."
+        return f"The 95% intervals count {seeds} training seeds and the tasks, which all seeds share."
     widest = data.metrics["M4_tasks_add"].max()
     enough = "enough of them" if widest < TASKS_ADD else "too few of them: give evaluation.tasks more"
     return (
-        f"The 95% intervals are over {seeds} training seeds (t-interval of the per-seed values){few}. Beside that of "
-        f"M4 stands the bootstrap over tasks, which would widen it by {number(100 * widest)}% at most; {enough}."
+        f"The 95% intervals count {seeds} training seeds and the tasks, which all seeds share (two-way){few}. Under "
+        f"that of M4 stands the part of the tasks alone. Tasks widen an interval over seeds by at most "
+        f"{number(100 * widest)}%; {enough}."
     )
 
 
@@ -225,7 +228,7 @@ def noise_floor(data: ReportData) -> str | None:
         return None
     moves = (cells["bayes_nmse_floor10"] - cells["bayes_nmse"]).abs()
     cell: pd.Series = cells.loc[moves.idxmax()]
-    floor, median, most = data.manifest.get("noise_floor") or "?", number(moves.median()), number(moves.max())
+    floor, median, most = data.manifest.get("noise_floor", "?"), number(moves.median()), number(moves.max())
     where = f"{cell['probe']}, {cell['coordinate'] or 'place'} = {cell['strength']:.3g}, {cell['length']:g} pairs"
     change = f"from {number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])}"
     return (

@@ -1,0 +1,139 @@
+"""Intervals hold the truth as often as they say, over the populations of `bench/coverage.py`, and p-values agree."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offprior.evaluation.intervals import LEVEL, benjamini_hochberg, ratio, stacked
+
+SAMPLES = 2000
+NOISE = 3 * (LEVEL * (1 - LEVEL) / SAMPLES) ** 0.5
+"""Three standard deviations of a share counted in so many simulated evaluations."""
+WITHIN = 0.02
+
+
+def bench():
+    path = Path(__file__).parents[1] / "bench" / "coverage.py"
+    spec = importlib.util.spec_from_file_location("bench_coverage", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+BENCH = bench()
+
+
+@pytest.mark.parametrize("name", BENCH.POPULATIONS)
+@pytest.mark.parametrize(("seeds", "spread"), [(1, 0.0), (3, 0.03), (3, 0.3), (3, 1.0), (5, 0.1), (5, 1.0)])
+def test_coverage_is_that_of_the_level(name, seeds, spread):
+    for tasks in (64, 256):
+        found = BENCH.missed(BENCH.POPULATIONS[name], seeds, tasks, spread, samples=SAMPLES).coverage
+        assert abs(found - LEVEL) <= WITHIN + NOISE, (tasks, found)
+
+
+@pytest.mark.parametrize("name", BENCH.HELD_OUT)
+@pytest.mark.parametrize(("seeds", "apart"), [(1, 0.0), (3, 0.5)])
+def test_it_holds_for_populations_that_nothing_was_fitted_to(name, seeds, apart):
+    found = BENCH.missed(BENCH.HELD_OUT[name], seeds, 128, 0.1, apart, samples=SAMPLES).coverage
+    assert abs(found - LEVEL) <= WITHIN + 0.01 + NOISE
+
+
+@pytest.mark.parametrize("name", BENCH.POPULATIONS)
+@pytest.mark.parametrize("seeds", [1, 3, 5])
+def test_without_a_gain_few_verdicts_claim_one(name, seeds):
+    found = BENCH.claims(BENCH.POPULATIONS[name], seeds, 64, 0.1, samples=SAMPLES // 2)
+    assert found["generalises"] + found["smooths"] <= 0.05 and found["worse than Bayes"] <= 0.05
+    assert found["generalises"] + found["smooths"] + found["worse than Bayes"] <= 1 - LEVEL + WITHIN + NOISE
+
+
+def test_intervals_of_a_t_interval_over_seeds_alone_would_not_hold():
+    """The simulation can fail: tasks that all seeds share, and an interval over seeds alone."""
+    rng = np.random.default_rng(0)
+    errors = rng.standard_normal((SAMPLES, 1, 64)) + 0.1 * rng.standard_normal((SAMPLES, 5, 64))
+    means = errors.mean(2)
+    half = 2.776 * means.std(1, ddof=1) / 5**0.5
+    assert np.mean(np.abs(means.mean(1)) <= half) < 0.5
+
+
+def some(seeds, tasks=40, batch=()):
+    rng = np.random.default_rng(seeds)
+    bottom = rng.uniform(0.5, 1.5, (*batch, tasks))
+    return rng.lognormal(0.0, 1.0, (*batch, seeds, tasks)) * bottom[..., None, :], bottom
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_an_interval_s_end_has_the_p_value_of_its_level(seeds):
+    found = ratio(*some(seeds))
+    for level in (0.9, 0.95, 0.99):
+        low, high = found.interval(level)
+        assert low < found.value < high
+        assert found.p_value(float(low)) == pytest.approx(1 - level, rel=0.1)
+        assert found.p_value(float(high)) == pytest.approx(1 - level, rel=0.1)
+    p = [float(found.p_value(at)) for at in (0.2, 0.6, 1.0)]
+    assert p == sorted(p) and found.p_value(float(found.value)) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_one_ratio_is_that_of_a_batch_and_scale_does_not_matter(seeds):
+    top, bottom = some(seeds, batch=(4,))
+    together = stacked([ratio(top[i], bottom[i]) for i in range(4)])
+    for one, other in zip(ratio(top, bottom).interval(), together.interval(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    larger = ratio(1e6 * top, 1e6 * bottom).interval()
+    np.testing.assert_allclose(larger, together.interval(), rtol=1e-9)
+    mirrored = ratio(-top, bottom).interval()
+    np.testing.assert_allclose([-mirrored[1], -mirrored[0]], together.interval(), rtol=1e-9)
+
+
+def test_more_seeds_that_are_alike_are_one_seed():
+    top, bottom = some(1)
+    same = np.broadcast_to(top, (4, top.shape[1]))
+    np.testing.assert_allclose(ratio(same, bottom).interval(), ratio(top, bottom).interval(), rtol=1e-9)
+
+
+def test_errors_that_do_not_vary_have_an_interval_of_no_width():
+    found = ratio(np.full((1, 20), 0.3), np.ones(20))
+    assert found.interval() == (pytest.approx(0.3), pytest.approx(0.3))
+    assert found.p_value(0.0) < 1e-6
+    assert np.isnan(ratio(np.ones((1, 20)), np.zeros(20)).interval()).all()
+
+
+def test_a_mean_that_few_tasks_carry_is_seen():
+    even, heavy = np.random.default_rng(0).standard_normal(200), np.r_[np.full(199, 0.01), 30.0]
+    ones = np.ones(200)
+    assert ratio(even[None], ones).carried_by(even, ones) > 40
+    assert ratio(heavy[None], ones).carried_by(heavy, ones) < 1.5
+
+
+def test_the_false_discovery_rate_is_controlled():
+    """Benjamini and Hochberg's own example of 15 p-values, of which 4 are rejected at 5%; and uniform p-values."""
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.3240,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.7590,
+        1.0,
+    ]
+    assert benjamini_hochberg(np.asarray(p[::-1])).sum() == 4 and benjamini_hochberg(np.asarray(p))[:4].all()
+    assert not benjamini_hochberg(np.asarray([np.nan, 0.9, 0.06])).any()
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(500):
+        values = np.r_[rng.random(30), rng.random(10) * 1e-4]
+        rejected = benjamini_hochberg(values)
+        shares.append(rejected[:30].sum() / max(rejected.sum(), 1))
+    assert np.mean(shares) <= 0.05
