@@ -1,5 +1,8 @@
 # Converters take what users write, a number for a law; pyright sees the stored types alone, and no lengths of stars.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+import math
+from fractions import Fraction
+
 import jax
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from offprior.families.family import Family
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Rayleigh
 from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.least_squares import LeastSquares
@@ -86,13 +90,55 @@ def test_bayes_is_not_beaten_on_its_own_prior():
 
 
 def test_noise_floor_stands_in_for_no_noise():
-    assert Bayes(Mixture(noise=0.0)).noise == 1e-3
+    quiet = Mixture(noise=0.0)
+    assert Bayes(quiet).noise == pytest.approx(1e-3 * quiet.scale) and 1.5 < quiet.scale < 3
     assert Bayes(Mixture(noise=0.0), noise=1e-2).noise == 1e-2
     x, y, queries, truth = drawn(Mixture(noise=0.0), count=4, length=12)
     answer = Bayes(Mixture(noise=0.0)).predict_batch(x, y, queries, [12])
     assert np.abs(answer.mean[:, 0] - truth).max() < 0.02
     with pytest.raises(SettingError, match="noise"):
         Bayes(Mixture(), noise=0.0)
+
+
+def test_data_in_small_units_are_told_apart_as_in_large_ones():
+    """The same lines and waves in another unit, the noise with them: the same posterior, at a noise of 1e-7 too."""
+    posteriors, means = [], []
+    x, queries = np.linspace(-3, 3, 12)[:, None], np.asarray([[0.3], [2.2]])
+    y = 0.7 * np.sin(2 * x[:, 0] + 0.4) + 0.1 * np.cos(9 * x[:, 0])
+    for unit in (1.0, 1e-6):
+        families = [Linear(scale=unit), Sinusoid(amplitude=Rayleigh(unit))]
+        bayes = Bayes(Mixture(families, noise=0.1 * unit))
+        posteriors.append(bayes.family_posterior(x, unit * y))
+        means.append(bayes.predict(x, unit * y, queries).mean / unit)
+        assert bayes.noise == 0.1 * unit
+    np.testing.assert_allclose(posteriors[1], posteriors[0], rtol=1e-6)
+    np.testing.assert_allclose(means[1], means[0], rtol=1e-6)
+    assert posteriors[0][0] < 1e-20
+
+
+@pytest.mark.parametrize("ratio, right_to", [(1e-3, 1e-7), (1e-5, 1e-3), (1e-6, 0.1)])
+def test_evidence_at_little_noise_is_as_right_as_it_is_said_to_be(ratio, right_to):
+    """Against Gaussian elimination in rational numbers."""
+    rng = np.random.default_rng(1)
+    x, w = rng.normal(size=(8, 3)), rng.normal(size=3)
+    y = x @ w + ratio * rng.normal(size=8)
+    rows = [[Fraction(value) for value in row] for row in x]
+    square = Fraction(ratio) ** 2
+    matrix = [[sum(a * b for a, b in zip(r, s, strict=True)) for s in rows] for r in rows]
+    matrix = [
+        [value + square * (i == j) for j, value in enumerate(row)] + [Fraction(y[i])] for i, row in enumerate(matrix)
+    ]
+    log_determinant = misfit = 0.0
+    for i in range(8):  # without pivots: the matrix is positive definite
+        pivot, rest = matrix[i][i], matrix[i][-1]
+        log_determinant += math.log(pivot)
+        misfit += float(rest**2 / pivot)
+        for j in range(i + 1, 8):
+            factor = matrix[j][i] / pivot
+            matrix[j] = [one - factor * other for one, other in zip(matrix[j], matrix[i], strict=True)]
+    wanted = -(misfit + log_determinant + 8 * math.log(2 * math.pi)) / 2
+    found = Bayes(Mixture([Linear(dimension=3)], noise=ratio)).log_evidence(x, y)
+    assert abs(found - wanted) < right_to
 
 
 def test_references_say_what_the_predictors_say():

@@ -132,6 +132,12 @@ def test_noise_free_mixture_shows_bayes_at_ten_times_its_floor():
     assert "B at 10× floor" not in set(evaluate([Constant()], PROBE, [5], **SETTINGS).to_pandas()["predictor"])
 
 
+def test_noise_that_double_precision_loses_is_told():
+    little = Mixture([Linear()], noise=1e-8)
+    with pytest.warns(UserWarning, match="noise: 1e-08 is 3e-09 times the values of y; in double precision log evid"):
+        evaluate([Constant()], [], [3], mixture=little, tasks=8, queries=2)
+
+
 def test_recovered_parameters_of_the_truth_are_one():
     rows = evaluate([Relabelled(Bayes(MIXTURE))], Frequency(1.0, 1.0, count=1), [20], **SETTINGS).metrics()
     row = rows.query("probe == 'frequency'").iloc[0]

@@ -58,8 +58,9 @@ def test_own_inputs_are_what_the_path_sets_out_from(kind):
     drawn = [np.asarray(prompts(with_own, strength).x) for strength in with_own.strengths(FLAT)]
     assert all(not np.array_equal(one, other) for n, one in enumerate(drawn) for other in drawn[n + 1 :])
     assert with_own.label == f"{probe.label}, other inputs"
-    assert not any(with_own.inside(strength, FLAT) for strength in with_own.strengths(FLAT))
     plain_place = next(strength for strength in probe.strengths(FLAT) if probe.inside(strength, FLAT))
+    for strength in with_own.strengths(FLAT):
+        assert with_own.inside(strength, FLAT) is (strength == plain_place)
     x = np.asarray(prompts(with_own, plain_place).x)
     assert x.min() >= 0 and x.max() <= 1
 

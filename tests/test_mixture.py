@@ -12,6 +12,7 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Evenly
 from offprior.mixture import Mixture, _drawn, draw_prompts, draw_sequences
+from offprior.predictors.bayes import Bayes
 from offprior.randomness import fold, key_for
 
 KEY = jax.random.key(0)
@@ -78,10 +79,36 @@ def test_noise_is_what_was_asked_for():
     np.testing.assert_array_equal(silent.y, silent.values)
 
 
-def test_noise_floor_matters_only_without_noise():
-    assert Mixture(noise=0.0).bayes_noise == 1e-3
-    assert Mixture(noise=0.1).bayes_noise == 0.1
-    assert Mixture(noise=0.0, noise_floor=0.01).bayes_noise == 0.01
+@pytest.mark.parametrize("noise", [1e-9, 1e-7, 1e-3, 0.1, 3.0])
+def test_any_noise_is_honoured(noise):
+    assert Mixture(noise=noise).bayes_noise == noise == Bayes(Mixture([Linear()], noise=noise)).noise
+
+
+def test_the_floor_is_for_no_noise_and_relative_to_the_values():
+    for unit in (1e-6, 1.0, 1e4):
+        quiet = Mixture([Linear(scale=unit)], inputs=(-3.0, 3.0), noise=0.0)
+        assert float(quiet.scale) == pytest.approx(3**0.5 * unit, rel=0.05)
+        assert quiet.bayes_noise == pytest.approx(1e-3 * quiet.scale)
+        assert quiet.changed(noise_floor=0.02).bayes_noise == pytest.approx(0.02 * quiet.scale)
+    nothing = Mixture([Grid(slope=(0.0,), offset=(0.0,))], noise=0.0)
+    assert nothing.scale == 1 and nothing.bayes_noise == 1e-3
+
+
+def test_the_scale_is_the_same_again_and_inside_a_program():
+    mixture = Mixture([Linear(), Sinusoid()], [0.3, 0.7], noise=0.0)
+    assert mixture.scale == Mixture([Linear(), Sinusoid()], [0.3, 0.7], noise=0.1).scale == mixture.scale
+
+    def floor(noise: jax.Array, slope: jax.Array) -> jax.Array:
+        return Mixture([Linear(scale=slope), Sinusoid()], [0.3, 0.7], noise=noise).bayes_noise
+
+    found = jax.jit(jax.vmap(floor))(jnp.asarray([0.0, 1e-7]), jnp.ones(2))
+    np.testing.assert_allclose(found, [mixture.bayes_noise, 1e-7], rtol=0.06)
+
+    @jax.jit
+    def constant(x: jax.Array) -> jax.Array:  # of a mixture whose numbers are known
+        return x * mixture.changed().bayes_noise
+
+    assert float(constant(jnp.ones(()))) == pytest.approx(mixture.bayes_noise, rel=1e-6)
 
 
 def test_prompts_have_noisy_contexts_and_exact_truths():

@@ -108,7 +108,13 @@ def test_importing_and_naming_parts_changes_no_setting():
     assert "PJRT_NPROC" not in os.environ
     assert not xla_bridge.backends_are_initialized(), "jax has begun: pretrain could no longer ask for devices"
     print("as it was")
+    from offprior import devices
+    devices.cores = lambda: 3
+    jax.numpy.zeros(1)
+    devices.one_device_a_core()
+    print(devices.unshared_cores())
     """
-    clean = {name: value for name, value in os.environ.items() if name != "JAX_NUM_CPU_DEVICES"}
+    clean = {name: value for name, value in os.environ.items() if name not in ("JAX_NUM_CPU_DEVICES", "PJRT_NPROC")}
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, env=clean)
-    assert done.stdout == "as it was\n", done.stderr
+    said = "jax had begun with 1 device, so that the 3 cores do not share batches"
+    assert done.stdout.startswith(f"as it was\n{said}; pretrain before anything else"), done.stderr

@@ -33,6 +33,17 @@ def one_device_a_core() -> None:
         jax.config.update("jax_num_cpu_devices", min(cores(), MOST_CORES))
 
 
+def unshared_cores() -> str:
+    """Why training leaves cores to themselves, in a line; empty where it does not."""
+    import jax
+
+    wanted, found = min(cores(), MOST_CORES), len(jax.devices())
+    if "JAX_NUM_CPU_DEVICES" in os.environ or jax.default_backend() != "cpu" or found >= wanted:
+        return ""
+    remedy = f"pretrain before anything else, or set JAX_NUM_CPU_DEVICES={wanted}: training is up to twice as fast"
+    return f"jax had begun with {found} device, so that the {wanted} cores do not share batches; {remedy}"
+
+
 def _threads_for(devices: str) -> None:
     """A thread for each, where there are fewer cores; XLA reads the number, ours or the environment's, as it begins."""
     if devices.isdecimal():

@@ -13,6 +13,7 @@ from rich.console import Console
 from offprior import runs
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.evaluation.evaluate import evaluate
+from offprior.laws import concrete
 from offprior.mixture import Mixture
 from offprior.panels import panels
 from offprior.predictors.pretrained import Pretrained
@@ -188,9 +189,15 @@ def about(recipe: Recipe, seeds: int) -> dict[str, Any]:
         "seeds": list(range(seeds)),
         "versions": runs.versions(),
         "machine": machine,
-        "noise_floor": float(recipe.mixture.noise_floor),
+        "noise_floor": _floor(recipe),
         "unverified": recipe.unverified,
     }
+
+
+def _floor(recipe: Recipe) -> float | None:
+    """The noise that B and C assume of a mixture without any; None where it has some."""
+    noise = concrete(recipe.mixture.bayes_noise)
+    return None if noise is None or concrete(recipe.mixture.noise) else float(f"{noise:.3g}")
 
 
 def _expected(job: Job) -> list[Any]:

@@ -16,7 +16,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import CLOSE, Scalar, alike, parameter
 from offprior.precision import double
 
 PANEL_NODES = 8
@@ -49,6 +49,21 @@ class Law(eqx.Module):
         u, log_weights = unit_nodes(count)
         with double():
             return np.asarray(jax.vmap(self.quantile)(jnp.asarray(u))), log_weights
+
+    def includes(self, other: "Law") -> bool:
+        """Does it give what the other gives: is that the same law, or one value that lies between its ends?
+
+        A law without ends is said to include itself alone: it has every value, some of them hardly ever.
+        """
+        if alike(self, other):
+            return True
+        value = concrete(other.value) if isinstance(other, Fixed) else None
+        if value is None:
+            return False
+        if self.finite:
+            return bool(np.isclose(self.nodes(1)[0], value, rtol=CLOSE, atol=CLOSE).any())
+        low, high = (concrete(getattr(self, end, None)) for end in ("low", "high"))
+        return low is not None and high is not None and low - CLOSE <= value <= high + CLOSE
 
     def scaled(self, factor: Scalar) -> "Law":
         """The law of `factor` (above 0) times its number: what describes it is in the unit of the number itself."""

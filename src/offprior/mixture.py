@@ -20,7 +20,10 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law, Uniform, concrete, law
 from offprior.parameter import Scalar, parameter
 from offprior.precision import single
-from offprior.randomness import fold
+from offprior.randomness import fold, key_for
+
+SCALE_PROMPTS = 4096, 1
+"""Functions by whose values the scale of y is told, and the pairs of a context, which are not looked at."""
 
 
 class Sequences(NamedTuple):
@@ -68,7 +71,9 @@ class Mixture(eqx.Module):
     )
     inputs: Law = parameter(Uniform(-5.0, 5.0), "law of the inputs", converter=law)
     noise: Scalar = parameter(0.1, "standard deviation of the noise of y", minimum=0)
-    noise_floor: Scalar = parameter(1e-3, "least noise that exact posteriors assume; matters without noise", above=0)
+    noise_floor: Scalar = parameter(
+        1e-3, "noise that exact posteriors assume where there is none, times the standard deviation of y", above=0
+    )
     noise_degrees: Scalar | None = parameter(
         None,
         "degrees of freedom ν of Student's t for the noise, whose exact posteriors assume normal noise; normal if null",
@@ -116,9 +121,36 @@ class Mixture(eqx.Module):
 
     @property
     def bayes_noise(self) -> Scalar:
-        """The noise that exact posteriors assume: the mixture's own, or the floor where that is larger."""
-        noise, floor = concrete(self.noise), concrete(self.noise_floor)
-        return jnp.maximum(self.noise, self.noise_floor) if noise is None or floor is None else max(noise, floor)
+        """The noise that exact posteriors assume: the mixture's own, however little; of a mixture without, the floor.
+
+        The floor is `noise_floor` times `scale`, which a noise that is traced needs as well.
+        """
+        noise = concrete(self.noise)
+        if noise is not None and noise > 0:
+            return noise
+        floor = self.noise_floor * self.scale
+        return floor if noise is not None else jnp.where(self.noise > 0, self.noise, floor)
+
+    @property
+    def scale(self) -> Scalar:
+        """The standard deviation of the functions' values under the mixture, to two digits; 1 where there is none.
+
+        Of 4,096 functions at one input each, always the same ones. It is computed once, unless a number is traced.
+        """
+        if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
+            spread = self._values_of_scale().std()
+            return jnp.where(jnp.isfinite(spread) & (spread > 0), spread, 1.0)
+        return self._scale
+
+    @functools.cached_property
+    def _scale(self) -> float:
+        with jax.ensure_compile_time_eval():
+            spread = float(np.asarray(self._values_of_scale(), np.float64).std())
+        # Rounding differs from machine to machine, and no posterior should.
+        return float(f"{spread:.1e}") if 0 < spread < np.inf else 1.0
+
+    def _values_of_scale(self) -> Float[Array, "b n"]:
+        return self.prompts(key_for(0, "scale of y"), *SCALE_PROMPTS, 1).truth
 
     def changed(self, **settings: Any) -> "Mixture":
         """The same mixture but for these settings; new families are equally likely unless they come with `weights`."""

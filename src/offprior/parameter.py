@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -18,6 +19,8 @@ Scalar = float | Float[Array, ""]
 """A real number that programs may trace, map over and differentiate; in a recipe, a number."""
 
 MARK = "offprior"
+CLOSE = 1e-6
+"""Relative difference of two numbers that are taken for one: those of single precision are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +133,21 @@ def fields_of(part: type) -> tuple[ParameterInfo, ...]:
             continue
         found.append(ParameterInfo(field.name, hints[field.name], field.default, *field.metadata[MARK]))
     return tuple(found)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Are two parts, or numbers, the same but for rounding? Whatever kinds of arrays their numbers are held in."""
+    if jax.tree.structure(one) != jax.tree.structure(other):
+        return False
+    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return all(_close(first, second) for first, second in pairs)
+
+
+def _close(one: Any, other: Any) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    close = np.shape(one) == np.shape(other)
+    return close and bool(np.allclose(np.asarray(one, np.float64), np.asarray(other, np.float64), rtol=CLOSE, atol=0))
 
 
 class _Field(dataclasses.Field):

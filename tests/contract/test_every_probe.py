@@ -1,5 +1,6 @@
 """Every probe of the catalogue, those to come included."""
 
+import contextlib
 import warnings
 
 import jax
@@ -9,7 +10,9 @@ import pytest
 from offprior import catalog
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
-from offprior.parameter import fields_of
+from offprior.families.scaled import Scaled
+from offprior.laws import Normal
+from offprior.parameter import alike, fields_of
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.probe import Probe
 from offprior.recipe_parts import part_from, plain
@@ -76,6 +79,33 @@ def test_inside_is_inside(name):
     cells = table.metrics().query(f"inside and length >= {least} and M3 == M3")
     assert len(cells) >= 1 and (cells["M3"] <= 0.02).all()
     assert (cells["M4_low"] <= 0.02).all(), "B is not beaten where the prior lies"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inside_follows_one_rule_over_mixtures(name):
+    """Own inputs and noise make no difference; families without weight hold nothing; those with some hold their own."""
+    probe, mixture = build(name)
+    strengths = probe.strengths(mixture)
+    inside = [probe.inside(strength, mixture) for strength in strengths]
+    settings = {info.name for info in fields_of(type(probe))} & {"inputs", "noise"}
+    own = type(probe)(**{key: {"inputs": Normal(1.0, 0.5), "noise": 0.37}[key] for key in settings})
+    assert [own.inside(strength, mixture) for strength in strengths] == inside
+
+    extra = Scaled(family=mixture.families[0], factor=7.3, stretch=1.7)
+    count = len(mixture.families)
+    emptied = mixture.changed(families=[*mixture.families, extra], weights=[0.0] * count + [1.0])
+    for strength in strengths:
+        if probe.inside(strength, emptied):
+            drawn = probe.distribution(strength, emptied)
+            shares = zip(drawn.families, np.asarray(drawn.weights), strict=True)
+            assert all(extra.includes(family) for family, share in shares if share > 0)
+
+    for strength in strengths:
+        here = probe.distribution(strength, mixture)
+        wider = mixture.changed(families=[*mixture.families, *here.families])
+        with contextlib.suppress(SettingError):  # of a probe that does not apply to what has it all
+            if alike(probe.distribution(strength, wider).families, here.families):
+                assert probe.holds_functions(strength, wider)
 
 
 @pytest.mark.parametrize("name", NAMES)

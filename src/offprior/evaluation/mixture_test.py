@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-import equinox as eqx
-
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
@@ -30,6 +28,3 @@ class MixtureTest(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return self.other
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return bool(eqx.tree_equal(self.other, mixture))

@@ -4,6 +4,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from offprior.components import NoClosedForm
 from offprior.evaluation.blend import best_blend
@@ -23,6 +24,8 @@ NOT_REFINED = (
     "little or contexts are long (Bayes.quadrature_gap tells by how much)"
 )
 FLOOR_FACTOR = 10
+MOST_LOST = 0.05
+"""Nats of a log evidence that rounding may take."""
 
 
 class Known(NamedTuple):
@@ -66,6 +69,8 @@ def reference_answers(place: Place, known: Known, mixture: Mixture) -> tuple[Ref
         exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))
     else:
         # Variances take as long again: they are for the prompts on which calibration is compared.
+        if isinstance(place.probe, InDistribution):
+            _tell_rounding(y, references.noise)
         exact = references.batch(x, y, queries, list(place.lengths), variance=isinstance(place.probe, InDistribution))
     answers = [Answer("B", UNTRAINED, place.lengths, exact.bayes_mean, exact.bayes_variance, references is not None)]
     if has_combined is not None:
@@ -79,6 +84,21 @@ def reference_answers(place: Place, known: Known, mixture: Mixture) -> tuple[Ref
     return exact, answers
 
 
+def _tell_rounding(y: Float[np.ndarray, "B n"], noise: float) -> None:
+    """Warns where noise is so little beside the values that double precision loses evidence.
+
+    A log evidence is a difference of sums of (y/noise)², each of which is rounded.
+    """
+    lost = float(np.finfo(np.float64).eps * (np.square(y).sum(1).max() / noise**2))
+    if lost > MOST_LOST:
+        ratio = noise / float(np.sqrt(np.square(y).mean()))
+        warnings.warn(
+            f"noise: {noise:g} is {ratio:.1g} times the values of y; in double precision log evidences of B and C are "
+            f"uncertain by about {lost:.1g} nats, and means where pairs are fewer than coefficients",
+            stacklevel=2,
+        )
+
+
 def _of_classes(place: Place, references: References, mixture: Mixture, exact: ReferenceBatch) -> list[Answer]:
     """The posteriors under single families, the best fits inside them, their best blend, and B at a higher floor."""
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
@@ -90,8 +110,8 @@ def _of_classes(place: Place, references: References, mixture: Mixture, exact: R
         found.append(Answer(f"best fit: {mixture.family_names[number]}", UNTRAINED, place.lengths, every_length))
     if len(mixture.families) > 1:
         found.append(Answer(BLEND, UNTRAINED, place.lengths, best_blend(exact.class_means, truth)))
-    floor = float(np.asarray(mixture.noise_floor))
-    if float(np.asarray(mixture.noise)) < floor:
+    if float(np.asarray(mixture.noise)) == 0:
+        floor = float(np.asarray(mixture.bayes_noise))
         wider = References(mixture, noise=FLOOR_FACTOR * floor).batch(x, y, queries, list(place.lengths))
         found.append(Answer(FLOOR, UNTRAINED, place.lengths, wider.bayes_mean))
     return found

@@ -53,6 +53,10 @@ class Combination(Family):
         largest = jnp.maximum(a, 1 - a) if known is None else max(known, 1 - known)
         return a / largest, (1 - a) / largest
 
+    def summands(self) -> list[tuple[Scalar, Family]]:
+        sides = zip(self.factors, (self.first, self.second), strict=True)
+        return [(factor * inner, family) for factor, side in sides for inner, family in side.summands()]
+
     def draw(self, key: PRNGKeyArray) -> Pair:
         of_first, of_second = jax.random.split(key)
         return Pair(self.first.draw(of_first), self.second.draw(of_second))

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.components import Columns, Components, distinct
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
-from offprior.parameter import parameter
+from offprior.parameter import CLOSE, parameter
 
 AXES = ("slope", "amplitude", "frequency", "phase", "offset")
 
@@ -65,6 +65,28 @@ class Grid(Family):
         """The values of an axis."""
         given = getattr(self, axis)
         return np.linspace(given[0], given[1], int(given[2])) if len(given) == 3 else np.asarray(given, np.float64)
+
+    def includes_alone(self, other: Family) -> bool:
+        """Another grid, or list, whose functions are all among these."""
+        if not isinstance(other, Grid):
+            return False
+        if len(self.functions):
+            mine, theirs = np.asarray(self.functions, np.float64), other._rows()
+            return all(np.isclose(mine, row, rtol=CLOSE, atol=CLOSE).all(1).any() for row in theirs)
+        columns = other._rows().T if len(other.functions) else [other.values(axis) for axis in AXES]
+        flat = not np.any(columns[AXES.index("amplitude")])  # then no frequency and no phase is seen
+        for axis, theirs in zip(AXES, columns, strict=True):
+            apart = np.abs(theirs[:, None] - self.values(axis)[None])
+            if not (flat and axis in ("frequency", "phase")) and (apart.min(1) > CLOSE).any():
+                return False
+        return True
+
+    def _rows(self) -> Float[np.ndarray, "functions 5"]:
+        """All functions as a list."""
+        if len(self.functions):
+            return np.asarray(self.functions, np.float64)
+        tables = np.meshgrid(*(self.values(axis) for axis in AXES), indexing="ij")
+        return np.stack([table.ravel() for table in tables], axis=1)
 
     def draw(self, key: PRNGKeyArray) -> Curve:
         if len(self.functions):

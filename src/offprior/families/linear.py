@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Columns, Components
 from offprior.families.family import Family
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import Scalar, alike, parameter
 
 
 class Line(NamedTuple):
@@ -27,6 +27,13 @@ class Linear(Family):
     intercept: bool = parameter(False, "is there a constant term?")
     scale: Scalar = parameter(1.0, "standard deviation of a slope", above=0)
     intercept_scale: Scalar = parameter(1.0, "standard deviation of the intercept, where there is one", above=0)
+
+    def includes_alone(self, other: Family) -> bool:
+        if not isinstance(other, Linear):
+            return False
+        same = (other.dimension, other.intercept) == (self.dimension, self.intercept)
+        scales = [(self.scale, other.scale)] + [(self.intercept_scale, other.intercept_scale)] * self.intercept
+        return same and all(alike(mine, theirs) for mine, theirs in scales)
 
     def draw(self, key: PRNGKeyArray) -> Line:
         of_slopes, of_intercept = jax.random.split(key)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.components import Columns, Components
 from offprior.families.family import Family
 from offprior.families.sinusoid import Sinusoid
+from offprior.laws import concrete
 from offprior.parameter import Scalar, parameter
 
 
@@ -25,6 +26,11 @@ class Scaled(Family):
     def dimension(self) -> int:  # type: ignore[override]
         """Numbers in an input."""
         return self.family.dimension
+
+    def summands(self) -> list[tuple[Scalar, Family]]:
+        if concrete(self.stretch) == 1 and concrete(self.shift) == 0:
+            return [(self.factor * inner, family) for inner, family in self.family.summands()]
+        return super().summands()
 
     def draw(self, key: PRNGKeyArray) -> Any:
         return self.family.draw(key)

@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.components import Columns, Components, NoClosedForm, Subsets
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
-from offprior.families.linear import with_spreads
-from offprior.parameter import Scalar, parameter
+from offprior.families.linear import Linear, with_spreads
+from offprior.parameter import Scalar, alike, parameter
 
 MOST_SUPPORTS = 20_000
 """Sets of coordinates that are enumerated; C(20, 3) is 1,140."""
@@ -38,6 +38,22 @@ class SparseLinear(Family):
         if self.sparsity > self.dimension:
             message = f"{self.sparsity} coordinates matter, an input has {self.dimension}; choose at most as many"
             raise SettingError(Problem("sparsity", message))
+
+    def includes_alone(self, other: Family) -> bool:
+        """Of the same scale: the same sparsity, any where it is drawn; dense functions where all of them may matter."""
+        if isinstance(other, Linear):
+            sparsity = other.dimension if not other.intercept else None
+        else:
+            sparsity = other.sparsity if isinstance(other, SparseLinear) else None
+        if not isinstance(other, Linear | SparseLinear) or other.dimension != self.dimension or sparsity is None:
+            return False
+        return self.sparsity in (0, sparsity) and alike(self.scale, other.scale)
+
+    def lies_in(self, other: Family) -> bool:
+        """Where no coordinate is left out it is dense."""
+        if not isinstance(other, Linear) or other.intercept or other.dimension != self.dimension:
+            return False
+        return self.sparsity == self.dimension and alike(self.scale, other.scale)
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
         of_slopes, of_order, of_count = jax.random.split(key, 3)

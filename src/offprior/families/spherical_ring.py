@@ -7,8 +7,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Components
 from offprior.families.family import Family
-from offprior.families.spherical_cap import CapColumns, PlaneColumn
-from offprior.parameter import Scalar, parameter
+from offprior.families.spherical_cap import CapColumns, PlaneColumn, SphericalCap
+from offprior.parameter import CLOSE, Scalar, alike, parameter
 
 
 class SphericalRing(Family):
@@ -21,6 +21,12 @@ class SphericalRing(Family):
     dimension: int = parameter(10, "numbers in an input", minimum=2)
     angle: Scalar = parameter(90.0, "between w and the pole, in degrees", minimum=0, maximum=180)
     radius: Scalar = parameter(1.0, "length of w", above=0)
+
+    def lies_in(self, other: Family) -> bool:
+        """In a cap as wide as its angle."""
+        if not isinstance(other, SphericalCap) or other.dimension != self.dimension:
+            return False
+        return alike(other.radius, self.radius) and float(self.angle) <= float(other.angle) * (1 + CLOSE)
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, " d"]:
         rest = jax.random.normal(key, (self.dimension - 1,))

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from offprior.components import Columns, Components
 from offprior.families.family import Family
 from offprior.families.linear import Linear
-from offprior.parameter import parameter
+from offprior.parameter import alike, parameter
 from offprior.precision import single
 from offprior.randomness import key_for
 
@@ -37,6 +37,10 @@ class TaskPool(Family):
 
     def draw(self, key: PRNGKeyArray) -> Any:
         return self.task(jax.random.randint(key, (), 0, self.size))
+
+    def includes_alone(self, other: Family) -> bool:
+        """The very same pool: its tasks are those of one seed and family."""
+        return alike(self, other)
 
     def value(self, task: Any, x: Float[Array, " d"]) -> Float[Array, ""]:
         return self.family.value(task, x)

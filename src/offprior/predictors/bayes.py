@@ -23,7 +23,8 @@ class Bayes(Predictor):
 
     `extra` are further mixtures in the prior with their shares of it; `mixture` has what they leave. The noise is the
     mixture's own, its floor where it has none, whatever the noise of a test; `noise` overrides it. It is taken as
-    normal: where a mixture has `noise_degrees`, the posterior is not exact.
+    normal: where a mixture has `noise_degrees`, the posterior is not exact. Double precision bounds how little
+    noise may be beside the values of y: at 10⁻⁵ of them log evidences are right to 10⁻⁴ nats, at 10⁻⁷ to about one.
 
     Raises:
         NoClosedForm: a family has no exact posterior.

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from offprior.devices import one_device_a_core
+from offprior.devices import one_device_a_core, unshared_cores
 from offprior.errors import OffpriorError
 from offprior.files import locked
 from offprior.mixture import Mixture
@@ -94,6 +94,8 @@ def pretrain_population(
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folders.
     """
     one_device_a_core()
+    if unshared_cores() and processes.is_first():
+        warn(unshared_cores())
     progress = (progress if progress is not None else progress_report()) if processes.is_first() else Silence()
     courses = [Course(model, member) for member in members]
     folders = {member.folder for member in members if member.folder is not None and processes.is_first()}

@@ -28,9 +28,6 @@ class CovariateShift(Probe):
             return mixture
         return mixture.changed(inputs=self.law(strength, mixture))
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self.inputs is None and self.noise is None and strength == self.plain_place(mixture)
-
 
 def check_dimension(mixture: Mixture, what: str) -> None:
     """Do inputs have two coordinates or more?

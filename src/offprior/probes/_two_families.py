@@ -6,7 +6,7 @@ from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, holds
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced
 
 
 class TwoFamilies(Probe):
@@ -33,13 +33,6 @@ class TwoFamilies(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture.changed(families=[self.together(strength, *self.families(mixture))])
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        """At the ends that are families of the mixture, and where it has the combination itself among its families."""
-        first, second = self.families(mixture)
-        at = self.ends(first, second)
-        found = at[strength] if strength in at else self.together(strength, first, second)
-        return holds(mixture, found)
 
     def departures(self) -> list[str]:
         given = self.first is not None or self.second is not None

@@ -30,6 +30,3 @@ class Amplitude(Probe):
         if strength != 1.0:
             family = eqx.tree_at(lambda wave: wave.amplitude, family, family.amplitude.scaled(strength))
         return mixture.changed(families=[family])
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return strength == 1.0

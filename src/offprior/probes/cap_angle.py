@@ -41,8 +41,5 @@ class CapAngle(Probe):
         )
         return mixture.changed(families=[family])
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return strength <= float(self._cap(mixture).angle)
-
     def _cap(self, mixture: Mixture) -> SphericalCap:
         return first_of(SphericalCap, mixture, "spherical caps whose angle")

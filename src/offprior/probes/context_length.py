@@ -33,8 +33,5 @@ class ContextLength(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self.inputs is None and self.noise is None
-
     def lengths(self, lengths: Sequence[int], mixture: Mixture) -> tuple[int, ...]:
         return tuple(sorted(set(self.ks)))

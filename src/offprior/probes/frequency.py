@@ -9,7 +9,15 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Fixed, Law, concrete
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import (
+    Probe,
+    count_parameter,
+    evenly_spaced,
+    first_of,
+    inputs_parameter,
+    noise_parameter,
+    of_kind,
+)
 
 
 class Frequency(Probe):
@@ -42,13 +50,8 @@ class Frequency(Probe):
         family = self._sinusoid(mixture)
         return mixture.changed(families=[eqx.tree_at(lambda sinusoid: sinusoid.frequency, family, Fixed(strength))])
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        known = self._ends(mixture)
-        # A law without ends has every frequency, some of them hardly ever.
-        return bool(known) and min(known) <= strength <= max(known)
-
     def pretraining_range(self, mixture: Mixture) -> tuple[float, float]:
-        """The frequencies of the mixture's sinusoids."""
+        """From the least to the largest frequency of all sinusoids that are pretrained on."""
         known = self._ends(mixture)
         if not known:
             raise SettingError(
@@ -57,9 +60,10 @@ class Frequency(Probe):
         return min(known), max(known)
 
     def _ends(self, mixture: Mixture) -> list[float]:
-        law = self._sinusoid(mixture).frequency
-        ends = [concrete(getattr(law, name)) for name in ("low", "high", "value") if hasattr(law, name)]
-        return [end for end in ends if end is not None]
+        """Of all sinusoids that are pretrained on; of the one whose frequency changes, where none is."""
+        laws = [wave.frequency for wave in of_kind(Sinusoid, mixture)] or [self._sinusoid(mixture).frequency]
+        found = [getattr(law, name) for law in laws for name in ("low", "high", "value") if hasattr(law, name)]
+        return [end for end in map(concrete, found) if end is not None]
 
     def _sinusoid(self, mixture: Mixture) -> Sinusoid:
         return first_of(Sinusoid, mixture, "sinusoids whose frequency")

@@ -14,7 +14,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
-from offprior.probes.probe import Probe, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, of_kind
 
 
 class HeldOutPairs(Probe):
@@ -41,13 +41,14 @@ class HeldOutPairs(Probe):
         pairs = self._pairs(mixture)
         if not self._held(mixture):
             raise SettingError(Problem("name", "the mixture has no combination of two families; convex tests without"))
-        if all(self._combination(pair, mixture) is not None for pair in pairs):
+        drawn = of_kind(Combination, mixture)
+        if all(self._combination(pair, drawn) is not None for pair in pairs):
             raise SettingError(Problem("name", f"the mixture has all {len(pairs)} pairs of its families; none is left"))
         return tuple(float(number) for number in range(1, len(pairs) + 1))
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         pair = self._pairs(mixture)[round(strength) - 1]
-        family = self._combination(pair, mixture)
+        family = self._combination(pair, self._held(mixture))
         if family is None:
             known = self._held(mixture)[0]
             family = Combination(  # pyright: ignore[reportCallIssue]
@@ -55,19 +56,18 @@ class HeldOutPairs(Probe):
             )
         return mixture.changed(families=[family])
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self._combination(self._pairs(mixture)[round(strength) - 1], mixture) is not None
-
     def _pairs(self, mixture: Mixture) -> list[tuple[Family, Family]]:
         plain = [family for family in mixture.families if not isinstance(family, Combination)]
         return list(itertools.combinations(plain, 2))
 
     def _held(self, mixture: Mixture) -> list[Combination]:
-        return [family for family in mixture.families if isinstance(family, Combination)]
+        """The mixture's combinations; those that it draws, of a share above 0, come first."""
+        drawn = of_kind(Combination, mixture)
+        return [*drawn, *(family for family in mixture.families if isinstance(family, Combination))]
 
-    def _combination(self, pair: tuple[Family, Family], mixture: Mixture) -> Combination | None:
-        """The mixture's own combination of a pair, in either order."""
-        for known in self._held(mixture):
+    def _combination(self, pair: tuple[Family, Family], held: list[Combination]) -> Combination | None:
+        """The first combination of a pair, in either order."""
+        for known in held:
             sides = (known.first, known.second)
             if any(bool(eqx.tree_equal(sides, order)) for order in (pair, pair[::-1])):
                 return known

@@ -22,6 +22,3 @@ class InDistribution(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self.inputs is None and self.noise is None

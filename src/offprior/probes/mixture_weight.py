@@ -47,9 +47,6 @@ class MixtureWeight(Probe):
             weights = np.concatenate([[strength], (1 - strength) * rest])
         return mixture.changed(families=families, weights=weights)
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return strength == (1.0 if self.sums else self._trained(mixture))
-
     def departures(self) -> list[str]:
         return [*(["with sums"] if self.sums else []), *super().departures()]
 

@@ -42,8 +42,5 @@ class NoiseLevel(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture if strength == self._own(mixture) else mixture.changed(noise=strength)
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self.inputs is None and strength == self._own(mixture)
-
     def _own(self, mixture: Mixture) -> float:
         return round(float(np.asarray(mixture.noise)), 10)

@@ -37,9 +37,6 @@ class NoiseTail(Probe):
             return mixture
         return mixture.changed(noise_degrees=1 / strength if strength > 0 else None)
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self.inputs is None and self.noise is None and strength == self._own(mixture)
-
     def _own(self, mixture: Mixture) -> float:
         degrees = mixture.noise_degrees
         return 0.0 if degrees is None else round(1 / float(np.asarray(degrees)), 10)

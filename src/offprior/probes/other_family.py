@@ -14,7 +14,7 @@ from offprior.families.sparse_linear import SparseLinear
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, holds, inputs_parameter, noise_parameter
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
 
 class OtherFamily(Probe):
@@ -45,9 +45,6 @@ class OtherFamily(Probe):
             return mixture.changed(families=[other])
         weights = np.append((1 - strength) * np.asarray(mixture.weights, float), strength)
         return mixture.changed(families=[*mixture.families, other], weights=weights)
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return strength == 0.0 or holds(mixture, self._other(mixture))
 
     def departures(self) -> list[str]:
         return [*([] if self.family is None else [self.family.label]), *super().departures()]

@@ -30,6 +30,3 @@ class OutputScale(Probe):
             for family in mixture.families
         ]
         return mixture.changed(families=families, weights=mixture.weights)
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return strength == 1.0

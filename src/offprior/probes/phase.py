@@ -40,11 +40,6 @@ class Phase(Probe):
         family = first_of(Sinusoid, mixture, "sinusoids whose phase")
         return mixture.changed(families=[eqx.tree_at(lambda wave: wave.phase, family, Fixed(strength))])
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        low, high = self._range(mixture)
-        # Places are rounded to ten decimals.
-        return low - 1e-9 <= strength <= high + 1e-9
-
     def _range(self, mixture: Mixture) -> tuple[float, float]:
         law = first_of(Sinusoid, mixture, "sinusoids whose phase").phase
         names = ("value", "value") if isinstance(law, Fixed) else ("low", "high")

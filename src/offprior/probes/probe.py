@@ -12,7 +12,7 @@ from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.laws import Evenly, Law, concrete, law
 from offprior.mixture import Mixture
-from offprior.parameter import Scalar, parameter
+from offprior.parameter import CLOSE, Scalar, alike, parameter
 from offprior.recipe_study import MOST_PLACES
 
 FamilyKind = TypeVar("FamilyKind", bound=Family)
@@ -53,9 +53,22 @@ class Probe(eqx.Module):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         """The prompt distribution at a place, from the mixture's own inputs and noise."""
 
-    @abc.abstractmethod
     def inside(self, strength: float, mixture: Mixture) -> bool:
-        """Does the pretraining prior hold the functions at this place, and the conditions that the path changes?"""
+        """Does the pretraining prior hold the functions at this place, and the conditions that the path changes?
+
+        The functions it holds where each family of the place, of a weight above 0, is among those of one of the
+        mixture's (`Family.includes`). The conditions are the law of the inputs, the noise and, of the mixture's own
+        families, their shares: the path has to leave them as they are where it sets out. The probe's own inputs and
+        noise are no matter: they are the same at all places, and its label says them.
+        """
+        begin = self.conditions(mixture)
+        here = self.path(strength, begin)
+        return self.holds_functions(strength, mixture) and _same_conditions(here, begin)
+
+    def holds_functions(self, strength: float, mixture: Mixture) -> bool:
+        """Does the pretraining prior hold the functions at this place, whatever their inputs and noise?"""
+        here = self.distribution(strength, mixture)
+        return all(holds(mixture, family) for family, share in _shares(here) if share > 0)
 
     def conditions(self, mixture: Mixture) -> Mixture:
         """The mixture with the probe's own inputs and noise where it has any: what the path sets out from."""
@@ -109,21 +122,38 @@ def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
 
 
 def holds(mixture: Mixture, family: Family) -> bool:
-    """Is it one of the mixture's families, with a share above 0?"""
-    shares = zip(mixture.families, np.asarray(mixture.weights, float), strict=True)
-    return any(share > 0 and bool(eqx.tree_equal(family, known)) for known, share in shares)
+    """Are its functions among those of one of the mixture's families, with a share above 0?"""
+    return any(share > 0 and known.includes(family) for known, share in _shares(mixture))
+
+
+def _shares(mixture: Mixture) -> list[tuple[Family, float]]:
+    return list(zip(mixture.families, np.asarray(mixture.weights, float).tolist(), strict=True))
+
+
+def _same_conditions(here: Mixture, begin: Mixture) -> bool:
+    """Are the inputs, the noise and, of the same families, the shares those of where a path sets out?"""
+    names = ("inputs", "noise", "noise_degrees")
+    if not all(alike(getattr(here, name), getattr(begin, name)) for name in names):
+        return False
+    families = alike(here.families, begin.families)
+    return not families or bool(np.allclose(np.asarray(here.weights), np.asarray(begin.weights), rtol=0, atol=CLOSE))
 
 
 def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:
-    """The mixture's first family of a kind.
+    """The mixture's first family of a kind: one that is pretrained on, of a share above 0, unless there is none.
 
     Raises:
         SettingError: it has none; `what` says what such a family has that would change.
     """
-    for family in mixture.families:
-        if isinstance(family, kind):
-            return family
+    found = [*of_kind(kind, mixture), *(family for family in mixture.families if isinstance(family, kind))]
+    if found:
+        return found[0]
     raise SettingError(Problem("name", f"the mixture has no family of {what} could change"))
+
+
+def of_kind(kind: type[FamilyKind], mixture: Mixture) -> list[FamilyKind]:
+    """The families of a kind that are pretrained on: of a share above 0."""
+    return [family for family, share in _shares(mixture) if share > 0 and isinstance(family, kind)]
 
 
 INPUTS = "law of x in the test prompts; the mixture's own unless given"

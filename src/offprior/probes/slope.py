@@ -9,7 +9,7 @@ from offprior.families.grid import Grid
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, holds, inputs_parameter, noise_parameter, places
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, places
 
 
 class Slope(Probe):
@@ -36,9 +36,6 @@ class Slope(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture.changed(families=[self._sum(strength, mixture)])
-
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return self.inputs is None and self.noise is None and holds(mixture, self._sum(strength, mixture))
 
     def _sum(self, slope: float, mixture: Mixture) -> Family:
         second = mixture.families[1] if self.second is None and len(mixture.families) > 1 else self.second

@@ -2,15 +2,13 @@
 
 from typing import ClassVar
 
-import numpy as np
-
 from offprior.errors import Problem, SettingError
 from offprior.families.linear import Linear
 from offprior.families.sparse_linear import SparseLinear
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, places
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, of_kind, places
 
 
 class Sparsity(Probe):
@@ -52,19 +50,6 @@ class Sparsity(Probe):
         )
         return mixture.changed(families=[family])
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        scale = self._scale(strength, self._linear(mixture))
-        for family in mixture.families:
-            if isinstance(family, SparseLinear):
-                is_of_place = family.sparsity in (0, strength)
-            elif isinstance(family, Linear):
-                is_of_place = not family.intercept and strength == family.dimension
-            else:
-                continue
-            if is_of_place and np.isclose(float(family.scale), scale, rtol=1e-6):
-                return True
-        return False
-
     def departures(self) -> list[str]:
         return [*(["normalised"] if self.normalised else []), *super().departures()]
 
@@ -78,7 +63,8 @@ class Sparsity(Probe):
 
     def _linear(self, mixture: Mixture) -> SparseLinear | Linear:
         kinds = (SparseLinear, Linear)
-        found = [family for kind in kinds for family in mixture.families if isinstance(family, kind)]
+        drawn = [family for kind in kinds for family in of_kind(kind, mixture)]
+        found = [*drawn, *(family for kind in kinds for family in mixture.families if isinstance(family, kind))]
         if not found:
             raise SettingError(Problem("name", "the mixture has no family of linear functions, sparse or dense"))
         return found[0]

@@ -39,9 +39,6 @@ class SubspaceAngle(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture.changed(families=[self._rotated(strength, mixture)])
 
-    def inside(self, strength: float, mixture: Mixture) -> bool:
-        return strength == 0.0
-
     def departures(self) -> list[str]:
         return [*(["outside the span"] if self.towards == "outside" else []), *super().departures()]
 

@@ -228,7 +228,7 @@ def noise_floor(data: ReportData) -> str | None:
         return None
     moves = (cells["bayes_nmse_floor10"] - cells["bayes_nmse"]).abs()
     cell: pd.Series = cells.loc[moves.idxmax()]
-    floor, median, most = data.manifest.get("noise_floor", "?"), number(moves.median()), number(moves.max())
+    floor, median, most = data.manifest.get("noise_floor") or "?", number(moves.median()), number(moves.max())
     where = f"{cell['probe']}, {cell['coordinate'] or 'place'} = {cell['strength']:.3g}, {cell['length']:g} pairs"
     change = f"from {number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])}"
     return (
