@@ -107,3 +107,41 @@ def test_a_broken_plugin_warns_and_the_rest_works(outside):
 @pytest.mark.parametrize(("name", "class_"), [("mixture-weight", "MixtureWeight"), ("linear", "Linear")])
 def test_class_names(name, class_):
     assert catalog.class_name(name) == class_
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "module"),
+    [
+        ("vee", "elsewhere:Chirp", None),  # another name than the module's and the class's
+        ("chirp", "elsewhere.inner:Chirp", "elsewhere.inner"),
+        ("chirp-again", "elsewhere:Chirp", "elsewhere.inner"),  # offered by a package that imports it from elsewhere
+    ],
+)
+def test_a_plugins_name_is_the_one_that_finds_it(tmp_path, monkeypatch, name, value, module):
+    """Whatever its module, its class and its entry point are called: what a recipe writes, a recipe reads back."""
+    package = tmp_path / "elsewhere"
+    package.mkdir()
+    source = "from offprior.families.linear import Linear\nclass Chirp(Linear):\n    'A family of another package.'\n"
+    (package / "inner.py").write_text(source)
+    (package / "__init__.py").write_text("from elsewhere.inner import Chirp" if module else source)
+    metadata = tmp_path / "elsewhere-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[offprior.families]\n{name} = {value}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for known in ("elsewhere", "elsewhere.inner"):
+        monkeypatch.delitem(sys.modules, known, raising=False)
+    part = catalog.find("families", name)
+    assert catalog.name_of(part) == name
+    from offprior.recipe_parts import part_from, plain
+
+    assert plain(part_from("families", name))["name"] == name
+    assert type(part_from("families", plain(part()))) is part
+
+
+def test_a_class_that_no_package_offers_has_its_own_name():
+    from offprior.families.linear import Linear
+
+    for name, expected in (("Absolute", "absolute"), ("ReLUNetwork", "re-lu-network"), ("Slope2Scale", "slope2-scale")):
+        part = type(name, (Linear,), {"__module__": "__main__", "__doc__": "Of a script."})
+        assert catalog.name_of(part) == expected

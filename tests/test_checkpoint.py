@@ -213,3 +213,24 @@ def test_scalars_keep_their_shapes(tmp_path):
     write_arrays(tmp_path / "a.safetensors", tree, {})
     back, _ = read_arrays(tmp_path / "a.safetensors", tree)
     assert back["step"].shape == () and back["empty"].shape == (0, 2)
+
+
+def test_a_mistake_in_the_program_stops_training_whenever_it_happens():
+    """Not a warning: what is no question of the disk will not be better at the next checkpoint."""
+    lines, done = [], []
+
+    def mistaken():
+        raise TypeError("a mistake")
+
+    with pytest.raises(TypeError, match="a mistake"), Writer(lines.append) as writer:  # in the middle, at the next put
+        writer.put(mistaken)
+        writer._thread.join(10)
+        writer.put(lambda: done.append(1))
+    with pytest.raises(TypeError, match="a mistake"), Writer(lines.append) as writer:  # at the end, on leaving
+        writer.put(mistaken)
+    with pytest.raises(TypeError, match="a mistake"), Writer(lines.append) as writer:  # also where jobs wait behind it
+        gate = threading.Event()
+        writer.put(lambda: gate.wait(10) and mistaken(), is_kept=True)
+        writer.put(lambda: done.append(1), is_kept=True)
+        gate.set()
+    assert lines == [] and done == []

@@ -32,8 +32,8 @@ def build(points=POINTS, dimension=DIMENSION, **switches):
     model = Transformer(layers=LAYERS, heads=HEADS, width=16, **switches)
     targets = jax.random.normal(jax.random.key(3), (500,))
     network = model.initialise(jax.random.key(1), dimension=dimension, points=points, targets=targets)
-    # Larger weights than at initialisation: heads look at something. And biases: a token of x = 0 or y = 0 would be read
-    # in as zeros, and a norm of zeros magnifies rounding ten thousandfold, on each kind of processor in its own way.
+    # Larger weights than at initialisation: heads look at something. And biases: a token of x = 0 or y = 0 would be
+    # read in as zeros, and a norm of zeros magnifies rounding ten thousandfold, on each processor in its own way.
     network = jax.tree.map(lambda leaf: leaf * 2 if leaf.ndim >= 2 else leaf, network)
     bias = jax.random.normal(jax.random.key(4), network.read_in.bias.shape)
     return eqx.tree_at(lambda whole: whole.read_in.bias, network, bias)

@@ -34,6 +34,7 @@ GROUND = {
     "input_laws",
     "interval_laws",
     "laws",
+    "output",
     "parameter",
     "parquet",
     "precision",

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import yaml
 
 from offprior.errors import SettingError
 from offprior.families.combination import Combination
@@ -23,10 +24,10 @@ def test_family_is_drawn_per_sequence_not_per_batch():
         assert set(np.asarray(draw_sequences(Mixture(), fold(KEY, step), 64, 3).family)) == {0, 1}
 
 
-@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.27, 0.73], [1.0, 0.0], [3.0, 9.0]])
+@pytest.mark.parametrize("weights", [[0.5, 0.5], [0.27, 0.73], [1.0, 0.0]])
 def test_realised_mixture_is_within_binomial_error_of_the_declared(weights):
     mixture = Mixture(weights=weights)
-    share = weights[0] / sum(weights)
+    share = weights[0]
     drawn = np.asarray(draw_sequences(mixture, KEY, 20_000, 2).family)
     assert abs((drawn == 0).mean() - share) <= 4 * np.sqrt(share * (1 - share) / 20_000)
 
@@ -176,3 +177,37 @@ def test_names_of_families_are_told_apart():
     wave = Grid(slope=(0.0,), amplitude=(0.2,))
     assert Mixture([Grid(), wave, Combination()]).family_names == ["line-grid", "sinusoid-grid", "combination"]
     assert Mixture([Linear(), Sinusoid(), Linear(scale=2.0)]).family_names == ["linear-1", "sinusoid", "linear-2"]
+
+
+@pytest.mark.parametrize("weights", [[1, 1], [3, 1], [0.5, 0.6], [0.5, 0.4], [0.2, 0.2], [1e-9, 1e-9], [2, 0], [7, 5]])
+def test_weights_that_do_not_sum_to_one_are_refused_and_their_shares_named(weights):
+    with pytest.raises(SettingError, match=r"weights: .* not to 1; their shares are \[") as caught:
+        Mixture(weights=weights)
+    shares = yaml.safe_load(str(caught.value).rpartition("their shares are ")[2])
+    np.testing.assert_allclose(shares, np.asarray(weights) / np.sum(weights), atol=2e-6)
+    np.testing.assert_allclose(
+        Mixture(weights=shares).weights, shares, rtol=1e-6
+    )  # what is named is accepted, silently
+
+
+@pytest.mark.parametrize("count", [2, 3, 6, 7, 11])
+def test_rounding_is_no_mistake_and_what_is_made_of_it_is_said(count):
+    families = [Linear()] * count
+    exact = np.full(count, 1 / count)
+    np.testing.assert_allclose(Mixture(families, weights=exact).weights, exact, rtol=1e-6)
+    np.testing.assert_array_equal(
+        Mixture(families, weights=exact.astype(np.float32)).weights, Mixture(families).weights
+    )
+    rounded = exact.round(3)
+    if abs(rounded.sum() - 1) > 1e-6:
+        with pytest.warns(UserWarning, match=r"weights: .* sum to .*; they are taken as"):
+            np.testing.assert_allclose(Mixture(families, weights=rounded).weights, exact, rtol=1e-6)
+
+
+def test_a_mixtures_text_has_its_numbers():
+    text = repr(Mixture(weights=[0.3, 0.7], noise=0.25))
+    assert "weights=[0.3, 0.7]" in text and "noise=0.25" in text
+    seen = []
+    jax.vmap(lambda w: seen.append(repr(Mixture(weights=w))) or w)(jnp.ones((2, 2)))
+    assert "weights=f32[2]" in seen[0]  # of numbers that a program traces, the shape
+    assert "weights=f32[40]" in repr(Mixture([Linear()] * 40))

@@ -13,7 +13,7 @@ from offprior.laws import Evenly, Normal
 from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.in_distribution import InDistribution
-from offprior.recipe import read
+from offprior.recipe import Recipe, read
 from offprior.recipe_parts import plain
 
 KEY = jax.random.key(2)
@@ -70,3 +70,30 @@ def test_exact_predictors_say_that_they_take_noise_for_normal():
         evaluate(
             [LeastSquares()], InDistribution(), [4], mixture=Mixture([Linear()], noise_degrees=4.0), tasks=8, queries=4
         )
+
+
+def test_specialists_and_panels_have_the_mixtures_own_noise(monkeypatch):
+    """Whatever the mixture's noise is: nothing made of a mixture falls back to normal noise."""
+    from types import SimpleNamespace
+
+    from offprior import panels
+    from offprior.experiment import family_mixtures
+    from offprior.predictors.predictor import BatchPrediction
+
+    flat = [Linear(scale=1e-6), Linear(scale=1e-6)]  # so that a panel's y are its noise
+    mixture = Mixture(flat, inputs=(-1.0, 1.0), noise=0.5, noise_floor=0.2, noise_degrees=0.1)
+    for alone in family_mixtures(mixture).values():
+        assert plain(alone) == {**plain(mixture), "families": [plain(flat[0])], "weights": [1.0]}
+
+    def silent(x, y, queries, lengths):
+        return BatchPrediction(*np.zeros((2, len(x), len(lengths), queries.shape[1])))
+
+    model = SimpleNamespace(predict_batch=silent, label="model", seed=0)
+    evaluation = SimpleNamespace(lengths=(20,), seed=0)
+    monkeypatch.setattr(panels, "references_of", lambda *_: (None, False))
+    largest = {}
+    for degrees in (None, 0.1):
+        parts = {"mixture": mixture.changed(noise_degrees=degrees), "evaluation": evaluation, "probes": []}
+        rows = panels.panels(model, Recipe.model_construct(**parts))
+        largest[degrees] = rows[rows["series"] == "context"].groupby("panel")["y"].apply(lambda y: y.abs().max())
+    assert (largest[None] < 3).all() and (largest[0.1] > 100).all() and len(largest[0.1]) == 3

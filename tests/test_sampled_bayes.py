@@ -119,3 +119,25 @@ def test_what_cannot_be_sampled_is_named():
     assert SampledBayes(Mixture([HeavyTailedLinear()])).summary().endswith("closed form")
     with pytest.raises(SettingError, match="runs: 1 are too few"):
         SampledBayes(runs=1)
+
+
+def test_several_threads_each_have_their_own_diagnostics(monkeypatch):
+    """The last call's are whole: a row for each of its posteriors, whatever other threads ask meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    from offprior.predictors import sampled_bayes
+
+    sampled = SampledBayes(Mixture([ReluNetwork(dimension=1, hidden=1)]), particles=8, runs=2, moves=1, verbose=False)
+    together = Barrier(2, timeout=60)
+    fake = sampled_bayes._Clouds(np.zeros((2, 8, 1)), np.zeros(2), np.ones(2), np.ones(2), np.ones(2))
+
+    def meet(*_):
+        together.wait()  # both threads are in the middle of a call, at every posterior
+        return fake
+
+    monkeypatch.setattr(sampled_bayes, "_clouds", meet)
+    x, y, queries = np.zeros((1, 3, 1)), np.zeros((1, 3)), np.zeros((1, 1, 1))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: sampled.classes(x, y, queries, [1, 2, 3]), range(2)))
+    assert [one.length for one in sampled.diagnostics] == [1, 2, 3]

@@ -3,17 +3,16 @@
 import contextlib
 import functools
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from offprior import listing, runs
 from offprior.devices import one_device_a_core
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.files import locked
-from offprior.recipe import Recipe, read
+from offprior.output import Console
+from offprior.recipe import Recipe, rate_in_words, read
 from offprior.runs import MANIFEST, RECIPE, RUNS, RunFolder
 from offprior.table import MODEL
 
@@ -111,12 +110,13 @@ def run(
     """
     one_device_a_core()
     console = Console(stderr=True, quiet=not progress)
-    _tell_what_has_no_posterior(read(recipe, set), console)
-    begun = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
-    with locked(begun.folder):
+    wanted = read(recipe, set)
+    _tell_what_has_no_posterior(wanted, console)
+    with begin(wanted, out=out, seeds=seeds, resume=resume) as begun:
         if begun.finished:
-            console.print(f"{begun.folder}: this run is finished; its report is written again", highlight=False)
+            console.print(f"{begun.folder}: this run is finished; its report is written again", soft_wrap=True)
         else:
+            console.print(rate_in_words(recipe, wanted), soft_wrap=True)
             _carry_out(begun, progress)
             begun.update(finished=runs.now())
         _report(begun, Console(quiet=not progress))
@@ -145,9 +145,7 @@ def pretrain_run(
     with contextlib.ExitStack() as stack:
 
         def made_ready() -> Run:
-            found = begin(recipe, set=set, out=out, seeds=seeds, resume=resume)
-            stack.enter_context(locked(found.folder))
-            return found
+            return stack.enter_context(begin(wanted, out=out, seeds=seeds, resume=resume))
 
         begun = processes.by_the_first(made_ready)
         # A folder that is gone on with may hold more seeds than were asked for now.
@@ -155,8 +153,10 @@ def pretrain_run(
         if begun is None:
             _compute_for_the_first(wanted, asked)
             return None
+        said = rate_in_words(recipe, wanted)
+        Console(stderr=True, quiet=not progress).print(said, soft_wrap=True)
         _pretrain(begun, progress)
-    Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", highlight=False)
+    Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", soft_wrap=True)
     return begun
 
 
@@ -195,7 +195,7 @@ def report_runs(folders: Sequence[str | Path]) -> Path:
     from offprior.report.report import write_report
 
     written = write_report([Run(folder).folder for folder in folders])
-    Console().print(f"The report: {written}", highlight=False, soft_wrap=True)
+    Console().print(f"The report: {written}", soft_wrap=True)
     return written
 
 
@@ -204,15 +204,9 @@ def report_run(folder: str | Path, *, progress: bool = True) -> Path:
     return _report(Run(folder), Console(quiet=not progress))
 
 
-def begin(
-    recipe: str | Path,
-    *,
-    set: Iterable[str] = (),
-    out: str | Path | None = None,
-    seeds: int = 1,
-    resume: bool = False,
-) -> Run:
-    """A new run's folder, or the one that holds this very recipe.
+@contextlib.contextmanager
+def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resume: bool = False) -> Iterator[Run]:
+    """A new run's folder, or the one that holds this very recipe; inside, no other process works in it.
 
     Raises:
         OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
@@ -221,23 +215,22 @@ def begin(
 
     if seeds < 1:
         raise SettingError(Problem("--seeds", f"{seeds} were asked for; one at least"))
-    wanted = read(recipe, set)
     folder = Path(out) if out is not None else RUNS / wanted.name
-    is_new = not (folder / runs.MANIFEST).exists()
-    if not is_new:
-        with locked(folder):
-            pass  # somebody else's run is not touched
+    fingerprint = wanted.fingerprint()
+    runs.check_usable(folder, fingerprint)  # before a lock is put into somebody else's folder
     _check_room(folder)
-    runs.create(folder, wanted.to_yaml(), wanted.fingerprint(), about(wanted, seeds))
-    found = Run(folder)
-    asked = len(found.manifest["seeds"])
-    more = seeds > asked
-    if not is_new and not resume and (more or not found.finished):
-        state = f"it holds {asked} of {seeds} seeds" if more else "the run in it is unfinished"
-        raise SettingError(Problem("", f"{state}; go on with --resume, or choose another --out", str(folder)))
-    if more:
-        found.update(seeds=list(range(seeds)), finished=None)
-    return found
+    with locked(folder):
+        is_new = not (folder / runs.MANIFEST).exists()
+        runs.create(folder, wanted.to_yaml(), fingerprint, about(wanted, seeds))
+        found = Run(folder)
+        asked = len(found.manifest["seeds"])
+        more = seeds > asked
+        if not is_new and not resume and (more or not found.finished):
+            state = f"it holds {asked} of {seeds} seeds" if more else "the run in it is unfinished"
+            raise SettingError(Problem("", f"{state}; go on with --resume, or choose another --out", str(folder)))
+        if more:
+            found.update(seeds=list(range(seeds)), finished=None)
+        yield found
 
 
 def _carry_out(run_: Run, progress: bool) -> None:
@@ -275,13 +268,14 @@ def _tell_what_has_no_posterior(recipe: Recipe, console: Console) -> None:
         except OffpriorError as error:
             lacks = "there will be no B, no C and no verdict, only errors beside other predictors"
             line = f"{recipe.name}: mixture.families.{place}: {error}; {lacks}"
-            console.print(f"warning: {line}", highlight=False, soft_wrap=True)
+            console.print(f"warning: {line}", soft_wrap=True)
 
 
 def _report(run_: Run, console: Console) -> Path:
     from offprior.evaluation.errors import errors
     from offprior.evaluation.verdict import is_judged
 
+    Console(stderr=True, quiet=console.quiet).print("writing the report")
     written = run_.report()
     if run_.recipe.study is not None:
         listing.print_study(run_.study(), console)
@@ -292,9 +286,9 @@ def _report(run_: Run, console: Console) -> Path:
             listing.print_verdicts(verdicts, console)
         else:
             listing.print_errors(errors(table.to_pandas()), console)
-    console.print(f"The report: {written}", highlight=False, soft_wrap=True)
+    console.print(f"The report: {written}", soft_wrap=True)
     if run_.recipe.study is None and run_.recipe.mixture.dimension == 1:
-        console.print(f"Drag a prompt: offprior explore {run_.folder}", highlight=False, soft_wrap=True)
+        console.print(f"Drag a prompt: offprior explore {run_.folder}", soft_wrap=True)
     return written
 
 

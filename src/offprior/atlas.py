@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from offprior import catalog
 from offprior.api import Run
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.files import locked
+from offprior.output import Console
 from offprior.recipe import read
 from offprior.report.words import number, place
 from offprior.runs import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
@@ -108,8 +107,8 @@ def _write(
     page = write_page(dataclasses.replace(data, breaks=found), folder / "report", recipe)
     _print(found, label, console)
     for name, why in about["left_out"].items():
-        console.print(f"left out: {name}: {why}", highlight=False, soft_wrap=True)
-    console.print(f"The report: {page}", highlight=False, soft_wrap=True)
+        console.print(f"left out: {name}: {why}", soft_wrap=True)
+    console.print(f"The report: {page}", soft_wrap=True)
 
 
 def _print(breaks: Any, label: str, console: Console) -> None:
@@ -125,5 +124,5 @@ def _print(breaks: Any, label: str, console: Console) -> None:
     for row in breaks.to_dict("records"):
         numbers = (number(row[name]) for name in ("outside", "M2", "bayes_nmse", "combined_nmse"))
         rank = str(row["rank"]) if row["rank"] else ""
-        table.add_row(rank, escape(row["probe"]), escape(place(row)), *numbers, row["fault"] or "holds")
+        table.add_row(rank, row["probe"], place(row), *numbers, row["fault"] or "holds")
     console.print(table)

@@ -9,8 +9,11 @@ import importlib
 import importlib.metadata
 import inspect
 import pkgutil
+import re
+import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 
@@ -79,8 +82,17 @@ def where(name: str) -> list[str]:
 
 
 def name_of(part: type) -> str:
-    """The name under which `find` finds a class."""
-    return part.__module__.rpartition(".")[2].replace("_", "-")
+    """The name under which `find` finds a class; of one that no package offers, its own name with hyphens."""
+    module = part.__module__.split(".")
+    if module[0] == "offprior" and len(module) == 3:
+        return module[2].replace("_", "-")
+    folder = folder_of(part)
+    offered = plugins(folder) if folder is not None else {}
+    for name, entry in offered.items():
+        # What names a class that is in use has been imported; nothing else is imported to look.
+        if entry.module in sys.modules and _loaded(entry) is part:
+            return name
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", part.__name__).replace("_", "-").lower()
 
 
 def folder_of(part: type) -> str | None:
@@ -125,6 +137,13 @@ def _class_definition(folder: str, name: str) -> ast.ClassDef | None:
     source = (HERE / folder / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     return next((node for node in classes if node.name.lower() == class_name(name).lower()), None)
+
+
+def _loaded(entry: importlib.metadata.EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError):
+        return None
 
 
 def _abstract(folder: str) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from cyclopts import App, CycloptsError, Parameter, validators
 
 from offprior import __version__
 from offprior.errors import OffpriorError, choose_from
+from offprior.output import one_line, survive
 
 BENCHMARKS = ("training", "inference")
 """Scripts of `offprior bench`; options without a name are of the first."""
@@ -263,6 +265,13 @@ def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> N
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit code: 2 for what a user can mend, 130 for an interruption."""
+    survive(sys.stdout, sys.stderr)
+    with warnings.catch_warnings():
+        warnings.showwarning = one_line
+        return _main(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
     except CycloptsError as error:

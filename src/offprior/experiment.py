@@ -1,6 +1,5 @@
 """A recipe carried out in its run's folder: its models pretrained, its prompts probed, its tables written."""
 
-import functools
 import json
 import re
 import warnings
@@ -8,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-
 from offprior import runs
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.evaluation.evaluate import evaluate
 from offprior.laws import concrete
 from offprior.mixture import Mixture
+from offprior.output import Console, warn
 from offprior.panels import panels
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.checkpoint import read_pretrained, steps_done
@@ -64,7 +62,7 @@ def learners(recipe: Recipe, seeds: Sequence[int], folder: Path | None) -> list[
 def family_mixtures(mixture: Mixture) -> dict[str, Mixture]:
     """Each family of a mixture alone, with its inputs and noise."""
     return {
-        name: Mixture([family], None, mixture.inputs, mixture.noise, mixture.noise_floor)
+        name: mixture.changed(families=[family])
         for name, family in zip(mixture.family_names, mixture.families, strict=True)
     }
 
@@ -96,7 +94,7 @@ def pretrain(jobs: Sequence[Job], progress: bool) -> list[list[Pretrained]]:
             [member for number in group for member in members(jobs[number].recipe, wanted[number])],
             resume=True,  # of what `offprior.api.begin` has let through; a new folder has nothing to resume
             progress=_shown(progress),
-            warn=functools.partial(Console(stderr=True).print, highlight=False, soft_wrap=True),
+            warn=warn,
         )
         for place, ((number, one), model) in enumerate(zip(queue, found.models, strict=True)):
             if model is None:
@@ -111,7 +109,7 @@ def pretrain(jobs: Sequence[Job], progress: bool) -> list[list[Pretrained]]:
         _record(job, [(one, message) for place, one, message in lost if place == number])
     for number, one, message in lost:
         where = f"{jobs[number].run.folder.name}, " if len(jobs) > 1 else ""
-        Console(stderr=True).print(f"{where}{one.name} is left out: {message}", highlight=False, soft_wrap=True)
+        warn(f"{where}{one.name} is left out: {message}")
     return trained
 
 
@@ -171,7 +169,7 @@ def evaluated(
     # Not for the console alone: what is approximate is labelled where it is shown.
     approximate = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     for line in approximate:
-        Console(stderr=True, quiet=not progress).print(f"warning: {line}", highlight=False, soft_wrap=True)
+        Console(stderr=True, quiet=not progress).print(f"warning: {line}", soft_wrap=True)
     return table, approximate
 
 

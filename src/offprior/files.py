@@ -1,6 +1,11 @@
-"""Files that appear whole or not at all: written beside, flushed to the disk, and renamed."""
+"""Files that appear whole or not at all: written under a temporary name, flushed to the disk, then renamed.
+
+A folder cannot be renamed onto another. The old one is first renamed to `.NAME.PID.old`, and removed when the new one
+is in its place; where a process was killed between the two, `locked` and `beside` put the old one back.
+"""
 
 import contextlib
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +17,8 @@ from offprior.errors import OffpriorError
 
 LOCK = ".lock"
 """In a folder that a process works in."""
+PARTIAL, OLD = ".partial", ".old"
+"""Ends of the names of what is being written, and of a folder that is being replaced."""
 
 
 @contextlib.contextmanager
@@ -21,21 +28,33 @@ def beside(path: Path) -> Iterator[Path]:
     Raises:
         OffpriorError: it cannot be written, for want of room or of permission; what was there before is left as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial, old = (path.with_name(f".{path.name}.{os.getpid()}{end}") for end in (PARTIAL, OLD))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        restore(path.parent, path.name)
         _remove(partial)
         yield partial
         for file in partial.rglob("*") if partial.is_dir() else [partial]:
             if file.is_file():
                 _flush(file)
-        if partial.is_dir():
-            _remove(path)
+        if partial.is_dir() and path.exists():
+            os.replace(path, old)
         os.replace(partial, path)
     except OSError as error:
         raise OffpriorError(f"{path}: it cannot be written: {error.strerror or error}") from error
     finally:
+        restore(path.parent, path.name)
         _remove(partial)
+
+
+def restore(folder: Path, name: str = "") -> None:
+    """Put folders back that a killed process was replacing, unless the new one is there; of one `name`, or of all."""
+    for old in folder.glob(f".{glob.escape(name) or '*'}.*{OLD}"):
+        replaced = folder / old.name.removesuffix(OLD).rpartition(".")[0].removeprefix(".")
+        with contextlib.suppress(OSError):  # what cannot be put back is left where it is
+            if not replaced.exists():
+                os.replace(old, replaced)
+            _remove(old)
 
 
 @contextlib.contextmanager
@@ -56,8 +75,10 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OffpriorError(f"{folder}: it cannot be written: {error.strerror or error}") from error
     try:
-        for partial in [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")] if lock.lock_counter == 1 else []:
-            _remove(partial)
+        if lock.lock_counter == 1:
+            restore(folder)
+            for partial in [*folder.glob(f".*{PARTIAL}"), *folder.glob(f"*/.*{PARTIAL}")]:
+                _remove(partial)
         yield
     finally:
         lock.release()

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from offprior import catalog, recipe_file
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+from offprior.output import Console
 
 SORTS = (*catalog.PART_FOLDERS, "recipes", "runs")
 # Four verdicts in a row fit a window of eighty characters.
@@ -26,8 +26,8 @@ def print_list(what: str | None = None, console: Console | None = None) -> None:
         table.add_column(no_wrap=True, style="cyan")
         table.add_column(overflow="fold")
         for name, caption in rows:
-            table.add_row(escape(name), escape(caption))
-        console.print(table if rows else f"[bold]{sort}[/bold]\nnone yet")
+            table.add_row(name, caption)
+        console.print(table if rows else Text.assemble((str(sort), "bold"), "\nnone yet"))
         console.print()
 
 
@@ -68,7 +68,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
             by_length = {cell["length"]: _verdict(cell) for cell in cells.to_dict("records")}
             table.add_row(
                 f"{strength:g}" if rows["coordinate"].iloc[0] else "",
-                *(escape(by_length.get(length, "")) for length in lengths),
+                *(by_length.get(length, "") for length in lengths),
             )
         console.print(table)
 
@@ -83,7 +83,7 @@ def print_study(result: Any, console: Console | None = None) -> None:
     for row in result.at_length.to_dict("records"):
         over = f"{row['seeds']} training seeds" if row["seeds"] > 1 else "tasks"
         ends = f"[{row['low']:.4g}, {row['high']:.4g}]" if row["low"] == row["low"] else ""
-        table.add_row(escape(str(row["label"])), f"{row['value']:.4g}", escape(ends), over)
+        table.add_row(str(row["label"]), f"{row['value']:.4g}", ends, over)
     console.print(table)
 
 
@@ -102,7 +102,7 @@ def print_errors(errors: Any, console: Console | None = None) -> None:
         for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):
             values = {0 if own_length else cell["length"]: cell["value"] for cell in cells.to_dict("records")}
             shown = [f"{values[length]:.4g}" if length in values else "" for length in lengths]
-            table.add_row(f"{strength:g}" if rows["coordinate"].iloc[0] else "", escape(str(predictor)), *shown)
+            table.add_row(f"{strength:g}" if rows["coordinate"].iloc[0] else "", str(predictor), *shown)
         console.print(table)
 
 
@@ -162,15 +162,15 @@ def _state(runs: Any, folder: Path) -> str:
 
 def _describe_recipe(name: str, console: Console) -> None:
     mapping = recipe_file.read_mapping(*recipe_file.locate(name))
-    console.print(f"[bold]{escape(name)}[/bold] (recipe): {escape(mapping.pop('title'))}\n", highlight=False)
+    console.print(Text.assemble((name, "bold"), f" (recipe): {mapping.pop('title')}\n"))
     for key in ("paper", "text", "expected", "cost"):
         if mapping.get(key):
-            console.print(f"[cyan]{key}[/cyan]\n{escape(_unwrapped(mapping.pop(key)))}\n", highlight=False)
+            console.print(Text.assemble((key, "cyan"), f"\n{_unwrapped(mapping.pop(key))}\n"))
     if mapping.get("unverified"):
         lines = "\n".join(f"- {line}" for line in mapping.pop("unverified"))
-        console.print(f"[cyan]unverified[/cyan]\n{escape(lines)}\n", highlight=False)
+        console.print(Text.assemble(("unverified", "cyan"), f"\n{lines}\n"))
     mapping.pop("name", None)
-    console.print(escape(recipe_file.dump(mapping)), highlight=False)
+    console.print(recipe_file.dump(mapping))
 
 
 def _describe_part(folder: str, name: str, console: Console) -> None:
@@ -179,18 +179,18 @@ def _describe_part(folder: str, name: str, console: Console) -> None:
 
     part = catalog.find(folder, name)
     text = inspect.getdoc(part) or ""
-    console.print(f"[bold]{escape(name)}[/bold] ({folder})\n{escape(_unwrapped(text))}\n", highlight=False)
+    console.print(Text.assemble((name, "bold"), f" ({folder})\n{_unwrapped(text)}\n"))
     infos = fields_of(part) if hasattr(part, "__dataclass_fields__") else ()
     if infos:
         table = Table("parameter", "default", "meaning", box=None, pad_edge=False)
         for info in infos:
             allowed = ", ".join(info.choices) or str(info.bounds)
             meaning = f"{info.doc} ({allowed})" if allowed else info.doc
-            table.add_row(info.name, escape(_written(plain(info.default))), escape(meaning))
+            table.add_row(info.name, _written(plain(info.default)), meaning)
         console.print(table)
     for preset, settings in getattr(part, "presets", {}).items():
         written = ", ".join(f"{key} {value}" for key, value in settings.items())
-        console.print(f"preset {preset}: {written}", highlight=False, soft_wrap=False)
+        console.print(f"preset {preset}: {written}")
 
 
 def _written(value: Any) -> str:

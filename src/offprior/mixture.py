@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -24,6 +25,11 @@ from offprior.randomness import fold, key_for
 
 SCALE_PROMPTS = 4096, 1
 """Functions by whose values the scale of y is told, and the pairs of a context, which are not looked at."""
+
+EXACT, ROUNDED = 1e-6, 0.0100001
+"""How far from 1 the sum of weights may be for rounding: of the computer's numbers, and of two written decimals."""
+MOST_SHOWN = 16
+"""Numbers of an array that a mixture's text shows."""
 
 
 class Sequences(NamedTuple):
@@ -56,18 +62,18 @@ class Prompts(NamedTuple):
 class Mixture(eqx.Module):
     """Weighted families of functions, a law of inputs and a noise level.
 
-    The family is drawn for each sequence. Weights are normalised. Noise is normal unless `noise_degrees` are given;
-    Student's t is scaled to the standard deviation `noise` where it has one, above two degrees of freedom, and is
-    `noise` times the plain law below. Exact posteriors assume normal noise, whatever the noise is.
+    The family is drawn for each sequence. Weights sum to 1, but for rounding. Noise is normal unless `noise_degrees`
+    are given; Student's t is scaled to the standard deviation `noise` where it has one, above two degrees of freedom,
+    and is `noise` times the plain law below. Exact posteriors assume normal noise, whatever the noise is.
 
     Raises:
-        SettingError: weights that are negative, not finite, all 0, or of another number than the families; families of
-            different dimensions.
+        SettingError: weights that are negative, not finite, do not sum to 1, or are of another number than the
+            families; families of different dimensions.
     """
 
     families: tuple[Family, ...] = parameter((Linear(), Sinusoid()), "function classes")
     weights: Float[Array | np.ndarray, " families"] = parameter(
-        None, "share of each family; equal where not given", static=False
+        None, "share of each family, summing to 1; equal where not given", static=False
     )
     inputs: Law = parameter(Uniform(-5.0, 5.0), "law of the inputs", converter=law)
     noise: Scalar = parameter(0.1, "standard deviation of the noise of y", minimum=0)
@@ -103,6 +109,9 @@ class Mixture(eqx.Module):
             if family.dimension != self.dimension:
                 message = f"its inputs have {family.dimension} numbers, the first family's {self.dimension}"
                 raise SettingError(Problem(f"families.{place}.dimension", message))
+
+    def __repr__(self) -> str:
+        return eqx.tree_pformat(jax.tree.map(_shown, self))
 
     @property
     def dimension(self) -> int:
@@ -174,6 +183,11 @@ class Mixture(eqx.Module):
             values, family, frequency = self.values(key, jnp.concatenate([context, asked], axis=1))
             y = _noisy(noise, degrees, key, values[:, :length])
             return Prompts(context, y, asked, values[:, length:], family, frequency)
+
+    def noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
+        """Values with the mixture's own noise, normal or Student's t."""
+        with single():
+            return _noisy(*_as_single((self.noise, self.noise_degrees)), key, values)
 
     def values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]
@@ -265,12 +279,40 @@ def _normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " familie
         raise SettingError(Problem("families", "there are none; give at least one"))
     if isinstance(weights, Tracer):
         return weights / weights.sum()
-    given = np.ones(count) if weights is None else np.asarray(weights, np.float64)
+    given = np.full(count, 1 / count) if weights is None else np.asarray(weights, np.float64)
     if given.shape != (count,):
         raise SettingError(Problem("weights", f"{given.size} were given for {count} families; give one for each"))
     if not np.isfinite(given).all() or (given < 0).any():
         raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0"))
     if given.sum() == 0:
         raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0"))
+    total = float(given.sum())
+    shares = given / total
+    if abs(total - 1) > ROUNDED:
+        message = f"{_written(given)} sum to {total:.6g}, not to 1; their shares are {_written(_rounded(shares))}"
+        raise SettingError(Problem("weights", message))
     # Shares read back from a recipe sum to 1 but for rounding, and another division would move their last digits.
-    return np.asarray(given if abs(given.sum() - 1) < 1e-6 else given / given.sum(), np.float32)
+    if abs(total - 1) < EXACT:
+        return np.asarray(given, np.float32)
+    message = f"weights: {_written(given)} sum to {total:.6g}; they are taken as {_written(_rounded(shares))}"
+    warnings.warn(message, stacklevel=3)
+    return np.asarray(shares, np.float32)
+
+
+def _rounded(shares: Float[np.ndarray, " families"]) -> Float[np.ndarray, " families"]:
+    """To digits that sum to 1 when they are written back."""
+    found = shares.round(6)
+    found[shares.argmax()] += 1 - found.sum()
+    return found.round(6)
+
+
+def _written(numbers: Any) -> str:
+    return f"[{', '.join(f'{number:.6g}' for number in np.asarray(numbers))}]"
+
+
+def _shown(leaf: Any) -> Any:
+    """A few known numbers as they would be written; anything else as it is."""
+    is_array = isinstance(leaf, np.ndarray | jax.Array) and not isinstance(leaf, Tracer)
+    if not is_array or leaf.dtype.kind != "f" or leaf.size > MOST_SHOWN:
+        return leaf
+    return float(str(np.asarray(leaf))) if leaf.ndim == 0 else [_shown(np.asarray(one)) for one in np.asarray(leaf)]

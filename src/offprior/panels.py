@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -77,7 +76,7 @@ def _panel(
     x = mixture.inputs.inputs(inputs, length, 1)
     places = jnp.linspace(*span(mixture.inputs), PLACES)[:, None]
     task = family.draw(drawn)
-    y = family.evaluate(task, x) + mixture.noise * jax.random.normal(noise, (length,))
+    y = mixture.noisy(noise, family.evaluate(task, x)[None])[0]
     context, outputs, queries = (np.asarray(array)[None] for array in (x, y, places))
     at = np.asarray(places)[:, 0]
 

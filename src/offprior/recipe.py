@@ -1,5 +1,6 @@
 """A recipe file <-> parts; strict, with overrides; all its mistakes at once."""
 
+import copy
 import functools
 import hashlib
 import importlib
@@ -15,7 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from offprior import recipe_file
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe_parts import part_from, plain, settings_from
-from offprior.recipe_places import with_places
+from offprior.recipe_places import OPTIMISER, is_rate_for, with_own_rate, with_places
 from offprior.recipe_study import SECTIONS as STUDY_SECTIONS
 from offprior.recipe_study import TEXTS, VARIABLE, Place, Study, overridden
 
@@ -140,12 +141,31 @@ def read(recipe: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         SettingError: every mistake in it, each with the file and the dotted key.
     """
     path, label = recipe_file.locate(recipe)
-    raw = recipe_file.apply_overrides(recipe_file.read_mapping(path, label), overrides, label)
+    own, overrides = recipe_file.read_mapping(path, label), tuple(overrides)
+    changed = recipe_file.apply_overrides(copy.deepcopy(own), overrides, label)
+    raw = with_own_rate(changed, own, map(recipe_file.key_of, overrides))
     raw.setdefault("name", path.stem)
     return from_mapping(raw, label)
 
 
 read_recipe = read
+
+
+def rate_in_words(recipe: str | Path, wanted: Recipe) -> str:
+    """By which optimiser and at which learning rate a recipe trains, and whether that is another rate than its own."""
+    training = wanted.training
+    said = f"{wanted.name}: trained by {training.optimiser} at a learning rate of {float(training.learning_rate):g}"
+    own = recipe_file.read_mapping(*recipe_file.locate(recipe)).get("training")
+    is_default = float(training.learning_rate) == training.rates[training.optimiser]
+    if (
+        not is_default
+        or not isinstance(own, dict)
+        or "learning_rate" not in own
+        or is_rate_for(own, training.optimiser)
+    ):
+        return said
+    was_for = f"{recipe_file.shown(own['learning_rate'])} was for {own.get('optimiser', OPTIMISER)}"
+    return f"{said}; the recipe's {was_for}, and --set training.learning_rate chooses another"
 
 
 def from_mapping(raw: dict[str, Any], label: str = "recipe") -> Recipe:

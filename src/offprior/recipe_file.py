@@ -77,8 +77,8 @@ def apply_overrides(raw: dict[str, Any], overrides: Iterable[str], label: str) -
     """
     problems: list[Problem] = []
     for override in overrides:
-        key, equals, text = override.partition("=")
-        key = key.strip()
+        _, equals, text = override.partition("=")
+        key = key_of(override)
         if not equals or not all(key.split(".")):
             problems.append(Problem(override, "it is no override; write --set section.key=value", label))
             continue
@@ -89,6 +89,11 @@ def apply_overrides(raw: dict[str, Any], overrides: Iterable[str], label: str) -
     if problems:
         raise SettingError(problems)
     return raw
+
+
+def key_of(override: str) -> str:
+    """The dotted key that an override sets."""
+    return override.partition("=")[0].strip()
 
 
 def dump(mapping: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The places of a recipe's study, each held against everything a recipe is held against."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from offprior.errors import Problem, SettingError, choose_from
@@ -16,6 +16,9 @@ from offprior.recipe_study import (
     overridden,
     rekeyed,
 )
+
+OPTIMISER = "muon"
+"""Of a recipe that names none."""
 
 
 def with_places(
@@ -38,7 +41,7 @@ def with_places(
     places, recipes = [], {}
     for key, place in listed_places(study):
         try:
-            settings = overridden(plainly, place.set, VARIABLE, key)
+            settings = with_own_rate(overridden(plainly, place.set, VARIABLE, key), plainly, place.set)
         except SettingError as error:
             problems += error.problems
             continue
@@ -48,7 +51,11 @@ def with_places(
             problems += rekeyed(error.problems, place.set, key)
             continue
         there = {**whole, **recipes[key].to_mapping()}
-        places.append(Place(at=place.at, set=changes(whole, there)))
+        changed = changes(whole, there)
+        if not is_rate_for(whole["training"], _optimiser(there["training"])):
+            # Written too where it happens to be the same: it is for another optimiser.
+            changed["training.learning_rate"] = there["training"]["learning_rate"]
+        places.append(Place(at=place.at, set=changed))
     problems = problems or [*_other_mixtures(recipe, study), *_measure_problems(recipe, study, recipes)]
     if problems:
         raise SettingError([problem.inside("", label) for problem in problems])
@@ -57,6 +64,27 @@ def with_places(
     measure = study.measure.model_copy(update={"length": length})
     written = {"places": places, "values": [], "vary": vary, "measure": measure}
     return recipe.model_copy(update={"study": study.model_copy(update=written)})
+
+
+def with_own_rate(changed: dict[str, Any], before: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Settings of which those at `keys` were changed, without a learning rate that was for another optimiser.
+
+    A rate among the keys stays.
+    """
+    there, here = (mapping.get("training") for mapping in (before, changed))
+    is_given = bool({"training", "training.learning_rate"} & set(keys))
+    if is_given or not isinstance(there, dict) or not isinstance(here, dict) or is_rate_for(there, _optimiser(here)):
+        return changed
+    return {**changed, "training": {key: value for key, value in here.items() if key != "learning_rate"}}
+
+
+def is_rate_for(training: dict[str, Any], optimiser: Any) -> bool:
+    """Is the learning rate of a section `training` one for this optimiser too? Adam and AdamW share theirs."""
+    return str(_optimiser(training)).removesuffix("w") == str(optimiser).removesuffix("w")
+
+
+def _optimiser(training: dict[str, Any]) -> Any:
+    return training.get("optimiser", OPTIMISER)
 
 
 def other_mixture(recipe: Any, changed: dict[str, Any], key: str = "") -> Any:

@@ -19,7 +19,7 @@ import pandas as pd
 from offprior import __version__
 from offprior.devices import cores
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
-from offprior.files import LOCK, beside
+from offprior.files import LOCK, OLD, PARTIAL, beside
 from offprior.parquet import read_parquet, write_parquet
 
 MANIFEST = "manifest.json"
@@ -95,6 +95,23 @@ def create(folder: Path, recipe_yaml: str, fingerprint: str, about: dict[str, An
     Raises:
         OffpriorError: the folder holds another recipe's run, or something else.
     """
+    check_usable(folder, fingerprint)
+    if (folder / MANIFEST).is_file():
+        return RunFolder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / RECIPE, recipe_yaml)
+    # The manifest comes last: a folder without one is no run.
+    entries = {"fingerprint": fingerprint, **about, "started": now(), "finished": None}
+    write_text(folder / MANIFEST, json.dumps(entries, indent=2) + "\n")
+    return RunFolder(folder)
+
+
+def check_usable(folder: Path, fingerprint: str) -> None:
+    """Is it a new or an empty folder, or one with a run of the recipe of this fingerprint?
+
+    Raises:
+        OffpriorError: the folder holds another recipe's run, or something else.
+    """
     if (folder / MANIFEST).is_file():
         found = RunFolder(folder)
         if found.manifest.get("fingerprint") != fingerprint:
@@ -102,17 +119,10 @@ def create(folder: Path, recipe_yaml: str, fingerprint: str, about: dict[str, An
             free = f"{folder}-{fingerprint[:6]}"
             message = f"it holds a run of {name} with other settings; choose another folder, say --out {free}"
             raise SettingError(Problem("", message, str(folder)))
-        return found
-    if folder.exists() and not folder.is_dir():
+    elif folder.exists() and not folder.is_dir():
         raise SettingError(Problem("", "it is a file, a folder was expected; choose another --out", str(folder)))
-    if folder.is_dir() and any(not _is_left_over(file) for file in folder.iterdir()):
+    elif folder.is_dir() and any(not _is_left_over(file) for file in folder.iterdir()):
         raise SettingError(Problem("", "it holds other files and no run; choose another --out", str(folder)))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / RECIPE, recipe_yaml)
-    # The manifest comes last: a folder without one is no run.
-    entries = {"fingerprint": fingerprint, **about, "started": now(), "finished": None}
-    write_text(folder / MANIFEST, json.dumps(entries, indent=2) + "\n")
-    return RunFolder(folder)
 
 
 def all_runs(parent: Path = RUNS) -> list[Path]:
@@ -151,7 +161,7 @@ def write_text(path: Path, text: str) -> None:
 
 def _is_left_over(file: Path) -> bool:
     """By a run that was killed before it had a manifest."""
-    return file.name in (RECIPE, LOCK) or file.name.endswith(".partial")
+    return file.name in (RECIPE, LOCK) or file.name.endswith((PARTIAL, OLD))
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from offprior import runs
 from offprior.components import NoClosedForm
@@ -19,6 +18,7 @@ from offprior.evaluation.along_places import PLACE, StudyResult, next_at, probes
 from offprior.evaluation.mixture_test import MixtureTest
 from offprior.experiment import Job, about, check_pretrained, evaluated, pretrain, pretrained, probe
 from offprior.mixture import Mixture
+from offprior.output import Console
 from offprior.parquet import concatenated
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.pretrained import Pretrained
@@ -96,7 +96,7 @@ def _bisect(job: Job, progress: bool) -> None:
         found = next_at(result(job.run, study))
         if found is None:
             said = f"bisection ends after {len(bisected)} of {study.bisect} places: nothing is left to halve"
-            Console(stderr=True, quiet=not progress).print(said, highlight=False, soft_wrap=True)
+            Console(stderr=True, quiet=not progress).print(said, soft_wrap=True)
             break
         bisected.append(found)
         job.run.update(bisected=bisected)

@@ -110,24 +110,28 @@ class SampledBayes(Predictor):
     ) -> Posterior:
         """The posteriors under each of the mixture's families alone; a sampled one has no quadrature error."""
         x, y, queries = as_double(x), as_double(y), as_double(queries)
-        self.diagnostics = []
+        diagnostics: list[Diagnostics] = []  # of this call alone: several threads may ask at a time
         parts = []
         for name, family, closed in zip(self.mixture.family_names, self.mixture.families, self._closed, strict=True):
             if closed is not None:
                 exact = posterior([closed], x, y, queries, lengths, self.noise)
                 parts.append([exact.log_evidence, exact.mean, exact.variance, exact.quadrature_error])
             else:
-                parts.append(self._sampled(name, family, x, y, queries, lengths))
-        if self.verbose and self.diagnostics:
-            print(self.summary(), file=sys.stderr)
+                parts.append(self._sampled(name, family, x, y, queries, lengths, diagnostics))
+        self.diagnostics = diagnostics
+        if self.verbose and diagnostics:
+            print(self._summary(diagnostics), file=sys.stderr)
         return Posterior(*(np.concatenate(columns, axis=2) for columns in zip(*parts, strict=True)))
 
     def summary(self) -> str:
         """One line about the last call's sampled posteriors."""
-        if not self.diagnostics:
+        return self._summary(self.diagnostics)
+
+    def _summary(self, diagnostics: Sequence[Diagnostics]) -> str:
+        if not diagnostics:
             return f"{self.label}: nothing was sampled, every family has a closed form"
-        effective = np.asarray([one.effective for one in self.diagnostics])
-        r_hat = np.asarray([one.r_hat for one in self.diagnostics])
+        effective = np.asarray([one.effective for one in diagnostics])
+        r_hat = np.asarray([one.r_hat for one in diagnostics])
         return (
             f"{self.label}: {len(effective)} posteriors sampled; effective sample size at least {effective.min():.0f}, "
             f"{np.median(effective):.0f} in the middle; split R-hat at most {r_hat.max():.3f}, above 1.05 in "
@@ -144,9 +148,16 @@ class SampledBayes(Predictor):
         return mixed(self.classes(x, y, x[:, :1], [y.shape[1]]), self._weights)[2][0, 0]
 
     def _sampled(
-        self, name: str, family: Family, x: np.ndarray, y: np.ndarray, queries: np.ndarray, lengths: Sequence[int]
+        self,
+        name: str,
+        family: Family,
+        x: np.ndarray,
+        y: np.ndarray,
+        queries: np.ndarray,
+        lengths: Sequence[int],
+        diagnostics: list[Diagnostics],
     ) -> list[np.ndarray]:
-        """Log-evidence, mean, variance and no quadrature error, [B, L, 1, ...]."""
+        """Log-evidence, mean, variance and no quadrature error, [B, L, 1, ...]; `diagnostics` gets a row for each."""
         log_evidence, mean, variance = [], [], []
         with double():
             key = key_for(self._seed, "sampled posterior", name)
@@ -166,7 +177,7 @@ class SampledBayes(Predictor):
                     mean.append(found[1])
                     variance.append(found[2])
                     quality = effective_size(values), split_r_hat(values), float(acceptance.mean())
-                    self.diagnostics.append(Diagnostics(name, prompt, int(length), *quality, float(powers.mean())))
+                    diagnostics.append(Diagnostics(name, prompt, int(length), *quality, float(powers.mean())))
         shape = (len(x), len(lengths), 1)
         of_queries = (*shape, queries.shape[1])
         return [

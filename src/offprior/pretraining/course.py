@@ -1,9 +1,10 @@
 """One member on its way through training: where it begins, what it writes, what becomes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
+import numpy as np
 
 from offprior.models.model import Model
 from offprior.predictors.pretrained import Pretrained
@@ -12,6 +13,23 @@ from offprior.pretraining.history import History
 from offprior.pretraining.optimiser import predicting
 from offprior.pretraining.population import Member
 from offprior.pretraining.step import State, initial_state, setting
+
+FLAT_STEPS, FLAT_SHARE = 200, 0.15
+"""How far behind the warm-up the loss has to have fallen: steps, and a share of all of them."""
+
+FLAT_ROWS = 6
+"""Of how many dispatches the losses are needed to say so."""
+
+
+def unfallen(losses: Sequence[float]) -> tuple[float, float] | None:
+    """The means of the first and of the last third of losses, where the last is not below by more than noise; or None.
+
+    The noise is that of differences of neighbours.
+    """
+    third = len(losses) // 3
+    noise = float(np.diff(losses).std()) / 2**0.5
+    before, now = float(np.mean(losses[:third])), float(np.mean(losses[-third:]))
+    return (before, now) if before - now <= 2 * noise * (2 / third) ** 0.5 else None
 
 
 class Course:
@@ -26,6 +44,8 @@ class Course:
         self.kept = 0
         """The step of the last checkpoint."""
         self.network: Any = None
+        self._is_watched = True
+        """Has nobody looked yet whether the loss falls after the warm-up?"""
 
     def begin(self, resume: bool, warn: Callable[[str], None]) -> State:
         """The state to go on from, of the folder's last good checkpoint or a fresh one.
@@ -56,6 +76,26 @@ class Course:
     def _nothing_kept(self) -> None:
         if self.member.folder is not None:
             checkpoint.check_unused(self.member.folder, self.member.seed)
+
+    def flat(self, step: int) -> str:
+        """Once, some way behind the warm-up: a line where the loss has not fallen since; else an empty one."""
+        training = self.member.training
+        warm = max(float(np.asarray(training.warmup)) * training.steps, *[0, *(s for s, _ in training.stages()[:-1])])
+        if not self._is_watched or step < warm + max(FLAT_STEPS, FLAT_SHARE * training.steps):
+            return ""
+        losses = self.history.losses_since(warm)
+        if len(losses) < FLAT_ROWS:
+            return ""
+        self._is_watched = False
+        found = unfallen(losses)
+        if found is None:
+            return ""
+        rate = float(np.asarray(training.learning_rate))
+        return (
+            f"seed {self.member.seed}: the loss has not fallen since the warm-up: {found[0]:.4g} soon after step "
+            f"{warm:.0f}, {found[1]:.4g} at step {step}; it may need another training.learning_rate than {rate:g} "
+            f"({training.optimiser}), or more steps"
+        )
 
     def write(self, state: State, weights_alone: bool) -> None:
         """Write a checkpoint, or only the weights of a trajectory, where there is a folder."""

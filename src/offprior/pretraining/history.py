@@ -64,6 +64,10 @@ class History:
         """The last row's."""
         return self._rows[-1]["loss"]
 
+    def losses_since(self, step: float) -> list[float]:
+        """Of the rows after a step."""
+        return [row["loss"] for row in self._rows if row["step"] > step]
+
     def latest(self) -> str:
         """The last row in a few words."""
         row = self._rows[-1]

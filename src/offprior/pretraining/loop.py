@@ -17,6 +17,7 @@ from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.model import Model
 from offprior.precision import single
+from offprior.output import say
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining import population, processes
 from offprior.pretraining.course import Course
@@ -49,7 +50,7 @@ def pretrain(
     folder: Path | str | None = None,
     resume: bool = False,
     progress: ProgressReport | None = None,
-    warn: Callable[[str], None] = print,
+    warn: Callable[[str], None] = say,
     **settings: Any,
 ) -> Pretrained:
     """Pretrain `model` on prompts of `mixture`, and return it as a predictor.
@@ -80,7 +81,7 @@ def pretrain_population(
     *,
     resume: bool = False,
     progress: ProgressReport | None = None,
-    warn: Callable[[str], None] = print,
+    warn: Callable[[str], None] = say,
     at_once: int = 0,
 ) -> Population:
     """Pretrain many models: those that differ in numbers only, `at_once` of them in one program, the rest in a queue.
@@ -160,14 +161,14 @@ def _train_together(
     del states
     kept, marks = step, training.trajectory_steps()
     borders = [*marks, *(until for until, _ in training.stages())]
-    if training.points_at(step) != shared.points:
-        # Of a curriculum: what the longest contexts take is known before the first step, not in the middle.
-        with out_of_memory(training.batch, len(courses)):
-            program(settings, shared, state, np.asarray(step, np.int32), len(courses))
     progress.start(_label(courses), training.steps, step)
-    begun = time.monotonic() - courses[0].history.seconds * len(courses)
     before: _Launched | None = None
     try:
+        if training.points_at(step) != shared.points:
+            # Of a curriculum: what the longest contexts take is known before the first step, not in the middle.
+            with out_of_memory(training.batch, len(courses)):
+                program(settings, shared, state, np.asarray(step, np.int32), len(courses), progress)
+        begun = time.monotonic() - courses[0].history.seconds * len(courses)
         with Writer(warn) as writer, out_of_memory(training.batch, len(courses)):
             while True:
                 launched = None
@@ -177,7 +178,7 @@ def _train_together(
                     if shared.points != training.points_at(step):
                         shared = sharing(training, state.network, training.points_at(step))
                     until = np.asarray(end, np.int32)
-                    compiled = program(settings, shared, state, until, len(courses))
+                    compiled = program(settings, shared, state, until, len(courses), progress)
                     state, report = compiled(settings, state, until)
                     is_checkpoint = end == training.steps or end - kept >= training.checkpoint_every
                     kept = end if is_checkpoint else kept
@@ -186,7 +187,7 @@ def _train_together(
                     launched = _Launched(step, end, report, courses, snapshot, is_checkpoint)
                     step = end
                 if before is not None:
-                    _look_at(before, begun, progress, writer)
+                    _look_at(before, begun, progress, writer, warn)
                     if all(course.diverged for course in courses):
                         return
                 before = launched
@@ -195,7 +196,7 @@ def _train_together(
                 going = [place for place, course in enumerate(courses) if not course.diverged]
                 if 2 * len(going) <= len(courses):
                     # Those that have diverged no longer pay for their places.
-                    _look_at(launched, begun, progress, writer)
+                    _look_at(launched, begun, progress, writer, warn)
                     before = None
                     going = [place for place in going if not courses[place].diverged]
                     if not going:
@@ -222,7 +223,9 @@ def _laid_out(states: list[State], settings: list[Setting], shared: Sharing) -> 
     return shared.replicated((population.stacked_states(states), population.stacked_settings(settings)))
 
 
-def _look_at(launched: _Launched, begun: float, progress: ProgressReport, writer: Writer) -> None:
+def _look_at(
+    launched: _Launched, begun: float, progress: ProgressReport, writer: Writer, warn: Callable[[str], None]
+) -> None:
     """What a dispatch tells: has a member diverged? A row for each of the others, and their checkpoints."""
     report = jax.device_get(launched.report)
     seconds = (time.monotonic() - begun) / len(launched.courses)
@@ -232,6 +235,9 @@ def _look_at(launched: _Launched, begun: float, progress: ProgressReport, writer
         course.diverged = course.diverged or _divergence(own, launched.begin, training, course.kept > 0)
         if not course.diverged:
             course.history.add(launched.begin, launched.end, own, seconds)
+            flat = course.flat(launched.end)
+            if flat:
+                warn(flat)
     going = [course for course in launched.courses if not course.diverged]
     progress.advance(launched.end, _message(going, len(launched.courses)))
     if launched.snapshot is not None:

@@ -16,6 +16,7 @@ from offprior.errors import OffpriorError
 from offprior.pretraining.gradient import Sharing, sharing
 from offprior.pretraining.step import Setting, State, advance
 from offprior.pretraining.training import Training
+from offprior.progress import COMPILING, ProgressReport, phase
 
 MOST_PROGRAMS = 32
 """Kept in memory; the oldest goes."""
@@ -68,9 +69,16 @@ def one_at_a_time(arrays: Any, shared: Sharing) -> None:
 
 
 def program(
-    settings: Setting, shared: Sharing, state: State, until: Int[np.ndarray | Array, ""], members: int = 1
+    settings: Setting,
+    shared: Sharing,
+    state: State,
+    until: Int[np.ndarray | Array, ""],
+    members: int = 1,
+    progress: ProgressReport | None = None,
 ) -> Program:
     """The program of a dispatch of `members` members, their arrays stacked where there are several.
+
+    Where it has to be compiled, `progress` says so.
 
     Raises:
         OffpriorError: it would not fit into the memory; what would is named.
@@ -83,7 +91,8 @@ def program(
     if key not in _programs:
         while len(_programs) >= MOST_PROGRAMS:
             _programs.pop(next(iter(_programs)))
-        with out_of_memory(settings.training.batch, members):
+        compiling = phase(progress, COMPILING) if progress is not None else contextlib.nullcontext()
+        with compiling, out_of_memory(settings.training.batch, members):
             _programs[key] = Program(settings, shared, state, until, members)
     found, limit = _programs[key], memory(jax.default_backend())
     if limit is not None and found.bytes > USABLE * limit:

@@ -1,6 +1,6 @@
 """How a model is pretrained: the settings that a recipe's `training` section holds."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,9 +10,14 @@ from offprior.errors import Problem, SettingError
 from offprior.parameter import Scalar, parameter
 from offprior.recipe_study import MOST_PLACES
 
+RATES = {"adam": 1e-3, "adamw": 1e-3, "schedule-free": 3e-3, "muon": 2e-3}
+"""Each optimiser's learning rate where none is given; docs/training.md has what was measured at these and at others."""
+
 
 class Training(eqx.Module):
     """Steps, batch, optimiser and schedule of a pretraining run."""
+
+    rates: ClassVar[dict[str, float]] = RATES
 
     steps: int = parameter(2000, "optimiser steps", minimum=1)
     batch: int = parameter(32, "prompts a step, all of them fresh", minimum=1)
@@ -20,7 +25,13 @@ class Training(eqx.Module):
     optimiser: Literal["adam", "adamw", "schedule-free", "muon"] = parameter(
         "muon", "of the matrices of the blocks; everything else is trained by Adam under muon"
     )
-    learning_rate: Scalar = parameter(2e-3, "at the end of the warm-up", above=0)
+    learning_rate: Scalar | None = parameter(
+        None,
+        f"at the end of the warm-up; null is the optimiser's own: {', '.join(f'{n} {r:g}' for n, r in RATES.items())}",
+        above=0,
+        static=False,
+        converter=lambda rate: float(rate) if isinstance(rate, int) else rate,
+    )
     schedule: Literal["cosine", "linear", "constant"] = parameter("cosine", "after the warm-up, down to 0; or constant")
     warmup: Scalar = parameter(0.05, "share of the steps in which the learning rate rises", minimum=0, maximum=1)
     weight_decay: Scalar = parameter(0.0, "decoupled, a step: the learning rate times this; not for adam", minimum=0)
@@ -50,6 +61,10 @@ class Training(eqx.Module):
         added=True,
     )
     prompts_at_once: int = parameter(0, "prompts whose gradient a device takes at once; 0 suits the device", minimum=0)
+
+    def __post_init__(self):
+        if self.learning_rate is None:
+            self.learning_rate = RATES.get(self.optimiser)  # which is checked hereafter
 
     def __check_init__(self):
         if self.optimiser == "adam" and isinstance(self.weight_decay, int | float) and self.weight_decay > 0:
@@ -82,4 +97,5 @@ class Training(eqx.Module):
             "linear": 1 - after,
             "constant": jnp.ones_like(after),
         }[self.schedule]
+        assert self.learning_rate is not None  # __post_init__ has seen to it
         return self.learning_rate * rising * falling

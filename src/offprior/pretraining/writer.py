@@ -10,8 +10,9 @@ from offprior.errors import OffpriorError
 class Writer:
     """Carries out one job at a time in a thread; of checkpoints that wait, only the newest.
 
-    A job that fails is told in a line and training goes on: the last good checkpoint is still there. If the last job
-    of all failed, leaving raises its error.
+    A job that cannot write (`OffpriorError`) is reported in a line and training goes on: the last good checkpoint is
+    still there. If the last job of all failed, leaving raises its error. Any other error is a mistake in the program:
+    no further job is done, and the next `put`, or leaving, raises it.
     """
 
     def __init__(self, warn: Callable[[str], None]):
@@ -20,6 +21,7 @@ class Writer:
         self._jobs: list[tuple[Callable[[], None], bool]] = []
         self._ended = False
         self._error: BaseException | None = None
+        self._mistake: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
 
     def put(self, job: Callable[[], None], *, is_checkpoint: bool = True, is_kept: bool = False) -> None:
@@ -28,6 +30,8 @@ class Writer:
         A checkpoint takes the place of those that wait, as it holds more; not of jobs whose files are kept (`is_kept`).
         """
         with self._wake:
+            if self._mistake is not None:
+                raise self._mistake
             if is_checkpoint:
                 self._jobs = [(waiting, replaceable) for waiting, replaceable in self._jobs if not replaceable]
             self._jobs.append((job, is_checkpoint and not is_kept))
@@ -42,6 +46,8 @@ class Writer:
             self._ended = True
             self._wake.notify()
         self._thread.join()
+        if self._mistake is not None and error is not self._mistake:
+            raise self._mistake
         if self._error is not None and (error is None or isinstance(error, KeyboardInterrupt)):
             raise self._error
 
@@ -60,8 +66,9 @@ class Writer:
                     self._warn(f"{error}; training goes on, the last good checkpoint is kept")
                 self._error = error
             except BaseException as error:
-                self._warn(f"a checkpoint was not written: {type(error).__name__}: {' '.join(str(error).split())}")
-                self._error = error
+                with self._wake:
+                    self._mistake = error
+                return
             else:
                 self._error = None
 

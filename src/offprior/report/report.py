@@ -87,7 +87,8 @@ def write_page(data: ReportData, folder: Path, recipe: str = "") -> Path:
     with beside(folder) as partial:
         figures, absent = _figures(data, partial / "figures")
         tables = _tables(data, partial / "tables")
-        (partial / PAGE).write_text(_page(data, figures, absent, tables, recipe), encoding="utf-8")
+        page = _page(data, figures, absent, tables, recipe)
+        (partial / PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")  # a path may be no text
     return folder / PAGE
 
 
