@@ -43,6 +43,7 @@ GROUND = {
     "randomness",
     "recipe",
     "recipe_file",
+    "recipe_mistakes",
     "recipe_parts",
     "recipe_places",
     "recipe_schema",

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class OffpriorError(Exception):
@@ -16,6 +16,9 @@ class Problem:
     key: str
     message: str
     file: str | None = None
+    about: tuple[str, ...] | None = field(default=None, compare=False)
+    """What else it depends on: dotted keys beside its own, with a dot at the end where it is everything below. None
+    where nobody has said."""
 
     def __str__(self) -> str:
         text = ": ".join(part for part in (self.file, self.key, self.message) if part)
@@ -24,7 +27,8 @@ class Problem:
 
     def inside(self, path: str, file: str | None = None) -> "Problem":
         """The same mistake, its key put under the dotted `path` of a whole."""
-        return Problem(".".join(part for part in (path, self.key) if part), self.message, file or self.file)
+        key, *about = (".".join(part for part in (path, key) if part) for key in (self.key, *(self.about or ())))
+        return Problem(key, self.message, file or self.file, None if self.about is None else tuple(about))
 
 
 class SettingError(OffpriorError, ValueError):

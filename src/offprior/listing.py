@@ -57,7 +57,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         if any(_counts(cell) for cell in rows.to_dict("records")):
             notes.append("beside a verdict: M5, the share of the prior gap closed")
             notes.extend(_families_that_fail(rows))
-        table = Table(title=str(probe), caption="; ".join(notes) or None, **STYLE)
+        table = Table(title=str(probe), **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
         if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself
@@ -71,6 +71,8 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
                 *(by_length.get(length, "") for length in lengths),
             )
         console.print(table)
+        if notes:  # not as a caption, which is as narrow as the table
+            console.print("; ".join(notes), style="italic")
 
 
 def print_study(result: Any, console: Console | None = None) -> None:

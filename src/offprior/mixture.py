@@ -108,7 +108,8 @@ class Mixture(eqx.Module):
         for place, family in enumerate(self.families):
             if family.dimension != self.dimension:
                 message = f"its inputs have {family.dimension} numbers, the first family's {self.dimension}"
-                raise SettingError(Problem(f"families.{place}.dimension", message))
+                about = (f"families.{place}.", "families.0.")
+                raise SettingError(Problem(f"families.{place}.dimension", message, about=about))
 
     def __repr__(self) -> str:
         return eqx.tree_pformat(jax.tree.map(_shown, self))
@@ -281,16 +282,17 @@ def _normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " familie
         return weights / weights.sum()
     given = np.full(count, 1 / count) if weights is None else np.asarray(weights, np.float64)
     if given.shape != (count,):
-        raise SettingError(Problem("weights", f"{given.size} were given for {count} families; give one for each"))
+        message = f"{given.size} were given for {count} families; give one for each"
+        raise SettingError(Problem("weights", message, about=("families",)))
     if not np.isfinite(given).all() or (given < 0).any():
-        raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0"))
+        raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0", about=()))
     if given.sum() == 0:
-        raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0"))
+        raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0", about=()))
     total = float(given.sum())
     shares = given / total
     if abs(total - 1) > ROUNDED:
         message = f"{_written(given)} sum to {total:.6g}, not to 1; their shares are {_written(_rounded(shares))}"
-        raise SettingError(Problem("weights", message))
+        raise SettingError(Problem("weights", message, about=()))
     # Shares read back from a recipe sum to 1 but for rounding, and another division would move their last digits.
     if abs(total - 1) < EXACT:
         return np.asarray(given, np.float32)

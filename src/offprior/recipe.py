@@ -5,7 +5,7 @@ import functools
 import hashlib
 import importlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +15,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from offprior import recipe_file
 from offprior.errors import Problem, SettingError, choose_from
+from offprior.recipe_mistakes import further_problems
 from offprior.recipe_parts import part_from, plain, settings_from
 from offprior.recipe_places import OPTIMISER, is_rate_for, with_own_rate, with_places
 from offprior.recipe_study import SECTIONS as STUDY_SECTIONS
-from offprior.recipe_study import TEXTS, VARIABLE, Place, Study, overridden
+from offprior.recipe_study import TEXTS, VARIABLE, Place, Study, disagreements, overridden
 
 SECTIONS = {
     "mixture": ("offprior.mixture", "Mixture"),
@@ -61,13 +62,17 @@ def _reporting(build: Any, raw: Any) -> Any:
     except SettingError as error:
         details = [
             InitErrorDetails(
-                type=PydanticCustomError("setting", "{reason}", {"reason": problem.message}),
+                type=PydanticCustomError("setting", "{reason}", _told(problem)),
                 loc=tuple(problem.key.split(".")) if problem.key else (),
                 input=raw,
             )
             for problem in error.problems
         ]
         raise pydantic.ValidationError.from_exception_data("part", details) from None
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    return {"reason": problem.message, "key": problem.key, "about": problem.about}
 
 
 class Recipe(BaseModel):
@@ -142,10 +147,14 @@ def read(recipe: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """
     path, label = recipe_file.locate(recipe)
     own, overrides = recipe_file.read_mapping(path, label), tuple(overrides)
-    changed = recipe_file.apply_overrides(copy.deepcopy(own), overrides, label)
+    changed, problems = copy.deepcopy(own), []
+    try:
+        recipe_file.apply_overrides(changed, overrides, label)
+    except SettingError as error:
+        problems = error.problems  # those that lead somewhere are in their places
     raw = with_own_rate(changed, own, map(recipe_file.key_of, overrides))
     raw.setdefault("name", path.stem)
-    return from_mapping(raw, label)
+    return from_mapping(raw, label, problems)
 
 
 read_recipe = read
@@ -168,14 +177,31 @@ def rate_in_words(recipe: str | Path, wanted: Recipe) -> str:
     return f"{said}; the recipe's {was_for}, and --set training.learning_rate chooses another"
 
 
-def from_mapping(raw: dict[str, Any], label: str = "recipe") -> Recipe:
-    """The recipe of a mapping; `label` is what messages call it.
+def from_mapping(raw: dict[str, Any], label: str = "recipe", known: Sequence[Problem] = ()) -> Recipe:
+    """The recipe of a mapping; `label` is what messages call it, `known` what is wrong with it already.
 
     Raises:
         SettingError: every mistake in it.
     """
-    recipe = _validated(raw, label)
+    try:
+        recipe = _validated(raw, label)
+    except SettingError as error:
+        plainly = {key: value for key, value in raw.items() if key != "study"}
+        further = further_problems(plainly, error.problems, lambda mended: _validated(mended, label))
+        of_study = [problem.inside("", label) for problem in _study_disagreements(raw)]
+        raise SettingError([*known, *error.problems, *further, *of_study]) from None
+    if known:
+        raise SettingError(list(known))
     return recipe if recipe.study is None else with_places(recipe, recipe.study, raw, label, _validated)
+
+
+def _study_disagreements(raw: dict[str, Any]) -> list[Problem]:
+    """Of a recipe that is wrong elsewhere: what does not hang on the rest of it."""
+    try:
+        study = Study.model_validate(raw["study"])
+    except (KeyError, pydantic.ValidationError):
+        return []
+    return disagreements(study)
 
 
 def _validated(raw: dict[str, Any], label: str) -> Recipe:
@@ -202,7 +228,11 @@ def _problem(detail: Any, label: str) -> Problem:
             message = detail["msg"]
         case _:
             message = f"{recipe_file.shown(detail['input'])}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
-    return Problem(key, message, label)
+    told = detail.get("ctx", {})
+    if told.get("about") is None:
+        return Problem(key, message, label)
+    own = Problem(told["key"], message, about=told["about"])
+    return own.inside(key.removesuffix(told["key"]).removesuffix("."), label)
 
 
 def _disagreements(recipe: Recipe) -> list[Problem]:
@@ -213,25 +243,28 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
     for place, length in enumerate(recipe.evaluation.lengths):
         if longest is not None and length > longest:
             message = f"{length} is beyond the {longest} pairs the model can take, training.points is {points}"
-            problems.append(Problem(f"evaluation.lengths.{place}", message))
+            about = ("training.points", "model.positions")
+            problems.append(Problem(f"evaluation.lengths.{place}", message, about=about))
     from offprior.table import is_reference
 
     labels = [predictor.label for predictor in recipe.predictors]
     for place, label in enumerate(labels):
         if label in labels[:place] or is_reference(label) or label in ("", "model"):
             taken = f"{label!r} is taken; give every predictor a label of its own" if label else "it is empty"
-            problems.append(Problem(f"predictors.{place}.label", taken))
+            problems.append(Problem(f"predictors.{place}.label", taken, about=()))
     named, families = getattr(recipe.model, "instruction", 0), len(recipe.mixture.families)
     if named and named != families:
         message = f"it can name {named} families, the mixture has {families}; give {families}, or 0 for no instruction"
-        problems.append(Problem("model.instruction", message))
+        problems.append(Problem("model.instruction", message, about=("mixture.families",)))
     if recipe.specialists and len(recipe.mixture.families) < 2:
         message = "the mixture has one family; a specialist would be the model itself"
-        problems.append(Problem("specialists", message))
+        problems.append(Problem("specialists", message, about=("mixture.families",)))
     for place, probe in enumerate(recipe.probes):
         try:
             for strength in probe.strengths(recipe.mixture):
                 probe.distribution(strength, recipe.mixture)
         except SettingError as error:
-            problems.extend(problem.inside(f"probes.{place}") for problem in error.problems)
+            about = ("mixture.", f"probes.{place}.")
+            found = [problem.inside(f"probes.{place}") for problem in error.problems]
+            problems.extend(Problem(problem.key, problem.message, about=about) for problem in found)
     return problems

@@ -73,7 +73,7 @@ class Transformer(Model):
         if self.heads > 0 and self.width % self.heads:
             fitting = [str(h) for h in range(1, self.width + 1) if self.width % h == 0][:8]
             message = f"width {self.width} is not divisible by {self.heads} heads; choose {', '.join(fitting)}"
-            raise SettingError([Problem("heads", message)])
+            raise SettingError([Problem("heads", message, about=("width",))])
 
     @property
     def feedforward(self) -> int:

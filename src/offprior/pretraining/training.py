@@ -69,7 +69,7 @@ class Training(eqx.Module):
     def __check_init__(self):
         if self.optimiser == "adam" and isinstance(self.weight_decay, int | float) and self.weight_decay > 0:
             message = f"adam has no weight decay, {self.weight_decay:g} was given; choose adamw or 0"
-            raise SettingError([Problem("weight_decay", message)])
+            raise SettingError([Problem("weight_decay", message, about=("optimiser",))])
 
     def trajectory_steps(self) -> list[int]:
         """After which steps the weights are kept, the last one among them."""
