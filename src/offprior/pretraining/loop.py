@@ -16,8 +16,8 @@ from offprior.errors import OffpriorError
 from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.model import Model
-from offprior.precision import single
 from offprior.output import say
+from offprior.precision import single
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining import population, processes
 from offprior.pretraining.course import Course
