@@ -105,6 +105,21 @@ def missed(*settings: Any, **more: Any) -> Missed:
     return Missed(float((high < true).mean()), float((low > true).mean()))
 
 
+def missed_ratio(population: Population, tasks: int, in_proportion: bool, samples: int = 4000) -> Missed:
+    """The same of a mean error over a mean variance that differs from task to task, as of lines beside waves.
+
+    Half of the tasks have a variance of 8χ² with one degree of freedom, the others an exponential one. Errors are
+    `in_proportion` to it, or independent of it.
+    """
+    rng = np.random.default_rng([tasks, in_proportion])
+    steep, flat = 8 * rng.chisquare(1, (samples, tasks)), rng.exponential(size=(samples, tasks))
+    variance = np.where(rng.random((samples, tasks)) < 0.5, steep, flat)
+    errors = population.draw(rng, (samples, tasks)) * (variance / 4.5 if in_proportion else 1.0)
+    low, high = ratio(errors[:, None], variance).interval()
+    true = population.mean / 4.5
+    return Missed(float((high < true).mean()), float((low > true).mean()))
+
+
 def claims(population: Population, seeds: int, tasks: int, spread: float, samples: int = 4000) -> dict[str, float]:
     """How often each verdict is given where the true gain is 0, and its standard deviation a task is 1.
 
@@ -139,6 +154,15 @@ def main() -> None:
         cells = [missed(population, 1, tasks, samples=samples) for tasks in TASKS]
         rows.append([name, *(f"{_percent(m.coverage)} ({_percent(m.below)}, {_percent(m.above)})" for m in cells)])
     _print(["population", *(f"{tasks} tasks" for tasks in TASKS)], rows)
+    print("One seed, a ratio of two means (`missed_ratio`): coverage, %\n")
+    rows = []
+    for name, population in POPULATIONS.items():
+        shown = (missed_ratio(population, tasks, way, samples) for way in (True, False) for tasks in (64, 256))
+        rows.append([name, *(_percent(one.coverage) for one in shown)])
+    _print(
+        ["population", *(f"{way}, {tasks} tasks" for way in ("in proportion", "independent") for tasks in (64, 256))],
+        rows,
+    )
     for seeds in SEEDS[1:]:
         print(f"{seeds} seeds: coverage at spreads {', '.join(f'{spread:g}' for spread in SPREADS)}, %\n")
         rows = []

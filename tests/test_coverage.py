@@ -43,6 +43,13 @@ def test_it_holds_for_populations_that_nothing_was_fitted_to(name, seeds, apart)
 
 
 @pytest.mark.parametrize("name", BENCH.POPULATIONS)
+def test_a_ratio_of_two_means_holds_nearly_as_often(name):
+    """Errors in proportion to variances that differ by a factor of eight and more; what falls short is in the docs."""
+    found = BENCH.missed_ratio(BENCH.POPULATIONS[name], 256, True, SAMPLES).coverage
+    assert LEVEL - 0.02 - NOISE <= found <= 0.99
+
+
+@pytest.mark.parametrize("name", BENCH.POPULATIONS)
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 def test_without_a_gain_few_verdicts_claim_one(name, seeds):
     found = BENCH.claims(BENCH.POPULATIONS[name], seeds, 64, 0.1, samples=SAMPLES // 2)

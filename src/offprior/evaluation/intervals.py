@@ -29,8 +29,8 @@ LEVEL = 0.95
 RESAMPLES = 1000
 STRETCH, SKEW_MOST, EXPONENT = 0.75, 1 / 3, 7 / 3
 """How far the end on the side of a tail is moved out, and the skewness over √T from which on no further."""
-STEPS = 6
-"""Of the fixed point that a ratio's interval is."""
+HALVINGS = 14
+"""Of the stretch in which a ratio's end is looked for."""
 MOST = 2.0
 """A ratio's ends are at most this many times as far away as with a bottom that is known: no set is unbounded."""
 SMALLEST_P = 1e-9
@@ -66,10 +66,14 @@ class Ratio(NamedTuple):
             bottom = np.where(self.bottom > 0, self.bottom, np.nan)
             sides = np.asarray([-1.0, 1.0]).reshape(2, *(1,) * np.ndim(self.top))
             first = self._half_width(np.stack([self.value, self.value]), sides, 1 - level) / bottom
-            ends = self.value + sides * first
-            for _ in range(STEPS - 1):
-                further = self._half_width(ends, sides, 1 - level) / bottom
-                ends = self.value + sides * np.minimum(further, MOST * first)
+            near, far = np.zeros_like(first), MOST * first
+            for _ in range(HALVINGS):
+                middle = (near + far) / 2
+                reached = self._half_width(self.value + sides * middle, sides, 1 - level) / bottom
+                near, far = np.where(reached > middle, middle, near), np.where(reached > middle, far, middle)
+            # Exact where the bottom does not vary.
+            reached = self._half_width(self.value + sides * far, sides, 1 - level) / bottom
+            ends = self.value + sides * np.minimum(reached, MOST * first)
         return ends[0], ends[1]
 
     def p_value(self, at: float) -> Any:
@@ -102,7 +106,9 @@ class Ratio(NamedTuple):
         of_tasks = np.maximum(squares[0] - 2 * at * squares[1] + at * at * squares[2], 0.0)
         third = cubes[0] - 3 * at * cubes[1] + 3 * at * at * cubes[2] - at**3 * cubes[3]
         # Large errors that a sample lacks show in the top's own tail sooner than in the difference's.
-        towards = np.maximum(side * self._skewness(third, of_tasks), side * self._skewness(cubes[0], squares[0]))
+        towards = np.maximum(
+            side * self._skewness(third, of_tasks), side * self._skewness(cubes[0], np.maximum(of_tasks, squares[0]))
+        )
         upper = 1 - np.asarray(alpha) / 2
         z = stdtrit(tasks - 1, upper)
         alone = _moved(z, towards) * np.sqrt(of_tasks)
