@@ -6,8 +6,10 @@ import pytest
 
 from offprior.errors import OffpriorError
 from offprior.evaluation.evaluate import evaluate
+from offprior.families.combination import Combination
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.families.task_pool import TaskPool
 from offprior.laws import Evenly
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
@@ -158,6 +160,6 @@ def test_who_knows_no_mixture_needs_one_given():
 
 
 def test_a_reference_that_is_not_refined_says_so():
-    mixture = Mixture(families=[Linear(), Sinusoid(amplitude=1.0)])
-    with pytest.warns(UserWarning, match="a family integrates over two laws or more"):
+    mixture = Mixture(families=[Combination(TaskPool(Linear(), 300), Sinusoid(frequency=(1.0, 1.1)))])
+    with pytest.warns(UserWarning, match="a law for each of very many known functions"):
         evaluate([], [], [5], mixture=mixture, tasks=2, queries=4)

@@ -14,6 +14,8 @@ from offprior.explorer.static_network import network_of
 from offprior.explorer.static_page import ENGINE, SCRIPTS
 from offprior.explorer.static_posterior import posterior_of
 from offprior.explorer.static_program import SAME, Unsupported, program_of
+from offprior.families.combination import Combination
+from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture
@@ -118,6 +120,9 @@ def of_one_input():
     waves = [Linear(intercept=True), Sinusoid(frequency=(0.5, 6.0), offset=(-1.0, 1.0))]
     found["little noise"] = Mixture(families=[Linear(), Sinusoid(frequency=(0.5, 6.0))], noise=0.01)
     found["two laws"] = Mixture(families=waves, weights=[0.2, 0.8], noise=0.2)
+    found["a sum of two waves"] = Mixture(families=[Combination(Sinusoid(), Sinusoid(amplitude=1.0, phase=0.0))])
+    few = Grid(slope=(0.0,), amplitude=(0.5,), frequency=(4.0, 6.0, 3.0), offset=(0.0,))
+    found["a wave for each of three"] = Mixture(families=[Combination(few, Sinusoid())])
     return found
 
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offprior.components import Components, combine, distinct, equal, merged
+from offprior.components import Components, distinct, equal, merged
 from offprior.errors import SettingError
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.joined import combine
 from offprior.laws import Normal, Uniform
 
 KEY = jax.random.key(0)

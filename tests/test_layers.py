@@ -22,7 +22,9 @@ ROWS = (
     {"probes", "predictors"},
     {"latents", "mixture", "posterior", "runs", "smc"},
     {"families", "models"},
+    {"joined"},
     {"components", "conjugate", "networks"},
+    {"boxes"},
 )
 # The ground: these see each other, without a cycle.
 GROUND = {

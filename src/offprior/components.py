@@ -11,11 +11,23 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from offprior.boxes import Locate
 from offprior.errors import OffpriorError
+
+__all__ = [
+    "Columns",
+    "Components",
+    "Locate",
+    "NoClosedForm",
+    "Subsets",
+    "approximations",
+    "distinct",
+    "equal",
+    "merged",
+]
 
 DECIMALS = 12
 """Scales that agree to so many decimals are one."""
@@ -29,13 +41,6 @@ class Columns(eqx.Module):
     """The features of a component at one point."""
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
-        raise NotImplementedError
-
-
-class Locate(eqx.Module):
-    """The node at a place of the unit interval, by which the engine refines a quadrature where that is needed."""
-
-    def __call__(self, u: Float[Array, ""]) -> Any:
         raise NotImplementedError
 
 
@@ -63,7 +68,9 @@ class Components(eqx.Module):
     integrated: int = eqx.field(default=0, static=True)
     """How many laws the nodes integrate numerically; 0 where they are all there is."""
     locate: Locate | None = None
-    """Where the nodes are the panels of `laws.unit_nodes`, the node at any place of the unit interval."""
+    """Where the nodes are those of `boxes.grid_of`, the node at any place of the unit cube."""
+    boxes: int = eqx.field(default=0, static=True)
+    """Into how many boxes the nodes cut each axis of the unit cube; 0: into one per eight nodes of the only axis."""
     subsets: Subsets | None = None
     """Where the components are too many to enumerate: one for every subset of the columns of the only node."""
     approximation: str = eqx.field(default="", static=True)
@@ -80,120 +87,9 @@ class Components(eqx.Module):
         return sum(not fixed for fixed in self.fixed)
 
 
-class Both(Columns):
-    """The columns of two families, side by side."""
-
-    first: Columns
-    second: Columns
-    kept: tuple[int, ...] = eqx.field(static=True)
-    """Columns of the second that are not the first's already."""
-
-    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
-        second = self.second(node[1], x)[np.asarray(self.kept, int)]
-        return jnp.concatenate([self.first(node[0], x), second])
-
-
-class LocateBoth(Locate):
-    """A place of one family's unit interval, the other's single node beside it."""
-
-    first: Any
-    second: Any
-
-    def __call__(self, u: Float[Array, ""]) -> Any:
-        return tuple(side(u) if isinstance(side, Locate) else side for side in (self.first, self.second))
-
-
-def combine(first: Components, second: Components, a: float, b: float) -> Components:
-    """The components of a·f + b·g, with f of `first` and g of `second`, independent: all pairs of their components.
-
-    Where at most one of them has more than one node, the refinement of its quadrature is kept.
-    """
-    nodes, log_weights = paired(first, second)
-    rows = np.indices((len(first.scales), len(second.scales))).reshape(2, -1)
-    left, right = a * first.scales[rows[0]], b * second.scales[rows[1]]
-    # Two fixed constants are one, which keeps combinations of grids small.
-    ones = [j for j in range(len(first.fixed)) if first.constant[j] and first.fixed[j]]
-    twins = [j for j in range(len(second.fixed)) if ones and second.constant[j] and second.fixed[j]][:1]
-    for j in twins:
-        left[:, ones[0]] += right[:, j]
-    kept = tuple(j for j in range(len(second.fixed)) if j not in twins)
-    scales, log_scale_weights = distinct(
-        np.concatenate([left, right[:, list(kept)]], axis=1),
-        first.log_scale_weights[rows[0]] + second.log_scale_weights[rows[1]],
-    )
-    return Components(
-        features=Both(first.features, second.features, kept),
-        nodes=nodes,
-        log_weights=log_weights,
-        scales=scales,
-        log_scale_weights=log_scale_weights,
-        fixed=first.fixed + tuple(second.fixed[j] for j in kept),
-        constant=first.constant + tuple(second.constant[j] for j in kept),
-        integrated=first.integrated + second.integrated,
-        locate=locate_both(first, second),
-        approximation=approximations((first, second)),
-    )
-
-
-def paired(first: Components, second: Components) -> tuple[tuple[Any, Any], Float[np.ndarray, " pairs"]]:
-    """All pairs of the nodes of two families, and their log-weights.
-
-    Raises:
-        NoClosedForm: one of them has too many components to enumerate.
-    """
-    if first.subsets is not None or second.subsets is not None:
-        raise NoClosedForm("a prior over subsets that are sampled, not enumerated, is joined to no other family's")
-    pairs = np.indices((first.node_count, second.node_count)).reshape(2, -1)
-    left, right = (
-        jax.tree.map(lambda leaf, which=which: leaf[which], side.nodes)
-        for side, which in zip((first, second), pairs, strict=True)
-    )
-    return (left, right), first.log_weights[pairs[0]] + second.log_weights[pairs[1]]
-
-
 def approximations(sides: Sequence[Components]) -> str:
     """What is approximate about any of them, each said once."""
     return "; ".join(dict.fromkeys(side.approximation for side in sides if side.approximation))
-
-
-class Value(Columns):
-    """A function without freedom as a single column; a node is one of the columns', and a row of their scales."""
-
-    columns: Columns
-
-    def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
-        inner, row = node
-        return jnp.dot(jnp.asarray(row, x.dtype), self.columns(inner, x))[None]
-
-
-class LocateValue(Locate):
-    """A node of the columns, the only row of their scales beside it."""
-
-    locate: Locate
-    row: Any
-
-    def __call__(self, u: Float[Array, ""]) -> Any:
-        return self.locate(u), self.row
-
-
-def as_values(known: Components) -> Components:
-    """The same prior over functions, all of them known but for their node: a single column of coefficient 1."""
-    if known.rank:
-        raise NoClosedForm("its functions have free coefficients")
-    node, row = np.indices((known.node_count, len(known.scales))).reshape(2, -1)
-    one_row = len(known.scales) == 1
-    return Components(
-        features=Value(known.features),
-        nodes=(jax.tree.map(lambda leaf: leaf[node], known.nodes), known.scales[row]),
-        log_weights=known.log_weights[node] + known.log_scale_weights[row],
-        scales=np.ones((1, 1)),
-        log_scale_weights=np.zeros(1),
-        fixed=(True,),
-        constant=(False,),
-        integrated=known.integrated,
-        locate=LocateValue(known.locate, known.scales[0]) if one_row and known.locate is not None else None,
-        approximation=known.approximation,
-    )
 
 
 def distinct(
@@ -238,15 +134,3 @@ def equal(first: Components, second: Components) -> bool:
 
 def _same(first: Any, second: Any) -> bool:
     return jax.tree.structure(first) == jax.tree.structure(second) and bool(eqx.tree_equal(first, second))
-
-
-def locate_both(first: Components, second: Components) -> Locate | None:
-    """The refinement of a pair's quadrature, where at most one of them has more than one node."""
-    sides: Sequence[Components] = (first, second)
-    if not any(side.locate is not None for side in sides):
-        return None
-    if any(side.locate is None and side.node_count > 1 for side in sides) or all(side.locate for side in sides):
-        return None
-    return LocateBoth(
-        *(side.locate if side.locate is not None else jax.tree.map(lambda leaf: leaf[0], side.nodes) for side in sides)
-    )

@@ -22,12 +22,13 @@ ROWS_TIMES_NODES = 256
 
 
 class Moments(NamedTuple):
-    """Evidence of nodes, and the moments of their coefficients, scales included, averaged over the rows of scales."""
+    """Evidence of nodes, and the moments of their coefficients, scales included, over the rows of scales."""
 
     log_evidence: Float[Array, "*n"]
     """Without the −(k/2)·log 2πσ² that all share."""
-    first: Float[Array, "columns *n"]
-    second: Float[Array, "pairs *n"]
+    mean: Float[Array, "columns *n"]
+    covariance: Float[Array, "pairs *n"]
+    """About that mean: where the mean is large, E[cc'] minus its square would be rounding."""
 
 
 class Solution(NamedTuple):
@@ -69,22 +70,22 @@ def moments(
     log_scale_weights: Float[Array, " rows"],
     noise: Float[Array, ""],
     fixed: tuple[bool, ...],
-    with_second: bool = True,
+    with_covariance: bool = True,
 ) -> Moments:
     """The update of nodes with Gram matrices `gram` (of the columns and, last, y), marginal over the rows of scales.
 
     Nodes are the last axis. Rows are looked at one by one where there are many nodes, which keeps everything in one
-    vectorised loop (measured: 32 against 178 ns a row and node), and in blocks where there are few. Without second
-    moments those are zeros.
+    vectorised loop (measured: 32 against 178 ns a row and node), and in blocks where there are few. Without
+    covariances those are zeros.
     """
     columns = scales.shape[1]
     parts = _blocks_of_rows(scales, log_scale_weights, gram.shape[-1])
 
     def add(sofar: Moments, rows: tuple[Array, Array]) -> tuple[Moments, None]:
-        return _average(sofar, _marginal(gram, *rows, noise, fixed, with_second)), None
+        return _average(sofar, _marginal(gram, *rows, noise, fixed, with_covariance)), None
 
     if len(parts[0]) == 1:
-        return _marginal(gram, parts[0][0], parts[1][0], noise, fixed, with_second)
+        return _marginal(gram, parts[0][0], parts[1][0], noise, fixed, with_covariance)
     shape = gram.shape[1:]
     nothing = (jnp.zeros((count, *shape), gram.dtype) for count in (columns, len(pairs(columns))))
     return jax.lax.scan(add, Moments(jnp.full(shape, -jnp.inf, gram.dtype), *nothing), parts)[0]
@@ -170,30 +171,37 @@ def _log_mass(solution: Solution, log_weights: Array) -> Array:
 
 
 def _marginal(
-    gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_second: bool
+    gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_covariance: bool
 ) -> Moments:
     if is_large(fixed):
-        return _marginal_dense(gram, scales, log_weights, noise, fixed, with_second)
+        return _marginal_dense(gram, scales, log_weights, noise, fixed, with_covariance)
     solution = solve(gram, scales, noise, fixed)
     log_mass = _log_mass(solution, log_weights)
     means, covariances = solution.means, solution.covariances
-    wanted = pairs(len(fixed)) if with_second else ()
-    second = [means[i] * means[j] + covariances.get((i, j), 0.0) for i, j in wanted]
+    wanted = pairs(len(fixed)) if with_covariance else ()
+    nothing = jnp.zeros(log_mass.shape, gram.dtype)
+    spread = [covariances.get(pair, nothing) for pair in wanted]
     if scales.shape[0] == 1:
-        first, second, log_evidence = [one[..., 0] for one in means], [one[..., 0] for one in second], log_mass[..., 0]
+        mean, spread, log_evidence = [one[..., 0] for one in means], [one[..., 0] for one in spread], log_mass[..., 0]
     else:
         log_evidence = jax.nn.logsumexp(log_mass, axis=-1)
         share = jnp.exp(log_mass - log_evidence[..., None])
-        first, second = [(share * one).sum(-1) for one in means], [(share * one).sum(-1) for one in second]
-    nothing = jnp.zeros((len(pairs(len(fixed))), *log_evidence.shape), gram.dtype)
-    return Moments(log_evidence, jnp.stack(first), jnp.stack(second) if with_second else nothing)
+        mean = [(share * one).sum(-1) for one in means]
+        away = [one - centre[..., None] for one, centre in zip(means, mean, strict=True)]
+        spread = [(share * (one + away[i] * away[j])).sum(-1) for one, (i, j) in zip(spread, wanted, strict=True)]
+    if not wanted:
+        spread = [jnp.zeros(log_evidence.shape, gram.dtype)] * len(pairs(len(fixed)))
+    return Moments(log_evidence, jnp.stack(mean), jnp.stack(spread))
 
 
 def _average(one: Moments, other: Moments) -> Moments:
     log_evidence = jnp.logaddexp(one.log_evidence, other.log_evidence)
     shares = [jnp.exp(each.log_evidence - log_evidence)[None] for each in (one, other)]
-    first = shares[0] * one.first + shares[1] * other.first
-    return Moments(log_evidence, first, shares[0] * one.second + shares[1] * other.second)
+    mean = shares[0] * one.mean + shares[1] * other.mean
+    first, second = places(len(mean))
+    apart = one.mean - other.mean
+    between = shares[0] * shares[1] * apart[first] * apart[second]
+    return Moments(log_evidence, mean, shares[0] * one.covariance + shares[1] * other.covariance + between)
 
 
 def _written_out(
@@ -253,7 +261,7 @@ def _dense(
 
 
 def _marginal_dense(
-    gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_second: bool
+    gram: Array, scales: Array, log_weights: Array, noise: Array, fixed: tuple[bool, ...], with_covariance: bool
 ) -> Moments:
     misfit, log_determinant, means, lower = _dense(gram, scales, noise, fixed)
     log_mass = -(misfit + log_determinant) / 2 + jax.lax.expand_dims(log_weights, range(misfit.ndim - 1))
@@ -261,14 +269,15 @@ def _marginal_dense(
     share = jnp.exp(log_mass - log_evidence[..., None])
     moved = jnp.moveaxis((share[..., None] * means).sum(-2), -1, 0)
     count, (first, second) = len(fixed), places(len(fixed))
-    if not with_second:
+    if not with_covariance:
         return Moments(log_evidence, moved, jnp.zeros((len(first), *log_evidence.shape), gram.dtype))
     free = np.flatnonzero(~np.asarray(fixed))
     identity = jnp.broadcast_to(jnp.eye(len(free), dtype=gram.dtype), lower.shape)
     inverse = jax.lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
     of_scales = jax.lax.expand_dims(scales[:, free], range(gram.ndim - 1))
     covariance = of_scales[..., :, None] * (jnp.swapaxes(inverse, -1, -2) @ inverse) * of_scales[..., None, :]
-    squares = means[..., :, None] * means[..., None, :]
+    away = means - jnp.moveaxis(moved, 0, -1)[..., None, :]
+    squares = away[..., :, None] * away[..., None, :]
     squares = squares.at[..., free[:, None], free[None, :]].add(covariance)
     squares = (share[..., None, None] * squares).sum(-3).reshape(*log_evidence.shape, count * count)
     return Moments(log_evidence, moved, jnp.moveaxis(squares[..., first * count + second], -1, 0))

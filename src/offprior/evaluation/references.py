@@ -20,8 +20,8 @@ NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other pre
 """What a mixture without an exact posterior lacks."""
 NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
 NOT_REFINED = (
-    "a family integrates over two laws or more, on a grid that is not refined: B and C are approximate where noise is "
-    "little or contexts are long (Bayes.quadrature_gap tells by how much)"
+    "a family integrates over a law for each of very many known functions, on a grid that is not refined: B and C are "
+    "approximate where noise is little or contexts are long (Bayes.quadrature_gap tells by how much)"
 )
 FLOOR_FACTOR = 10
 MOST_LOST = 0.05

@@ -24,7 +24,7 @@ from offprior.predictors.bayes import References
 
 SCRIPTS = Path(__file__).parent / "static"
 TEMPLATE = "page.html.j2"
-ENGINE = ("arrays", "programs", "posterior", "products", "network", "engine")
+ENGINE = ("arrays", "programs", "boxes", "posterior", "products", "network", "engine")
 """Scripts that a worker carries out, in the order in which they need each other."""
 PAGE = ("state", "plot", "page")
 WIDER = 0.6

@@ -1,7 +1,7 @@
 """Exact posteriors as a page without Python carries them out: every group's features as a program, and its tables.
 
 The page repeats the engine's own steps (`offprior.posterior`): Gram matrices of the nodes' columns, the conjugate
-update, and panels that are cut until the evidence is known. Nothing is tabulated over x, so that nothing is lost.
+update, and boxes that are cut until the evidence is known. Nothing is tabulated over x, so that nothing is lost.
 """
 
 import math
@@ -11,13 +11,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from offprior.boxes import edges_of, orders_of, rule
 from offprior.components import Components
 from offprior.errors import OffpriorError
 from offprior.explorer.static_arrays import packed
 from offprior.explorer.static_program import Unsupported, program_of
-from offprior.laws import PANEL_NODES
-from offprior.posterior import refinement
-from offprior.posterior.nodes import LAST, PLACES, SHARES
+from offprior.posterior import cuts, refinement
 from offprior.precision import double
 from offprior.predictors.bayes import References
 
@@ -51,16 +50,16 @@ def posterior_of(references: References, places: Float[np.ndarray, " m"]) -> dic
         "families": list(references.mixture.family_names),
         "weights": (own / own.sum()).tolist(),
         "noise": references.noise,
-        "quadrature": _QUADRATURE,
+        "quadrature": {"lower": cuts.LOWER, "rounds": refinement.ROUNDS},
     }
 
 
 def _group(group: Components, places: Float[np.ndarray, " m"], noise: float) -> dict[str, Any]:
     point = np.zeros(1)
     if group.locate is not None:
-        locate = group.locate
-        program = program_of(lambda u, x: group.features(locate(u), x), 0.5, point)
-        of_nodes: dict[str, Any] = {"nodes": packed(np.zeros((0, 1))), "panels": group.node_count // PANEL_NODES}
+        locate, axes = group.locate, len(group.locate.steps)
+        program = program_of(lambda u, x: group.features(locate(*u), x), (0.5,) * axes, point)
+        of_nodes: dict[str, Any] = {"nodes": packed(np.zeros((0, axes))), "boxes": _boxes(group)}
     else:
         leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(group.nodes)]
         with double():
@@ -68,7 +67,7 @@ def _group(group: Components, places: Float[np.ndarray, " m"], noise: float) -> 
         program = program_of(group.features, first, point)
         flat = [leaf.reshape(group.node_count, -1) for leaf in leaves]
         nodes = np.concatenate(flat, axis=1) if flat else np.zeros((group.node_count, 0))
-        of_nodes = {"nodes": packed(nodes), "panels": 0}
+        of_nodes = {"nodes": packed(nodes), "boxes": None}
     with double():
         levels = refinement.noise_levels(group, places[None, :, None], noise)
     return {
@@ -82,15 +81,19 @@ def _group(group: Components, places: Float[np.ndarray, " m"], noise: float) -> 
     }
 
 
-_QUADRATURE = {
-    "places": PLACES.tolist(),
-    "shares": SHARES.tolist(),
-    "last": LAST.tolist(),
-    "tolerance": refinement.TOLERANCE,
-    "rough": refinement.ROUGH,
-    "negligible": refinement.NEGLIGIBLE,
-    "lower": refinement.LOWER,
-    "rounds": refinement.ROUNDS,
-    "most_panels": refinement.MOST_PANELS,
-}
-"""The engine's own settings."""
+def _boxes(group: Components) -> dict[str, Any]:
+    """The rule of the group's boxes, those to begin with, and the engine's own settings."""
+    assert group.locate is not None
+    taken = rule(orders_of(group.locate))
+    return {
+        "orders": list(taken.orders),
+        "places": taken.places.T.tolist(),
+        "shares": taken.shares.tolist(),
+        "last": [rows.tolist() for rows in taken.last],
+        "lines": [lines.tolist() for lines in taken.lines],
+        "edges": [edges.tolist() for edges in edges_of(group.locate, refinement.boxes_of(group))],
+        "tolerance": refinement.of_axes(refinement.TOLERANCE, group),
+        "rough": refinement.of_axes(refinement.ROUGH, group),
+        "negligible": refinement.of_axes(refinement.NEGLIGIBLE, group),
+        "most": refinement.most_boxes(group),
+    }

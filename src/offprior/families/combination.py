@@ -6,16 +6,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from offprior.components import Components, combine
+from offprior.components import Components
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.joined import combine
 from offprior.laws import concrete
 from offprior.parameter import Scalar, parameter
-
-PAIR_NODES = 64
-"""Nodes of either side where both families have to be integrated: their pairs multiply, and are not refined."""
 
 
 class Pair(NamedTuple):
@@ -72,7 +70,5 @@ class Combination(Family):
 
     def components(self, nodes: int = 256) -> Components:
         sides = self.first.components(nodes), self.second.components(nodes)
-        if all(side.node_count > 1 for side in sides):
-            sides = self.first.components(min(nodes, PAIR_NODES)), self.second.components(min(nodes, PAIR_NODES))
         a, b = self.factors
         return combine(*sides, float(a), float(b))

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from offprior.components import Columns, Components, NoClosedForm, approximations, as_values, locate_both, paired
+from offprior.components import Columns, Components, NoClosedForm, approximations
 from offprior.errors import Problem, SettingError
-from offprior.families.combination import PAIR_NODES, Pair
+from offprior.families.combination import Pair
 from offprior.families.family import Family
 from offprior.families.polynomial import Polynomial
 from offprior.families.sinusoid import Sinusoid
+from offprior.joined import as_values, paired
 from offprior.laws import Fixed
 from offprior.parameter import parameter
 
@@ -54,20 +55,19 @@ class Composition(Family):
                 f"{self.label}: the functions of {self.inner.label} have normal coefficients inside another function; "
                 "there is no exact posterior"
             )
-        if outer.node_count > 1 and inner.integrated:
-            outer, inner = (side.components(min(nodes, PAIR_NODES)) for side in (self.outer, self.inner))
         inner = as_values(inner)
-        pairs, log_weights = paired(inner, outer)
+        both = paired(inner, outer)
         return Components(
             features=ComposedColumns(inner.features, outer.features),
-            nodes=pairs,
-            log_weights=log_weights,
+            nodes=both.nodes,
+            log_weights=both.log_weights,
             scales=outer.scales,
             log_scale_weights=outer.log_scale_weights,
             fixed=outer.fixed,
             constant=outer.constant,
             integrated=inner.integrated + outer.integrated,
-            locate=locate_both(inner, outer),
+            locate=both.locate,
+            boxes=both.boxes,
             approximation=approximations((inner, outer)),
         )
 

@@ -1,21 +1,18 @@
 """Linear functions whose slopes are now and then much larger."""
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy.special import gammaincinv
 
 from offprior.components import Components
 from offprior.families.family import Family
 from offprior.families.linear import with_spreads
-from offprior.laws import concrete, unit_nodes
+from offprior.laws import concrete, gamma_nodes
 from offprior.parameter import Scalar, parameter
-
-ROWS = 64
-"""Nodes over the common scale of a task's slopes."""
 
 
 class HeavyTailedLinear(Family):
@@ -39,8 +36,12 @@ class HeavyTailedLinear(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """One component with a row of scales for each of 64 Gauss-Legendre nodes of the law of s."""
-        places, log_weights = unit_nodes(ROWS)
+        """One component with a row of scales for each node of the law of s, spectrally accurate far into its tail."""
         half = (concrete(self.degrees) or 0.0) / 2
-        spread: Any = float(self.scale) / np.sqrt(gammaincinv(half, places) / half)
-        return with_spreads(spread, log_weights, self.dimension)
+        precision, log_weights = gamma_nodes(half, self.dimension, inverse=True)
+        spread: Any = float(self.scale) / np.sqrt(precision)
+        found = with_spreads(spread, log_weights, self.dimension)
+        if half > 1:
+            return found
+        text = f"{self.label}: with {2 * half:g} degrees of freedom its values have no variance before enough data"
+        return dataclasses.replace(found, approximation=text)

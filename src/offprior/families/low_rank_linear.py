@@ -7,17 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
-from scipy.special import gammaincinv
 
 from offprior.components import Columns, Components
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.families.linear import with_spreads
-from offprior.laws import unit_nodes
+from offprior.laws import gamma_nodes
 from offprior.parameter import Scalar, parameter
-
-ROWS = 64
-"""Nodes over the length of z, where each task has a matrix of its own."""
 
 
 class LowRankLinear(Family):
@@ -54,11 +50,10 @@ class LowRankLinear(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """A shared U: one component of `rank` columns. Otherwise a row of scales for each of 64 nodes of |z|."""
+        """A shared U: one component of `rank` columns. Otherwise a row of scales for each node of |z|²."""
         if not self.shared:
-            places, log_weights = unit_nodes(ROWS)
-            lengths: Any = np.sqrt(2 * gammaincinv(self.rank / 2, places))
-            return with_spreads(float(self.scale) * lengths / self.rank**0.5, log_weights, self.dimension)
+            squares, log_weights = gamma_nodes(self.rank / 2, self.dimension, inverse=False)
+            return with_spreads(float(self.scale) * np.sqrt(squares), log_weights, self.dimension)
         one = with_spreads(np.full(1, self.scale, np.float64), np.zeros(1), self.rank)
         return dataclasses.replace(one, features=MatrixColumns(self.matrix))
 

@@ -6,26 +6,14 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from offprior.components import (
-    Columns,
-    Components,
-    NoClosedForm,
-    approximations,
-    as_values,
-    distinct,
-    locate_both,
-    paired,
-)
+from offprior.components import Columns, Components, NoClosedForm, approximations, distinct
 from offprior.errors import Problem, SettingError
-from offprior.families.combination import PAIR_NODES, Pair
+from offprior.families.combination import Pair
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Normal
+from offprior.joined import as_values, paired, with_coefficient
 from offprior.parameter import parameter
-
-COEFFICIENT_NODES = 64
-"""Nodes over a single free coefficient of the side that has fewer."""
 
 
 class Product(Family):
@@ -62,18 +50,17 @@ class Product(Family):
             NoClosedForm: both have two free coefficients or more, or a family has no closed form.
         """
         sides = [family.components(nodes) for family in (self.first, self.second)]
-        if all(side.node_count > 1 for side in sides):
-            sides = [family.components(min(nodes, PAIR_NODES)) for family in (self.first, self.second)]
         known, free = sorted(sides, key=lambda side: side.rank)
         if known.rank > 1:
             raise NoClosedForm(
                 f"{self.label}: products of {known.rank} and {free.rank} normal coefficients are no Gaussian linear "
                 "model; there is no exact posterior"
             )
-        known = _integrated(known)
-        if len(known.fixed) > 1:
+        if known.rank:
+            known = with_coefficient(known, nodes, symmetric=not any((*known.fixed, *free.fixed)))
+        elif len(known.fixed) > 1:
             known = as_values(known)
-        pairs, log_weights = paired(known, free)
+        both = paired(known, free)
         row = np.indices((len(known.scales), len(free.scales))).reshape(2, -1)
         scales, log_scale_weights = distinct(
             known.scales[row[0]] * free.scales[row[1]],
@@ -81,14 +68,15 @@ class Product(Family):
         )
         return Components(
             features=MultipliedColumns(known.features, free.features),
-            nodes=pairs,
-            log_weights=log_weights,
+            nodes=both.nodes,
+            log_weights=both.log_weights,
             scales=scales,
             log_scale_weights=log_scale_weights,
             fixed=free.fixed,
             constant=tuple(known.constant[0] and constant for constant in free.constant),
             integrated=known.integrated + free.integrated,
-            locate=locate_both(known, free),
+            locate=both.locate,
+            boxes=both.boxes,
             approximation=approximations((known, free)),
         )
 
@@ -101,24 +89,3 @@ class MultipliedColumns(Columns):
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
         return self.known(node[0], x) * self.free(node[1], x)
-
-
-def _integrated(known: Components) -> Components:
-    """At most one free coefficient as rows of scales: its nodes and weights under N(0, 1)."""
-    if known.rank == 0:
-        return known
-    values, log_weights = Normal().nodes(COEFFICIENT_NODES)
-    row, node = np.indices((len(known.scales), len(values))).reshape(2, -1)
-    scales = np.where(known.fixed, known.scales[row], known.scales[row] * values[node][:, None])
-    return Components(
-        features=known.features,
-        nodes=known.nodes,
-        log_weights=known.log_weights,
-        scales=scales,
-        log_scale_weights=known.log_scale_weights[row] + log_weights[node],
-        fixed=(True,) * len(known.fixed),
-        constant=known.constant,
-        integrated=known.integrated,
-        locate=known.locate,
-        approximation=known.approximation,
-    )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from offprior.boxes import boxes_of_axis, grid_of
 from offprior.components import Columns, Components, Locate
 from offprior.families.family import Family
 from offprior.laws import Fixed, Law, Normal, Rayleigh, Uniform, concrete, law
@@ -16,7 +17,7 @@ from offprior.precision import sine_and_cosine
 
 FULL_TURN = 2 * np.pi
 FURTHER_NODES = 32
-"""Nodes for each further law that has to be integrated beside the first."""
+"""Nodes of each law that is integrated without refinement, beside one of several known values."""
 
 
 class Wave(NamedTuple):
@@ -55,8 +56,8 @@ class Sinusoid(Family):
 
         A Rayleigh amplitude with a phase of a full turn is exactly two independent normal coefficients, of sin ωx and
         cos ωx; a normal amplitude or offset is a normal coefficient; one of finitely many values, rows of scales.
-        The frequency and what else is left are integrated: the first of them on `nodes` nodes, which the engine refines
-        where nothing else has more than one, each further one on 32.
+        The frequency and what else is left are integrated: one law beginning with `nodes` nodes, several with boxes of
+        them, which the engine refines.
         """
         columns = self._wave_columns() + _constant_columns(self.offset)
         kinds = {column.kind for column in columns}
@@ -67,7 +68,7 @@ class Sinusoid(Family):
             integrated["amplitude"] = self.amplitude
         if "offset" in kinds:
             integrated["offset"] = self.offset
-        grid, log_weights, locate = _quadrature(integrated, nodes)
+        grid, log_weights, locate, boxes = _quadrature(integrated, nodes)
         rows, log_scale_weights = _rows([column.scale for column in columns])
         return Components(
             features=WaveColumns(tuple(column.kind for column in columns)),
@@ -79,6 +80,7 @@ class Sinusoid(Family):
             constant=tuple(column.kind == "one" for column in columns),
             integrated=sum(not one.finite for one in integrated.values()),
             locate=locate,
+            boxes=boxes,
         )
 
     def _wave_columns(self) -> list["Column"]:
@@ -127,14 +129,21 @@ class WaveColumns(Columns):
 
 
 class LocateWave(Locate):
-    """The node whose one uncertain parameter lies at a place of the unit interval."""
+    """The node whose uncertain parameters lie at a place of the unit cube, one number each."""
 
-    law: Law
+    laws: tuple[Law, ...]
     others: dict[str, Any]
-    name: str = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
 
-    def __call__(self, u: Float[Array, ""]) -> dict[str, Any]:
-        return {**self.others, self.name: self.law.quantile(u)}
+    @property
+    def steps(self) -> tuple[Any, ...]:
+        return (None,) * len(self.names)
+
+    def __call__(self, *u: Float[Array, ""]) -> dict[str, Any]:
+        return {
+            **self.others,
+            **{name: law.quantile(at) for name, law, at in zip(self.names, self.laws, u, strict=True)},
+        }
 
 
 def _normal_columns(kind: Any, normal: Normal) -> list[Column]:
@@ -158,18 +167,23 @@ def _rows(laws: list[Law]) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([table.ravel() for table in values], axis=1), np.sum(weights, axis=0).ravel()
 
 
-def _quadrature(laws: dict[str, Law], nodes: int) -> tuple[dict[str, np.ndarray], np.ndarray, Locate | None]:
-    """The product rule over several laws; its refinement, where only one of them has more than one value."""
-    tables, uncertain = {}, []
-    for name, one in laws.items():
-        tables[name] = one.nodes(FURTHER_NODES if uncertain else nodes)
-        if not one.finite:
-            uncertain.append(name)
+def _quadrature(
+    laws: dict[str, Law], nodes: int
+) -> tuple[dict[str, np.ndarray], Float[np.ndarray, " nodes"], Locate | None, int]:
+    """Nodes, log-weights, their refinement and its boxes: the product rule over several laws."""
+    uncertain = {name: one for name, one in laws.items() if not one.finite}
+    tables = {name: one.nodes(nodes) for name, one in laws.items() if one.finite or len(uncertain) == 1}
+    if len(uncertain) > 1 and all(len(values) == 1 for values, _ in tables.values()):
+        others = {name: values[0] for name, (values, _) in tables.items()}
+        locate = LocateWave(tuple(uncertain.values()), others, tuple(uncertain))
+        boxes = boxes_of_axis(nodes, len(uncertain))
+        return *grid_of(locate, boxes), locate, boxes
+    tables |= {name: one.nodes(FURTHER_NODES) for name, one in uncertain.items() if name not in tables}
     grids = np.meshgrid(*(values for values, _ in tables.values()), indexing="ij")
     weights = np.meshgrid(*(weights for _, weights in tables.values()), indexing="ij")
     grid = {name: table.ravel() for name, table in zip(tables, grids, strict=True)}
     locate = None
     others = {name: values[0] for name, (values, _) in tables.items() if name not in uncertain}
     if len(uncertain) == 1 and all(len(tables[name][0]) == 1 for name in others):
-        locate = LocateWave(laws[uncertain[0]], others, uncertain[0])
-    return grid, np.sum(weights, axis=0).ravel(), locate
+        locate = LocateWave(tuple(uncertain.values()), others, tuple(uncertain))
+    return grid, np.sum(weights, axis=0).ravel(), locate, 0

@@ -17,7 +17,8 @@ from offprior.devices import cores
 from offprior.errors import OffpriorError
 from offprior.posterior import passes, subsets
 from offprior.posterior.nodes import Sums, columns_of
-from offprior.posterior.refinement import filled, noise_levels, prompts_of, refined
+from offprior.posterior.prompts import filled, prompts_of
+from offprior.posterior.refinement import noise_levels, refined
 from offprior.precision import as_double, double
 from offprior.threads import LAPACK
 
@@ -27,6 +28,8 @@ FEWEST = 16
 """Prompts for which a thread is worth its while."""
 MEMORY = 16 << 20
 """Bytes; what fits a cache is twice as fast as what fits the memory."""
+FARTHEST = 1e4
+"""Times what the prior expects, up to which y is answered though rounding is more than a nat."""
 NODES_A_BLOCK = 1 << 10
 """Of groups that have so many more nodes that they are looked at in blocks, as pools of tasks do."""
 
@@ -41,8 +44,8 @@ class Posterior:
     variance: Float[np.ndarray, "B L G m"]
     """Of the noise-free value; not-a-number where it was not asked for."""
     quadrature_error: Float[np.ndarray, "B L G"]
-    """The estimated relative error of the evidence: 0 where nothing is integrated numerically, not-a-number where a
-    product of several quadratures is (`Bayes.quadrature_gap`)."""
+    """The estimated relative error of the evidence: 0 where nothing is integrated numerically, not-a-number where it
+    is on a grid that is not refined (`Bayes.quadrature_gap`)."""
 
 
 def posterior(
@@ -65,11 +68,12 @@ def posterior(
 
     Raises:
         ValueError: the shapes do not fit together, or a length lies outside them; there is room, but several lengths.
-        OffpriorError: the noise is not above 0.
+        OffpriorError: the noise is not above 0, or y is so far from the prior that double precision tells no more.
     """
     x, y, queries = as_double(x), as_double(y), as_double(queries)
     lengths = tuple(int(length) for length in lengths)
     check_prompts(x.shape, y.shape, queries.shape, lengths, noise)
+    check_reach(groups, x[:, : max(lengths)], y[:, : max(lengths)], noise)
     ordered = tuple(sorted(set(lengths)))
     back = [ordered.index(length) for length in lengths]
     prompts = _Prompts(x[:, : ordered[-1]], y[:, : ordered[-1]], queries, max(room, ordered[-1]))
@@ -78,10 +82,34 @@ def posterior(
     with double():
         sigma = jnp.asarray(noise, float)
         answers = [_of_group(group, prompts, ordered, sigma, variance, memory_bytes) for group in groups]
-    log_evidence, mean, second, error = (np.stack(parts, axis=2)[:, back] for parts in zip(*answers, strict=True))
+    log_evidence, mean, spread, error = (np.stack(parts, axis=2)[:, back] for parts in zip(*answers, strict=True))
     log_evidence = log_evidence - np.asarray(lengths)[None, :, None] * np.log(2 * np.pi * float(noise) ** 2) / 2
-    spread = np.maximum(second - mean**2, 0.0) if variance else np.full_like(mean, np.nan)
-    return Posterior(log_evidence, mean, spread, error)
+    return Posterior(log_evidence, mean, spread if variance else np.full_like(mean, np.nan), error)
+
+
+def check_reach(
+    groups: Sequence[Components], x: Float[np.ndarray, "B n d"], y: Float[np.ndarray, "B n"], noise: float
+) -> None:
+    """Is the evidence of y known to a nat, or is y at least within the reach of the prior?
+
+    Raises:
+        OffpriorError: neither: a line that says by how much y exceeds what the prior expects.
+    """
+    if y.size == 0:
+        return
+    largest = np.abs(y).max(1)
+    with np.errstate(over="ignore"):
+        lost = np.finfo(float).eps * np.square(y / noise).sum(1)
+    for prompt in np.flatnonzero(lost > 1)[np.argsort(-largest[lost > 1])][:1]:
+        at = x[prompt, np.abs(y[prompt]).argmax()][None, None]
+        prior = posterior(groups, at[:, :0], np.zeros((1, 0)), at, [0], noise)
+        expected = np.sqrt((np.square(prior.mean) + prior.variance).max() + noise**2)
+        if largest[prompt] > FARTHEST * expected:
+            times = largest[prompt] / expected
+            raise OffpriorError(
+                f"y reaches {largest[prompt]:.3g}, {times:.1g} times what the prior expects there ({expected:.3g}); "
+                "double precision holds no posterior of that: rescale y, or give the families larger scales"
+            )
 
 
 class _Prompts(NamedTuple):
@@ -95,7 +123,7 @@ class _Prompts(NamedTuple):
 def _of_group(
     group: Components, prompts: _Prompts, lengths: tuple[int, ...], noise: Array, variance: bool, memory_bytes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Log-evidence [B, L], first and second moments [B, L, m] and quadrature errors [B, L]."""
+    """Log-evidence [B, L], means and variances [B, L, m] and quadrature errors [B, L]."""
     blocks = _blocks_of_nodes(group)
     group = jax.tree.map(jnp.asarray, group if blocks is None else blocks)
     shape = (len(prompts.x), len(lengths))
@@ -109,7 +137,8 @@ def _of_group(
     if group.locate is None:
         block = _block(group, prompts, len(lengths), memory_bytes)
     else:
-        block = min(max(1, POSTERIORS // len(lengths)), max(FEWEST, -(-shape[0] // cores())))
+        most = POSTERIORS if len(group.locate.steps) == 1 else POSTERIORS // 16
+        block = min(max(1, most // len(lengths)), max(FEWEST, -(-shape[0] // cores())))
 
     def fill(start: int) -> None:
         kept = slice(start, min(start + block, shape[0]))

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from offprior.boxes import edges_of, orders_of, rule, shape_of
 from offprior.components import Components
 from offprior.conjugate import gram_of, is_large, solve
-from offprior.laws import PANEL_NODES
-from offprior.posterior.nodes import PLACES, columns_at, columns_of, places_of, with_y
+from offprior.posterior.nodes import columns_at, columns_of, places_of, with_y
+from offprior.posterior.refinement import boxes_of
 from offprior.posterior.subsets import nearest
 from offprior.precision import as_double, double
 from offprior.threads import LAPACK
@@ -23,6 +24,8 @@ HALVINGS = 14
 BLOCK = 8
 """Prompts in a block, for each of the many rows of scales there may be."""
 ROWS = 4096
+OFFSETS = (-0.5, 0.0, 0.5, 1.0), (-0.25, 0.25, 0.75)
+"""Where boxes of half the width begin, in widths of the best: on each of one or two axes, and of more."""
 
 
 def best_fit(
@@ -51,8 +54,10 @@ def fit_each(
                 at_x, asked = (np.asarray(columns_of(group, jnp.asarray(points)))[..., 0] for points in (x, queries))
                 found[:, place], errors[:, place] = nearest(group, at_x, y, asked)
                 continue
-            block = BLOCK * max(1, ROWS // (len(group.scales) * group.node_count))
+            boxes = 1 if group.locate is None else len(_offsets(group).T) * int(np.prod(orders_of(group.locate)))
+            block = BLOCK * max(1, ROWS // (len(group.scales) * max(group.node_count, boxes)))
             block = min(block, 1 << max(len(y) - 1, 0).bit_length())
+            begin = None if group.locate is None else _boxes_of_nodes(group)
             for start in range(0, len(y), block):
                 kept = slice(start, min(start + block, len(y)))
                 rows = kept.stop - start
@@ -61,7 +66,7 @@ def fit_each(
                     for array in (x, y, queries)
                 )
                 with LAPACK if is_large(group.fixed) else contextlib.nullcontext():
-                    values, misfit = (np.asarray(each) for each in _fit(group, *taken))
+                    values, misfit = (np.asarray(each) for each in _fit(group, begin, *taken))
                 found[kept, place] = values[:rows]
                 errors[kept, place] = misfit[:rows] * FIT_NOISE**2
     return found, errors
@@ -69,31 +74,60 @@ def fit_each(
 
 @jax.jit
 def _fit(
-    group: Components, x: Float[Array, "b k d"], y: Float[Array, "b k"], queries: Float[Array, "b m d"]
+    group: Components,
+    begin: tuple[Array, Array, Array] | None,
+    x: Float[Array, "b k d"],
+    y: Float[Array, "b k"],
+    queries: Float[Array, "b m d"],
 ) -> tuple[Float[Array, "b m"], Float[Array, " b"]]:
     misfit, coefficients, node = _best_node(group, columns_of(group, x), y)
-    if group.locate is None:
+    if group.locate is None or begin is None:
         return _values(group, jax.tree.map(lambda leaf: leaf[node], group.nodes), coefficients, queries), misfit
-    offsets = jnp.asarray([-0.5, 0.0, 0.5, 1.0])
+    low, width, place = (table[:, node] for table in begin)
+    smooth = jnp.asarray([known is None for known in group.locate.steps])
+    offsets, orders = jnp.asarray(_offsets(group)), orders_of(group.locate)
 
     def halve(_: Any, sofar: tuple[Array, ...]) -> tuple[Array, ...]:
-        """From the panel of the best node and half a panel on either side, to one of half the width."""
+        """From the box of the best node and what is beside it, to one of half the width."""
         misfit, coefficients, place, low, width = sofar
-        lows = jnp.clip(low[:, None] + (width * offsets)[None, :], 0.0, 1.0 - width / 2)
-        places = places_of(lows, jnp.full_like(lows, width / 2))
+        finer_width = jnp.where(smooth[:, None], width / 2, width)
+        beside = low[..., None] + jnp.where(smooth[:, None], width, 0.0)[..., None] * offsets[:, None, :]
+        lows = jnp.moveaxis(jnp.clip(beside, 0.0, 1.0 - finer_width[..., None]), 1, 0)  # [b, axes, boxes]
+        widths = jnp.broadcast_to(finer_width.T[..., None], lows.shape)
+        places = places_of(lows, widths, orders)
         finer, finer_coefficients, node = _best_node(group, columns_at(group, places, x), y)
         better = finer < misfit
         coefficients = jnp.where(better[None], finer_coefficients, coefficients)
-        place = jnp.where(better, jnp.take_along_axis(places, node[:, None], axis=1)[:, 0], place)
-        low = jnp.take_along_axis(lows, (node // PANEL_NODES)[:, None], axis=1)[:, 0]
-        return jnp.minimum(misfit, finer), coefficients, place, low, width / 2
+        found = jnp.take_along_axis(places, node[None, :, None], axis=2)[..., 0]
+        low = jnp.take_along_axis(lows, (node // int(np.prod(orders)))[:, None, None], axis=2)[..., 0].T
+        return jnp.minimum(misfit, finer), coefficients, jnp.where(better[None], found, place), low, finer_width
 
-    width = jnp.asarray(PANEL_NODES / group.node_count)
-    low = (node // PANEL_NODES).astype(float) * width
-    place = low + width * jnp.asarray(PLACES)[node % PANEL_NODES]
     start = (misfit, coefficients, place, low, width)
     misfit, coefficients, place, _, _ = jax.lax.fori_loop(0, HALVINGS, halve, start)
-    return _values(group, jax.vmap(group.locate)(place), coefficients, queries), misfit
+    return _values(group, jax.vmap(group.locate)(*place), coefficients, queries), misfit
+
+
+def _offsets(group: Components) -> Float[np.ndarray, "axes boxes"]:
+    """All choices of an offset on each axis, which are 0 where an axis is not cut."""
+    assert group.locate is not None
+    smooth = [known is None for known in group.locate.steps]
+    of_axis = OFFSETS[sum(smooth) > 2]
+    table = np.meshgrid(*(of_axis if each else (0.0,) for each in smooth), indexing="ij")
+    return np.stack([each.ravel() for each in table])
+
+
+def _boxes_of_nodes(group: Components) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Low ends and widths of the boxes in which the group's own nodes lie, and their places, [axes, nodes] each."""
+    assert group.locate is not None
+    shape = shape_of(group.locate, boxes_of(group))
+    axes = zip(edges_of(group.locate, boxes_of(group)), orders_of(group.locate), np.indices(shape), strict=True)
+    found = []
+    for edges, order, place in axes:
+        box, node = place.ravel() // order, place.ravel() % order
+        width = np.diff(edges)[box]
+        found.append((edges[box], width, edges[box] + width * rule((order,)).places[0][node]))
+    low, width, place = (np.stack(each) for each in zip(*found, strict=True))
+    return low, width, place
 
 
 def _values(

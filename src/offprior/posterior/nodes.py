@@ -4,49 +4,56 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
+from offprior.boxes import rule
 from offprior.components import Components
 from offprior.conjugate import products
-from offprior.laws import PANEL_NODES
-
-AT, WEIGHTS = (np.polynomial.legendre.leggauss(PANEL_NODES)[k] for k in range(2))
-PLACES = (AT + 1) / 2
-"""Gauss-Legendre places of a panel of width 1."""
-SHARES = WEIGHTS / 2
-
-
-DEGREES = np.asarray([PANEL_NODES - 2, PANEL_NODES - 1])
-LAST = (DEGREES + 0.5)[:, None] * WEIGHTS * np.polynomial.legendre.legvander(AT, PANEL_NODES - 1).T[DEGREES]
-"""From a panel's values to the last two coefficients of its Legendre series."""
 
 
 class Sums(NamedTuple):
-    """What all nodes sum to: log-evidence, and the value's first and second moment at the queries."""
+    """What all nodes sum to: log-evidence, and the value's mean and variance at the queries."""
 
     log_evidence: Float[Any, "*i"]
-    first: Float[Any, "*i m"]
-    second: Float[Any, "*i m"]
+    mean: Float[Any, "*i m"]
+    variance: Float[Any, "*i m"]
 
 
-def panel_sums(log_density: Float[Array, "8 panels"]) -> tuple[Float[Array, " panels"], Float[Array, " panels"]]:
-    """Logarithms of the mean density of each panel and of that mean's estimated error.
+def places_of(
+    low: Float[Array, "i axes panels"], width: Float[Array, "i axes panels"], orders: tuple[int, ...]
+) -> Float[Array, "axes i nodes"]:
+    """The nodes of boxes."""
+    places = jnp.asarray(rule(orders).places)
+    at = low[..., None] + width[..., None] * places[None, :, None, :]
+    return jnp.moveaxis(at.reshape(*low.shape[:2], -1), 1, 0)
+
+
+def box_sums(
+    log_density: Float[Array, "nodes panels"], orders: tuple[int, ...]
+) -> tuple[Float[Array, " panels"], Float[Array, "axes panels"]]:
+    """Logarithms of the mean density of each box and of that mean's estimated error along each axis.
 
     Gauss-Legendre quadrature with n nodes is exact up to degree 2n − 1: where the coefficients of the Legendre series
-    have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly.
+    have fallen by ρ at degree n they fall by about ρ² until those that are integrated wrongly. In boxes of several
+    axes that is asked of every line of nodes by itself, so that no errors cancel.
     """
+    taken = rule(orders)
     highest = log_density.max(0, keepdims=True)
     values = jnp.exp(log_density - highest)
-    # Written out: products with matrices as small as these are slow.
-    total = sum(values[k] * SHARES[k] for k in range(PANEL_NODES))
-    last = sum(jnp.abs(sum(values[k] * row[k] for k in range(PANEL_NODES))) for row in LAST)
-    return highest[0] + jnp.log(total), highest[0] + 2 * jnp.log(last)
-
-
-def places_of(low: Float[Array, "i panels"], width: Float[Array, "i panels"]) -> Float[Array, "i nodes"]:
-    """The nodes of panels."""
-    return (low[:, :, None] + width[:, :, None] * PLACES[None, None, :]).reshape(low.shape[0], -1)
+    if len(orders) == 1:
+        # Written out: products with matrices as small as these are slow.
+        total = sum(values[k] * taken.shares[k] for k in range(orders[0]))
+        last = sum(jnp.abs(sum(values[k] * row[k] for k in range(orders[0]))) for row in taken.last[0])
+        return highest[0] + jnp.log(total), (highest[0] + 2 * jnp.log(last))[None]
+    total = (values * jnp.asarray(taken.shares)[:, None]).sum(0)
+    table = values.reshape(*orders, values.shape[1])
+    errors = []
+    for axis, order in enumerate(orders):
+        lines = jnp.moveaxis(table, axis, 0).reshape(order, -1, values.shape[1])
+        last = sum(jnp.abs(sum(lines[k] * row[k] for k in range(order))) for row in taken.last[axis])
+        error = jnp.square(last) / jnp.maximum(lines.max(0), 1e-300)
+        errors.append((error * jnp.asarray(taken.lines[axis])[:, None]).sum(0))
+    return highest[0] + jnp.log(total), highest + jnp.log(jnp.stack(errors))
 
 
 def columns_of(group: Components, x: Float[Array, "b n d"]) -> Float[Array, "columns b n nodes"]:
@@ -60,16 +67,16 @@ def columns_of(group: Components, x: Float[Array, "b n d"]) -> Float[Array, "col
 
 
 def columns_at(
-    group: Components, places: Float[Array, "i nodes"], x: Float[Array, "i n d"]
+    group: Components, places: Float[Array, "axes i nodes"], x: Float[Array, "i n d"]
 ) -> Float[Array, "columns i n nodes"]:
-    """The features of nodes at places of the unit interval, each prompt with its own."""
+    """The features of nodes at places of the unit cube, each prompt with its own."""
 
     def of_item(places: Array, x: Array) -> Array:
-        nodes = jax.vmap(group.locate)(places)  # type: ignore[arg-type]
+        nodes = jax.vmap(group.locate)(*places)  # type: ignore[arg-type]
         of_nodes = jax.vmap(group.features, in_axes=(0, None), out_axes=1)
         return jax.vmap(of_nodes, in_axes=(None, 0), out_axes=1)(nodes, x)
 
-    return jax.vmap(of_item, out_axes=1)(places, x)
+    return jax.vmap(of_item, in_axes=(1, 0), out_axes=1)(places, x)
 
 
 def with_y(columns: Float[Array, "columns b n nodes"], y: Float[Array, "b n"]) -> Float[Array, "more b n nodes"]:
@@ -77,13 +84,32 @@ def with_y(columns: Float[Array, "columns b n nodes"], y: Float[Array, "b n"]) -
     return jnp.concatenate([columns, jnp.broadcast_to(y[None, :, :, None], (1, *columns.shape[1:]))])
 
 
-def at_queries(
+def mean_at(
+    columns: Float[Array, "columns b m nodes"], weighted: Float[Array, "columns b L nodes"]
+) -> Float[Array, "b L m"]:
+    """Mean of the value, from the coefficients' means times the nodes' shares."""
+    return jnp.einsum("cbmz,cblz->blm", columns, weighted)
+
+
+def variance_at(
     columns: Float[Array, "columns b m nodes"],
-    first: Float[Array, "columns b L nodes"],
-    second: Float[Array, "pairs b L nodes"] | None,
-) -> tuple[Float[Array, "b L m"], Float[Array, "b L m"]]:
-    """First and second moment of the value, from the coefficients' moments times the nodes' shares."""
-    mean = jnp.einsum("cbmz,cblz->blm", columns, first)
-    if second is None:
-        return mean, jnp.zeros_like(mean)
-    return mean, jnp.einsum("cbmz,cblz->blm", products(columns), second)
+    whole: Float[Array, "b L m"],
+    share: Float[Array, "b L nodes"],
+    mean: Float[Array, "columns b L nodes"],
+    covariance: Float[Array, "pairs b L nodes"],
+) -> Float[Array, "b L m"]:
+    """Variance of the value about its mean, from the nodes' shares and their coefficients' moments.
+
+    That within nodes and that of their values about the mean: E[f²] − mean² would be nothing but rounding where the
+    mean is large.
+    """
+    within = jnp.einsum("cbmz,cblz->blm", products(columns), share[None] * covariance)
+
+    def between(of_length: tuple[Array, Array, Array]) -> Array:
+        share, mean, whole = of_length
+        away = (columns * mean[:, :, None]).sum(0) - whole[:, :, None]
+        return (share[:, None] * jnp.square(away)).sum(-1)
+
+    by_length = (jnp.moveaxis(share, 1, 0), jnp.moveaxis(mean, 2, 0), jnp.moveaxis(whole, 1, 0))
+    # A variance of no more than rounding may come out below 0.
+    return jnp.maximum(within, 0.0) + jnp.moveaxis(jax.lax.map(between, by_length), 0, 1)

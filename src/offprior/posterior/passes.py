@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from offprior.components import Components
 from offprior.conjugate import gram_of, moments
-from offprior.posterior.nodes import Sums, at_queries, columns_of, with_y
+from offprior.posterior.nodes import Sums, columns_of, mean_at, variance_at, with_y
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -32,9 +32,12 @@ def whole_pass(
     found = moments(gram, jnp.asarray(group.scales), jnp.asarray(group.log_scale_weights), noise, group.fixed, variance)
     log_mass = found.log_evidence + group.log_weights[None, None, :]
     total = jax.nn.logsumexp(log_mass, axis=-1)
-    share = jnp.exp(log_mass - total[..., None])[None]
-    second = share * found.second if variance else None
-    return Sums(total, *at_queries(columns_of(group, queries), share * found.first, second))
+    share = jnp.exp(log_mass - total[..., None])
+    asked = columns_of(group, queries)
+    mean = mean_at(asked, share[None] * found.mean)
+    if not variance:
+        return Sums(total, mean, jnp.zeros_like(mean))
+    return Sums(total, mean, variance_at(asked, mean, share, found.mean, found.covariance))
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -64,4 +67,6 @@ def _together(one: Sums, other: Sums) -> Sums:
     """What two sets of nodes sum to."""
     log_evidence = jnp.logaddexp(one.log_evidence, other.log_evidence)
     shares = [jnp.exp(each.log_evidence - log_evidence)[..., None] for each in (one, other)]
-    return Sums(log_evidence, *(shares[0] * a + shares[1] * b for a, b in zip(one[1:], other[1:], strict=True)))
+    mean = shares[0] * one.mean + shares[1] * other.mean
+    within = shares[0] * one.variance + shares[1] * other.variance
+    return Sums(log_evidence, mean, within + shares[0] * shares[1] * jnp.square(one.mean - other.mean))

@@ -1,4 +1,4 @@
-"""The compiled programs of the panels: point after point of their prompts, answering after those that are asked for.
+"""The compiled programs of the boxes: point after point of their prompts, answering after those that are asked for.
 
 Features are made a point at a time, for all nodes, and added to Gram matrices that stay in the cache; what is said of a
 prefix is made from them on the way. All context lengths together cost little more than the longest, and one program
@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from jax.lax import optimization_barrier as barrier
 from jaxtyping import Array, Float, Int
 
+from offprior.boxes import orders_of, rule
 from offprior.components import Components
 from offprior.conjugate import UNROLLED, log_evidence, moments, pairs, places
-from offprior.posterior.nodes import PLACES, SHARES, Sums, at_queries, columns_at, panel_sums, places_of
+from offprior.posterior.nodes import Sums, box_sums, columns_at, mean_at, places_of, variance_at
 
 
 class Points(NamedTuple):
@@ -33,25 +34,28 @@ class Points(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnames=("rows",))
-def panel_masses(
+def box_masses(
     group: Components,
     points: Points,
-    low: Float[Array, " panels"],
-    width: Float[Array, " panels"],
+    low: Float[Array, "axes boxes"],
+    width: Float[Array, "axes boxes"],
     noise: Float[Array, ""],
     rows: int,
-) -> tuple[Float[Array, "rows panels"], Float[Array, "rows panels"]]:
-    """Logarithms of the evidence that panels hold and of its estimated error, after each point that is asked for.
+) -> tuple[Float[Array, "rows boxes"], Float[Array, "rows axes boxes"]]:
+    """Logarithms of the evidence that boxes hold and of its estimated errors, after each point that is asked for.
 
-    Every panel comes with its own prompt.
+    Every box comes with its own prompt.
     """
+    assert group.locate is not None
+    orders = orders_of(group.locate)
 
     def answer(gram: Array) -> tuple[Array, Array]:
-        log_density = log_evidence(gram, *_scales(group), noise, group.fixed)
-        return tuple(jnp.log(width) + each for each in panel_sums(log_density))  # type: ignore[return-value]
+        total, errors = box_sums(log_evidence(gram, *_scales(group), noise, group.fixed), orders)
+        volume = jnp.log(width).sum(0)
+        return volume + total, volume[None] + errors
 
-    # A panel's nodes lie apart, so that what is said of panels is vectorised as well.
-    at = low[None, :] + width[None, :] * PLACES[:, None]
+    # A box's nodes lie apart, so that what is said of boxes is vectorised as well.
+    at = low[:, None] + width[:, None] * jnp.asarray(rule(orders).places)[:, :, None]
     return _after_points(group, at, 1, points, rows, answer)
 
 
@@ -60,27 +64,35 @@ def predictions(
     group: Components,
     points: Points,
     queries: Float[Array, "b m d"],
-    low: Float[Array, "b panels"],
-    width: Float[Array, "b panels"],
+    low: Float[Array, "b axes boxes"],
+    width: Float[Array, "b axes boxes"],
     noise: Float[Array, ""],
     rows: int,
     variance: bool,
 ) -> Sums:
-    """What the panels of each prompt sum to, [b, rows(, m)], after each point that is asked for."""
-    at = places_of(low, width)
-    log_weights = (jnp.log(width)[:, :, None] + jnp.log(SHARES)[None, None, :]).reshape(at.shape)
+    """What the boxes of each prompt sum to, [b, rows(, m)], after each point that is asked for."""
+    assert group.locate is not None
+    orders = orders_of(group.locate)
+    at = places_of(low, width, orders)
+    shares = jnp.log(jnp.asarray(rule(orders).shares))
+    log_weights = (jnp.log(width).sum(1)[:, :, None] + shares[None, None, :]).reshape(at.shape[1:])
 
-    def answer(gram: Array) -> tuple[Array, Array, Array]:
+    def answer(gram: Array) -> tuple[Array, Array, tuple[Array, ...]]:
         found = moments(gram, *_scales(group), noise, group.fixed, variance)
         log_mass = found.log_evidence + log_weights
         total = jax.nn.logsumexp(log_mass, axis=-1)
-        share = jnp.exp(log_mass - total[:, None])[None]
-        return total, share * found.first, share * found.second if variance else found.second[:0]
+        share = jnp.exp(log_mass - total[:, None])
+        spread = (share[None], found.mean, found.covariance) if variance else ()
+        return total, share[None] * found.mean, spread
 
-    total, first, second = _after_points(group, at, 0, points, rows, answer)
-    first, second = (jnp.moveaxis(each, 0, 2) for each in (first, second))  # [columns, b, rows, nodes]
-    sums = at_queries(columns_at(group, at, queries), first, second if variance else None)
-    return Sums(total.T, *sums)
+    total, *rest = _after_points(group, at, 0, points, rows, answer)
+    weighted, spread = jax.tree.map(lambda each: jnp.moveaxis(each, 0, 2), rest)  # [columns, b, rows, nodes]
+    columns = columns_at(group, at, queries)
+    mean = mean_at(columns, weighted)
+    if not variance:
+        return Sums(total.T, mean, jnp.zeros_like(mean))
+    share, coefficients, covariance = spread
+    return Sums(total.T, mean, variance_at(columns, mean, share[0], coefficients, covariance))
 
 
 def _scales(group: Components) -> tuple[Array, Array]:
@@ -89,7 +101,7 @@ def _scales(group: Components) -> tuple[Array, Array]:
 
 def _after_points(
     group: Components,
-    at: Float[Array, "*nodes"],
+    at: Float[Array, "axes *nodes"],
     axis: int,
     points: Points,
     rows: int,
@@ -99,7 +111,7 @@ def _after_points(
 
     The nodes have two axes; `axis` is that of the prompts.
     """
-    nodes = jax.vmap(jax.vmap(group.locate))(at)  # type: ignore[arg-type]
+    nodes = jax.vmap(jax.vmap(group.locate))(*at)  # type: ignore[arg-type]
     of_nodes = jax.vmap(group.features, in_axes=(0, 1 if axis == 1 else None), out_axes=1)
     of_nodes = jax.vmap(of_nodes, in_axes=(0, 1 if axis == 0 else None), out_axes=1)
     count = len(group.fixed) + 1
@@ -110,7 +122,7 @@ def _after_points(
         gram, found = sofar
         x, y, counted, row = (each[place] for each in points[:4])
         # Barriers and arrays of their own keep sines from being made anew for every entry (measured: 7 against 30 ns).
-        columns = (*of_nodes(nodes, x), jnp.broadcast_to(jnp.expand_dims(y, 1 - axis), at.shape))
+        columns = (*of_nodes(nodes, x), jnp.broadcast_to(jnp.expand_dims(y, 1 - axis), at.shape[1:]))
         if apart:
             columns = barrier(columns)
             entries = tuple(counted * columns[i] * columns[j] for i, j in pairs(count))
@@ -125,6 +137,6 @@ def _after_points(
 
         return gram, jax.lax.cond(row >= 0, put, lambda: found)
 
-    empty = jnp.zeros((len(first), *at.shape), points.y.dtype)
+    empty = jnp.zeros((len(first), *at.shape[1:]), points.y.dtype)
     found = jax.tree.map(lambda one: jnp.zeros((rows, *one.shape), one.dtype), jax.eval_shape(answer, empty))
     return jax.lax.fori_loop(0, points.count, add, (tuple(empty) if apart else empty, found))[1]

@@ -43,12 +43,12 @@ class Gram(NamedTuple):
     def moments(
         self, masks: Bool[np.ndarray, "N c"], queries: Float[np.ndarray, "m c"]
     ) -> tuple[Float[np.ndarray, "N m"], Float[np.ndarray, "N m"]]:
-        """First and second moment of the value at queries, given each subset."""
+        """Mean and variance of the value at queries, given each subset."""
         precision, towards = self._of(masks)
         asked = queries[None] * masks[:, None]
         solved = np.linalg.solve(precision, np.concatenate([towards[:, None], asked], axis=1).swapaxes(1, 2))
         mean = np.einsum("Nmc,Nc->Nm", asked, solved[..., 0])
-        return mean, mean**2 + np.einsum("Nmc,Ncm->Nm", asked, solved[..., 1:])
+        return mean, np.einsum("Nmc,Ncm->Nm", asked, solved[..., 1:])
 
     def _of(self, masks: Bool[np.ndarray, "N c"]) -> tuple[np.ndarray, np.ndarray]:
         both = masks[:, :, None] & masks[:, None, :]
@@ -63,7 +63,7 @@ def sampled(
     lengths: Sequence[int],
     noise: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log-evidence [B, L] without −(k/2)·log 2πσ², and the value's first and second moments [B, L, m]; `lengths` rise.
+    """Log-evidence [B, L] without −(k/2)·log 2πσ², and the value's mean and variance [B, L, m]; `lengths` rise.
 
     `columns` and `asked` are the group's columns at the contexts' points and at the queries.
     """
@@ -73,8 +73,8 @@ def sampled(
     answers = [
         _of_prompt(group.subsets, known[:, b].T / noise, y[b] / noise, asked[:, b].T, lengths) for b in range(len(y))
     ]
-    log_evidence, first, second = (np.stack(part) for part in zip(*answers, strict=True))
-    return log_evidence, first, second
+    log_evidence, mean, variance = (np.stack(part) for part in zip(*answers, strict=True))
+    return log_evidence, mean, variance
 
 
 def nearest(
@@ -138,8 +138,8 @@ def _of_prompt(
         if length in lengths:
             log_evidence.append(settled + logsumexp(weights) - np.log(len(masks)))
             moments.append(_predicted(gram, masks, np.exp(weights - logsumexp(weights)), asked))
-    first, second = (np.stack(part) for part in zip(*moments, strict=True))
-    return np.asarray(log_evidence), first, second
+    mean, variance = (np.stack(part) for part in zip(*moments, strict=True))
+    return np.asarray(log_evidence), mean, variance
 
 
 def _drawn(generator: np.random.Generator, prior: Float[np.ndarray, " sizes"], count: int) -> Bool[np.ndarray, "N c"]:
@@ -186,8 +186,9 @@ def _predicted(gram: Gram, masks: np.ndarray, share: np.ndarray, asked: np.ndarr
     """Equal subsets are looked at once."""
     distinct, which = np.unique(masks, axis=0, return_inverse=True)
     of_distinct = np.bincount(which.ravel(), weights=share)
-    mean, second = gram.moments(distinct, asked)
-    return of_distinct @ mean, of_distinct @ second
+    means, variances = gram.moments(distinct, asked)
+    mean = of_distinct @ means
+    return mean, of_distinct @ (variances + (means - mean) ** 2)
 
 
 def _systematic(generator: np.random.Generator, share: np.ndarray) -> np.ndarray:

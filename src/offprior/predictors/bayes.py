@@ -1,5 +1,6 @@
 """The optimal predictor under a prior, exactly: B under the pretraining mixture, C under a prior that holds a probe."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,6 +15,8 @@ from offprior.posterior import Posterior, best_fit, posterior
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import many_prompts
 
+MOST_ERROR = 0.5
+"""Estimated error of an evidence, as a share of it, that is warned of; those of four laws are a thousandth of it."""
 NODES = 256
 """Quadrature nodes to begin with; the engine refines them where a posterior is narrower."""
 
@@ -69,6 +72,7 @@ class Bayes(Predictor):
     ) -> BatchPrediction:
         """Posterior means and variances [B, L, m] of the noise-free value, in double precision."""
         of_groups = posterior(self.groups, x, y, queries, lengths, self.noise)
+        warn_of_quadrature(of_groups)
         return BatchPrediction(*mixed(of_groups, self.weights)[:2])
 
     def classes(
@@ -89,10 +93,18 @@ class Bayes(Predictor):
     def quadrature_gap(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> float:
-        """The largest change of a posterior mean when the quadrature begins with twice the nodes: a check of it."""
+        """How far posterior means may be off for their quadratures, at most: a check that is no estimate alone.
+
+        The larger of two: what they change by when the quadrature begins with twice the nodes on every axis, and what
+        its own estimated error may move them by.
+        """
         twice = Bayes(self.mixture, 2 * self.nodes, self.label, self.extra, self.noise)
-        answers = [bayes.predict_batch(x, y, queries, lengths).mean for bayes in (self, twice)]
-        return float(np.abs(answers[0] - answers[1]).max())
+        found, finer = (posterior(bayes.groups, x, y, queries, lengths, self.noise) for bayes in (self, twice))
+        (mean, _, log_mass), (finer_mean, _, _) = (mixed(each, self.weights) for each in (found, finer))
+        share = np.exp(log_mass - np.logaddexp.reduce(log_mass, axis=-1)[..., None])
+        error = share * np.nan_to_num(found.quadrature_error, posinf=np.inf)
+        reach = np.sqrt(found.variance) + np.abs(found.mean - mean[:, :, None])
+        return float(max(np.abs(mean - finer_mean).max(), (error[..., None] * reach).sum(2).max()))
 
     def _log_mass(self, x: Any, y: Any) -> Float[np.ndarray, " groups"]:
         x, y = np.asarray(x, np.float64)[None], np.asarray(y, np.float64)[None]
@@ -155,6 +167,7 @@ class References:
         x, y, queries, lengths = many_prompts(x, y, queries, lengths, self.mixture.dimension)
         families = len(self.mixture.families)
         found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance, room=room)
+        warn_of_quadrature(found)
         alone = Posterior(*(getattr(found, name)[:, :, :families] for name in Posterior.__dataclass_fields__))
         own = np.asarray(self.mixture.weights, np.float64)
         bayes_mean, bayes_variance, log_mass = mixed(alone, own / own.sum())
@@ -172,7 +185,7 @@ class References:
 
     @property
     def is_refined(self) -> bool:
-        """Is every quadrature refined where a posterior is narrow? Products of several are not."""
+        """Is every quadrature refined where a posterior is narrow? One for each of very many known functions is not."""
         return not any(group.integrated and group.locate is None for group in self.groups)
 
     @property
@@ -227,6 +240,17 @@ def mixed(
     mean = (share * found.mean).sum(2)
     spread = found.variance + (found.mean - mean[:, :, None]) ** 2
     return mean, (share * spread).sum(2), log_mass
+
+
+def warn_of_quadrature(found: Posterior) -> None:
+    """Warns of posteriors that needed more boxes than they may have."""
+    is_far = found.quadrature_error.max(-1) > MOST_ERROR
+    if is_far.any():
+        message = (
+            f"the estimated quadrature error of {is_far.sum()} of {is_far.size} posteriors is above {MOST_ERROR:g} of "
+            "the evidence: they are approximate (Bayes.quadrature_gap tells by how much)"
+        )
+        warnings.warn(message, stacklevel=3)
 
 
 def _evenly(probe_mixtures: Sequence[Mixture]) -> list[tuple[float, Mixture]]:

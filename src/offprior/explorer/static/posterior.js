@@ -1,4 +1,4 @@
-// Exact posteriors: Gram matrices, the conjugate update and panels that are cut, as in offprior.posterior.
+// Exact posteriors: Gram matrices, the conjugate update and boxes that are cut, as in offprior.posterior.
 "use strict";
 
 const NEGLIGIBLE_SHARE = 1e-14; // of a node: what has less moves no curve
@@ -85,7 +85,7 @@ class Group {
   constructor(stored, quadrature) {
     this.features = new Features(stored.program);
     this.quadrature = quadrature;
-    this.panels = stored.panels;
+    this.boxes = stored.boxes;
     this.levels = stored.levels;
     this.nodes = unpacked(stored.nodes);
     this.logWeights = unpacked(stored.log_weights);
@@ -132,63 +132,9 @@ class Group {
 
   // Nodes, log-weights and Gram matrices with which the posterior of a context is known.
   nodesOf(x, y) {
-    if (this.panels > 0) return this.refined(x, y);
+    if (this.boxes) return refined(this, x, y);
     const count = this.logWeights.length;
     return { nodes: this.nodes, count, logWeights: this.logWeights, grams: this.grams(this.nodes, count, x, y) };
-  }
-
-  refined(x, y) {
-    const { places, shares, rough, tolerance, negligible, lower, rounds, most_panels } = this.quadrature;
-    const inner = places.length, of_node = (this.columns + 1) ** 2;
-    const made = (lows, width) => {
-      const at = new Float64Array(lows.length * inner);
-      lows.forEach((low, k) => places.forEach((place, i) => { at[k * inner + i] = low + width * place; }));
-      const grams = this.grams(at, at.length, x, y);
-      return lows.map((low, k) => ({
-        low, width, at: at.subarray(k * inner, (k + 1) * inner), grams: grams.subarray(k * inner * of_node, (k + 1) * inner * of_node),
-      }));
-    };
-    let panels = made(Array.from({ length: this.panels }, (_, k) => k / this.panels), 1 / this.panels);
-    this.levels.forEach((level, place) => {
-      const isLast = place === this.levels.length - 1;
-      panels.forEach((panel) => this.weigh(panel, level));
-      for (let round = 0; round < rounds; round++) {
-        const total = logSumExp(panels.map((panel) => panel.logMass));
-        const isCut = (panel) => panel.logError > total + Math.log(isLast ? tolerance : rough);
-        let least = total + Math.log(negligible);
-        if (!isLast) {
-          const best = Math.max(...panels.map((panel) => panel.logMass - Math.log(panel.width)));
-          least -= (lower * lower - 1) * Math.max(-best, 0);
-        }
-        const kept = panels.filter((panel) => panel.logMass > least);
-        const cut = panels.filter(isCut);
-        if (cut.length === 0 || kept.length + 2 * cut.length > most_panels) { panels = kept; break; }
-        panels = kept.filter((panel) => !isCut(panel));
-        for (const width of new Set(cut.map((panel) => panel.width))) {
-          const lows = cut.filter((panel) => panel.width === width).flatMap(({ low }) => [low, low + width / 2]);
-          const children = made(lows, width / 2);
-          children.forEach((panel) => this.weigh(panel, level));
-          panels.push(...children);
-        }
-      }
-    });
-    const count = panels.length * inner;
-    const found = { nodes: new Float64Array(count), count, logWeights: new Float64Array(count), grams: new Float64Array(count * of_node) };
-    panels.forEach((panel, k) => {
-      found.nodes.set(panel.at, k * inner);
-      found.grams.set(panel.grams, k * inner * of_node);
-      shares.forEach((share, i) => { found.logWeights[k * inner + i] = Math.log(panel.width) + Math.log(share); });
-    });
-    return found;
-  }
-
-  // The evidence that a panel holds, and the estimated error of it, from the decay of its Legendre series.
-  weigh(panel, noise) {
-    const { shares, last } = this.quadrature, density = shares.map((_, i) => this.marginal(panel.grams, i, noise));
-    const highest = Math.max(...density), values = density.map((one) => Math.exp(one - highest));
-    const along = (weights) => values.reduce((sum, value, i) => sum + value * weights[i], 0);
-    panel.logMass = Math.log(panel.width) + highest + Math.log(along(shares));
-    panel.logError = Math.log(panel.width) + highest + 2 * Math.log(last.reduce((sum, row) => sum + Math.abs(along(row)), 0));
   }
 
   // The posterior of a context, to be asked at any queries.
@@ -201,7 +147,8 @@ class Group {
     }
     const total = logSumExp(ofNodes), kept = [], width = this.features.inputs - 1;
     for (let node = 0; node < count; node++) if (Math.exp(ofNodes[node] - total) > NEGLIGIBLE_SHARE) kept.push(node);
-    const first = new Float64Array(kept.length * c), second = new Float64Array(kept.length * c * c);
+    const weights = new Float64Array(kept.length), centre = new Float64Array(kept.length * c);
+    const spread = new Float64Array(kept.length * c * c), away = new Float64Array(c);
     const { mean, covariance } = this.update;
     kept.forEach((node, place) => {
       for (let row = 0; row < rows; row++) {
@@ -209,32 +156,45 @@ class Group {
         if (share < NEGLIGIBLE_SHARE) continue;
         this.update.evidence(grams, node * (c + 1) ** 2, this.scales, row, 1 / (noise * noise));
         this.update.moments(this.scales, row);
+        const before = weights[place], after = before + share;
         for (let i = 0; i < c; i++) {
-          first[place * c + i] += share * mean[i];
-          for (let j = 0; j < c; j++) second[(place * c + i) * c + j] += share * (mean[i] * mean[j] + covariance[i * c + j]);
+          away[i] = mean[i] - centre[place * c + i];
+          centre[place * c + i] += (share / after) * away[i];
         }
+        for (let i = 0; i < c; i++) {
+          for (let j = 0; j < c; j++) {
+            const between = (before / after) * away[i] * away[j];
+            spread[(place * c + i) * c + j] += share * (covariance[i * c + j] + between);
+          }
+        }
+        weights[place] = after;
       }
     });
     const own = new Float64Array(kept.length * width);
     kept.forEach((node, place) => own.set(nodes.subarray(node * width, (node + 1) * width), place * width));
-    return { logEvidence: total, nodes: own, count: kept.length, first, second };
+    return { logEvidence: total, nodes: own, count: kept.length, weights, centre, spread };
   }
 
-  // Mean and variance of the noise-free value at the queries.
-  predicted({ nodes, count, first, second }, queries) {
+  // Mean and variance of the noise-free value at the queries; the latter about the mean, as the difference of two large
+  // squares would be nothing but rounding.
+  predicted({ nodes, count, weights, centre, spread }, queries) {
     const c = this.columns, m = queries.length, columns = this.features.at(nodes, count, queries);
-    const mean = new Float64Array(m), square = new Float64Array(m);
+    const mean = new Float64Array(m), variance = new Float64Array(m), values = new Float64Array(count * m);
     for (let node = 0; node < count; node++) {
       for (let i = 0; i < c; i++) {
-        const left = columns[i], weight = first[node * c + i];
-        for (let q = 0; q < m; q++) mean[q] += weight * left[node * m + q];
+        const left = columns[i], weight = centre[node * c + i];
+        for (let q = 0; q < m; q++) values[node * m + q] += weight * left[node * m + q];
         for (let j = i; j < c; j++) {
-          const right = columns[j], both = second[(node * c + i) * c + j] * (i === j ? 1 : 2);
-          if (both !== 0) for (let q = 0; q < m; q++) square[q] += both * left[node * m + q] * right[node * m + q];
+          const right = columns[j], both = spread[(node * c + i) * c + j] * (i === j ? 1 : 2);
+          if (both !== 0) for (let q = 0; q < m; q++) variance[q] += both * left[node * m + q] * right[node * m + q];
         }
       }
+      for (let q = 0; q < m; q++) mean[q] += weights[node] * values[node * m + q];
     }
-    return { mean, variance: square.map((value, q) => Math.max(value - mean[q] * mean[q], 0)) };
+    for (let node = 0; node < count; node++) {
+      for (let q = 0; q < m; q++) variance[q] += weights[node] * (values[node * m + q] - mean[q]) ** 2;
+    }
+    return { mean, variance: variance.map((value) => Math.max(value, 0)) };
   }
 }
 
