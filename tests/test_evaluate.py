@@ -28,6 +28,8 @@ SETTINGS = {"mixture": MIXTURE, "tasks": 48, "queries": 24}
 class Relabelled(Predictor):
     """Another predictor, called the model."""
 
+    trained = True
+
     def __init__(self, predictor, seed=0, longest=None):
         self._predictor, self.seed, self.label, self.longest = predictor, seed, "model", longest
 

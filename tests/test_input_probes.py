@@ -57,7 +57,7 @@ def test_own_inputs_are_what_the_path_sets_out_from(kind):
     with_own = part_from("probes", {"name": probe.label, "inputs": [0.0, 1.0]})
     drawn = [np.asarray(prompts(with_own, strength).x) for strength in with_own.strengths(FLAT)]
     assert all(not np.array_equal(one, other) for n, one in enumerate(drawn) for other in drawn[n + 1 :])
-    assert with_own.label == f"{probe.label}, other inputs"
+    assert with_own.label == f"{probe.label}, uniform 0 to 1"
     plain_place = next(strength for strength in probe.strengths(FLAT) if probe.inside(strength, FLAT))
     for strength in with_own.strengths(FLAT):
         assert with_own.inside(strength, FLAT) is (strength == plain_place)

@@ -25,6 +25,8 @@ DRAWN = np.random.default_rng(3)
 class Changed(Predictor):
     """B, with something done to its answer."""
 
+    trained = True
+
     def __init__(self, change, label="model", seed=0):
         self.bayes, self.change, self.label, self.seed = Bayes(MIXTURE), change, label, seed
 

@@ -5,6 +5,7 @@ integrates over a law through its quantile function, on a Gauss-Legendre rule of
 """
 
 import abc
+import re
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -17,7 +18,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
-from offprior.parameter import CLOSE, Scalar, alike, parameter
+from offprior.parameter import CLOSE, Scalar, alike, fields_of, parameter
 from offprior.precision import double
 
 PANEL_NODES = 8
@@ -73,6 +74,23 @@ class Law(eqx.Module):
     def scaled(self, factor: Scalar) -> "Law":
         """The law of `factor` (above 0) times its number: what describes it is in the unit of the number itself."""
         return jax.tree.map(lambda number: factor * number, self)
+
+    @property
+    def words(self) -> str:
+        """What labels call it: two laws that differ have two names. Its numbers are named if they are concrete."""
+        kind = "-".join(re.findall("[A-Z][a-z]*", type(self).__name__)).lower()
+        parts, bases = [], []
+        for info in fields_of(type(self)):
+            value = getattr(self, info.name)
+            if isinstance(value, Law):
+                bases += [] if bool(eqx.tree_equal(value, info.default)) else [value.words]
+            elif isinstance(value, bool):
+                parts += [] if value == info.default else [f"not {info.name}" if info.default else info.name]
+            else:
+                parts.append(number_in_words(value))
+        ends = all(hasattr(self, name) for name in ("low", "high"))
+        name = " ".join([kind, (" to " if ends else " ").join(parts)]).strip()
+        return f"{name} of {' and '.join(bases)}" if bases else name
 
     @property
     def nested(self) -> bool:
@@ -177,6 +195,11 @@ class Evenly(Law):
     low: Scalar = parameter(-1.0, "the first point")
     high: Scalar = parameter(1.0, "the last point")
 
+    @property
+    def words(self) -> str:
+        ends = [number_in_words(end) for end in (self.low, self.high)]
+        return "even contexts" if ends == ["-1", "1"] else f"even contexts {' to '.join(ends)}"
+
     def __check_init__(self):
         _check_order(self.low, self.high)
 
@@ -239,6 +262,12 @@ def concrete(value: Any) -> float | None:
     if isinstance(value, np.ndarray | jax.Array) and value.ndim == 0 and not isinstance(value, Tracer):
         return float(value)
     return None
+
+
+def number_in_words(value: Any) -> str:
+    """A number in as few digits as tell it from others in single precision; "?" where it is traced."""
+    known = concrete(value)
+    return "?" if known is None else str(np.float32(known)).removesuffix(".0")
 
 
 def unit_nodes(count: int) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:

@@ -95,7 +95,7 @@ def test_a_recipe_can_name_a_predictor_or_says_why_not(name):
         return
     built = part_from("predictors", name)
     assert {"label"} <= {info.name for info in fields_of(kind)}
-    assert not hasattr(built, "seed"), "an evaluation takes what has a seed for trained with it"
+    assert not built.trained, "a recipe's predictors have no training seed"
     again = part_from("predictors", plain(built))
     assert type(again) is kind and plain(again) == plain(built) and bool(eqx.tree_equal(again, built))
 

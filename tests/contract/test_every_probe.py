@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from offprior import catalog
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
+from offprior.evaluation.gate import gate
 from offprior.families.scaled import Scaled
+from offprior.interval_laws import OneSided
 from offprior.laws import Normal
 from offprior.parameter import alike, fields_of
 from offprior.predictors.least_squares import LeastSquares
@@ -54,6 +57,40 @@ def test_a_probe_changes_its_prompts_outside(name):
     drawn = [np.concatenate([np.ravel(part) for part in each.prompts(KEY, 200, 2, 4)[:4]]) for each in distributions]
     for number, one in enumerate(drawn):
         assert not any(np.array_equal(one, other) for other in drawn[number + 1 :])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_place_says_what_it_is_made_of_and_where_it_is_gated(name):
+    """Families that have a share; where a place gates itself its functions are the mixture's families', each named."""
+    probe, mixture = build(name)
+    for strength in probe.strengths(mixture):
+        made_of, gated = probe.made_of(strength, mixture), gate(probe, strength, mixture)
+        assert made_of and len(set(made_of)) == len(made_of)
+        assert all(mixture.weights[number] > 0 for number in made_of)
+        found = probe.distribution(strength, mixture)
+        if gated is None:
+            drawn = np.unique(np.asarray(found.prompts(KEY, 64, 1, 1).family))
+            assert {found.family_names[number] for number in drawn} <= {mixture.family_names[n] for n in made_of}
+        else:
+            drawn = gated.distribution(0.0, mixture)
+            assert bool(eqx.tree_equal(drawn.inputs, found.inputs)) and drawn.families == mixture.families
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_own_conditions_are_those_of_the_gate(name):
+    """Inputs and noise of the probe's own are what its functions are gated under."""
+    _, mixture = build(name)
+    kind = catalog.find("probes", name)
+    settings = {"inputs": OneSided(base=mixture.inputs, share=0.6)}
+    if "noise" in {info.name for info in fields_of(kind)}:
+        settings["noise"] = 0.25
+    probe = kind(**settings)
+    for strength in probe.strengths(mixture):
+        gated = gate(probe, strength, mixture)
+        if gated is None:
+            assert probe.keeps_functions(strength, mixture)
+        else:
+            assert gated.label == "in-distribution, one-sided 0.6, noise 0.25"
 
 
 COUNTED = [name for name in NAMES if any(info.name == "count" for info in fields_of(catalog.find("probes", name)))]

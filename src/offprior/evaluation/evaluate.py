@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.evaluation.gate import Asked, gate, with_gates
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
 from offprior.evaluation.references import Known, reference_answers, references_of
@@ -50,7 +51,7 @@ def evaluate(
     Context lengths that a predictor cannot take are left out for that predictor alone.
 
     `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors
-    with one label, each with its `seed`. Progress is shown on standard error, unless `progress` is another report.
+    with one label, each `trained` with its `seed`. Progress is shown on standard error, unless `progress` is another report.
 
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; something
@@ -63,25 +64,20 @@ def evaluate(
     _check_dimensions(predictors, mixture)
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths, mixture)} | set(lengths)))
     _check_probes(probes)
-    own_lengths = {id(probe): tuple(sorted(set(probe.lengths(lengths, mixture)))) for probe in probes}
-    plain = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
-    first = InDistribution()
-    own_lengths[id(first)] = wanted
+    others = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
+    asked = [Asked(InDistribution(), wanted), *(Asked(probe, probe.lengths(lengths, mixture)) for probe in others)]
     if mixture.noise_degrees is not None:
         warnings.warn(NOISE_TAKEN_AS_NORMAL, stacklevel=2)
     progress = progress if progress is not None else progress_report()
-    steps = [
-        Step(probe, number, own_lengths[id(probe)])
-        for probe in [first, *plain]
-        for number in range(1 if probe.along_context else len(probe.strengths(mixture)))
-    ]
-    references: dict[int, Known] = {}
-    for probe in [first, *plain]:
-        references[id(probe)] = references_of(probe, mixture)
+    steps = []
+    for probe, own in with_gates(asked, mixture):
+        known = references_of(probe, mixture)
+        places = 1 if probe.along_context else len(probe.strengths(mixture))
+        steps += [Step(probe, number, own, known) for number in range(places)]
 
     def rows_of(step: Step) -> list[pd.DataFrame]:
         places = _places(step, mixture, tasks, queries, seed)
-        return [row for place in places for row in _rows_of(place, predictors, references[id(step.probe)], mixture)]
+        return [row for place in places for row in _rows_of(place, predictors, step.known, mixture)]
 
     rows: list[pd.DataFrame] = []
     progress.start("probing", len(steps))
@@ -106,21 +102,25 @@ class Step(NamedTuple):
     probe: Probe
     number: int
     lengths: tuple[int, ...]
+    known: Known
 
 
 def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[Place]:
     """The batches of a place: one for all context lengths, unless the input law makes each length its own."""
-    probe, number, lengths = step
+    probe, number, lengths, _ = step
     strength = probe.strengths(mixture)[number]
     distribution = probe.distribution(strength, mixture)
-    inside = probe.inside(strength, mixture)
+    inside, gated = probe.inside(strength, mixture), gate(probe, strength, mixture)
+    made_of = tuple(mixture.family_names[number] for number in probe.made_of(strength, mixture))
     batches = [lengths] if distribution.inputs.nested else [(length,) for length in lengths]
     found = []
     for batch in batches:
         key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
         with LAPACK:  # which some laws of inputs call
             prompts = jax.block_until_ready(draw_prompts(distribution, key, tasks, max(batch), queries))
-        found.append(Place(probe, strength, inside, distribution, prompts, batch))
+        found.append(
+            Place(probe, strength, inside, made_of, gated.label if gated else "", distribution, prompts, batch)
+        )
     return found
 
 
@@ -229,4 +229,4 @@ def _is_reference(predictor: Bayes, mixture: Mixture) -> bool:
 
 
 def _seed_of(predictor: Predictor) -> int:
-    return int(getattr(predictor, "seed", UNTRAINED))
+    return int(predictor.seed) if predictor.trained else UNTRAINED

@@ -49,15 +49,15 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
         try:
             alone = References(mixture)
         except NoClosedForm as of_mixture:
-            warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=4)
+            warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=3)
             return Known(None, has_combined)
         reason = str(error).removeprefix(f"{probe.label}: ")
-        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", stacklevel=4)
+        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", stacklevel=3)
         return Known(alone, has_combined)
     if not references.is_refined:
-        warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=4)
+        warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=3)
     if references.approximation:
-        warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=4)
+        warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=3)
     return Known(references, True if known else None)
 
 

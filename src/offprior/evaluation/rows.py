@@ -12,7 +12,6 @@ from offprior.evaluation.identification import PRODUCT
 from offprior.evaluation.implied import implied_columns, projection_columns
 from offprior.mixture import Mixture, Prompts
 from offprior.predictors.bayes import ReferenceBatch
-from offprior.probes.frequency import Frequency
 from offprior.probes.probe import Probe
 
 UNTRAINED = -1
@@ -25,6 +24,10 @@ class Place(NamedTuple):
     probe: Probe
     strength: float
     inside: bool
+    made_of: tuple[str, ...]
+    """Names of the mixture's families that its functions are made of."""
+    gate: str
+    """Label of the probe in whose rows M1 is measured; empty where it is measured here."""
     distribution: Mixture
     prompts: Prompts
     lengths: tuple[int, ...]
@@ -62,8 +65,7 @@ class Rows:
         self._families = np.asarray(names)[np.asarray(place.prompts.family)]
         self._frequency = np.asarray(place.prompts.frequency, np.float64)
         self._noise = float(np.asarray(place.distribution.noise))
-        probe = place.probe
-        self._ends = probe.pretraining_range(mixture) if isinstance(probe, Frequency) else None
+        self._ends = place.probe.frequencies(mixture)
 
     def of(self, answer: Answer, further: Mapping[str, Float[np.ndarray, "b lengths"]]) -> pd.DataFrame:
         """Rows of one predictor at all its context lengths; `further` are columns of its own."""
@@ -84,6 +86,8 @@ class Rows:
                 "inside": place.inside,
                 "seed": answer.seed,
                 "task": np.tile(np.arange(len(self._truth)), len(answer.lengths)),
+                "made_of": "|".join(place.made_of),
+                "gate": place.gate,
                 "family": np.tile(self._families, len(answer.lengths)),
                 "predictor": answer.label,
                 **{name: np.concatenate([columns[name] for columns in of_lengths]) for name in of_lengths[0]},

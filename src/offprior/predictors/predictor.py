@@ -114,6 +114,10 @@ class Predictor(abc.ABC):
     """What tables and figures call it."""
     longest: int | None = None
     """The longest context it can take; None where there is no limit."""
+    trained: bool = False
+    """Was it pretrained? Then tables keep its training `seed`, and verdicts go by how many there are."""
+    seed: int = 0
+    """The training seed of a predictor that is trained."""
     outside_recipes: ClassVar[str] = ""
     """Why a recipe cannot name it; empty where it can."""
 

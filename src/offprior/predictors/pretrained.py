@@ -36,6 +36,7 @@ class Pretrained(Predictor):
     """
 
     outside_recipes: ClassVar[str] = "what a run trains is always evaluated"
+    trained = True
 
     @single()
     def __init__(

@@ -28,6 +28,9 @@ class CovariateShift(Probe):
             return mixture
         return mixture.changed(inputs=self.law(strength, mixture))
 
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        return True
+
 
 def check_dimension(mixture: Mixture, what: str) -> None:
     """Do inputs have two coordinates or more?

@@ -6,7 +6,7 @@ from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, numbers_of
 
 
 class TwoFamilies(Probe):
@@ -33,6 +33,13 @@ class TwoFamilies(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture.changed(families=[self.together(strength, *self.families(mixture))])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        """The family of an end, the combination where the mixture has it, else both; of others nothing is known."""
+        first, second = self.families(mixture)
+        at = self.ends(first, second)
+        alone = numbers_of(mixture, at[strength] if strength in at else self.together(strength, first, second))
+        return alone or numbers_of(mixture, first, second) or super().made_of(strength, mixture)
 
     def departures(self) -> list[str]:
         given = self.first is not None or self.second is not None

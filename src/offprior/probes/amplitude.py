@@ -8,7 +8,14 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, first_of, inputs_parameter, noise_parameter, places
+from offprior.probes.probe import (
+    Probe,
+    first_of,
+    inputs_parameter,
+    noise_parameter,
+    numbers_of,
+    places,
+)
 
 
 class Amplitude(Probe):
@@ -30,3 +37,8 @@ class Amplitude(Probe):
         if strength != 1.0:
             family = eqx.tree_at(lambda wave: wave.amplitude, family, family.amplitude.scaled(strength))
         return mixture.changed(families=[family])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        return numbers_of(mixture, first_of(Sinusoid, mixture, "sinusoids whose amplitude")) or super().made_of(
+            strength, mixture
+        )

@@ -7,7 +7,15 @@ from offprior.families.spherical_ring import SphericalRing
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import (
+    Probe,
+    count_parameter,
+    evenly_spaced,
+    first_of,
+    inputs_parameter,
+    noise_parameter,
+    numbers_of,
+)
 
 
 class CapAngle(Probe):
@@ -40,6 +48,9 @@ class CapAngle(Probe):
             dimension=cap.dimension, angle=strength, radius=cap.radius
         )
         return mixture.changed(families=[family])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        return numbers_of(mixture, self._cap(mixture)) or super().made_of(strength, mixture)
 
     def _cap(self, mixture: Mixture) -> SphericalCap:
         return first_of(SphericalCap, mixture, "spherical caps whose angle")

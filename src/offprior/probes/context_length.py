@@ -33,5 +33,8 @@ class ContextLength(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture
 
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        return True
+
     def lengths(self, lengths: Sequence[int], mixture: Mixture) -> tuple[int, ...]:
         return tuple(sorted(set(self.ks)))

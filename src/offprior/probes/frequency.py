@@ -16,6 +16,7 @@ from offprior.probes.probe import (
     first_of,
     inputs_parameter,
     noise_parameter,
+    numbers_of,
     of_kind,
 )
 
@@ -49,6 +50,13 @@ class Frequency(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         family = self._sinusoid(mixture)
         return mixture.changed(families=[eqx.tree_at(lambda sinusoid: sinusoid.frequency, family, Fixed(strength))])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        return numbers_of(mixture, self._sinusoid(mixture)) or super().made_of(strength, mixture)
+
+    def frequencies(self, mixture: Mixture) -> tuple[float, float] | None:
+        known = self._ends(mixture)
+        return (min(known), max(known)) if known else None
 
     def pretraining_range(self, mixture: Mixture) -> tuple[float, float]:
         """From the least to the largest frequency of all sinusoids that are pretrained on."""

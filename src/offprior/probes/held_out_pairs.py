@@ -14,7 +14,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
-from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, of_kind
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, numbers_of, of_kind
 
 
 class HeldOutPairs(Probe):
@@ -55,6 +55,12 @@ class HeldOutPairs(Probe):
                 first=pair[0], second=pair[1], weight=known.weight, scaled=known.scaled
             )
         return mixture.changed(families=[family])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        pair = self._pairs(mixture)[round(strength) - 1]
+        held = self._combination(pair, mixture)
+        alone = () if held is None else numbers_of(mixture, held)
+        return alone or numbers_of(mixture, *pair) or super().made_of(strength, mixture)
 
     def _pairs(self, mixture: Mixture) -> list[tuple[Family, Family]]:
         plain = [family for family in mixture.families if not isinstance(family, Combination)]

@@ -22,3 +22,6 @@ class InDistribution(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture
+
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        return True

@@ -47,6 +47,17 @@ class MixtureWeight(Probe):
             weights = np.concatenate([[strength], (1 - strength) * rest])
         return mixture.changed(families=families, weights=weights)
 
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        """Of other shares those that have one; of sums the first two families, and all but where nothing else is."""
+        if not self.sums:
+            weights = np.asarray(self.path(strength, mixture).weights, float)
+            return tuple(np.flatnonzero(weights > 0).tolist())
+        every = super().made_of(strength, mixture)
+        return tuple(number for number in every if number < 2) if strength == 0 else every
+
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        return not self.sums
+
     def departures(self) -> list[str]:
         return [*(["with sums"] if self.sums else []), *super().departures()]
 

@@ -42,5 +42,8 @@ class NoiseLevel(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture if strength == self._own(mixture) else mixture.changed(noise=strength)
 
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        return True
+
     def _own(self, mixture: Mixture) -> float:
         return round(float(np.asarray(mixture.noise)), 10)

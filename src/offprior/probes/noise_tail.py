@@ -37,6 +37,9 @@ class NoiseTail(Probe):
             return mixture
         return mixture.changed(noise_degrees=1 / strength if strength > 0 else None)
 
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        return True
+
     def _own(self, mixture: Mixture) -> float:
         degrees = mixture.noise_degrees
         return 0.0 if degrees is None else round(1 / float(np.asarray(degrees)), 10)

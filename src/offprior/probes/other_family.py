@@ -14,7 +14,14 @@ from offprior.families.sparse_linear import SparseLinear
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, inputs_parameter, noise_parameter
+from offprior.probes.probe import (
+    Probe,
+    count_parameter,
+    evenly_spaced,
+    inputs_parameter,
+    noise_parameter,
+    numbers_of,
+)
 
 
 class OtherFamily(Probe):
@@ -45,6 +52,11 @@ class OtherFamily(Probe):
             return mixture.changed(families=[other])
         weights = np.append((1 - strength) * np.asarray(mixture.weights, float), strength)
         return mixture.changed(families=[*mixture.families, other], weights=weights)
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        """The other family where the mixture has it and all prompts are of it; a foreign one is made of none."""
+        alone = numbers_of(mixture, self._other(mixture)) if strength == 1.0 else ()
+        return alone or super().made_of(strength, mixture)
 
     def departures(self) -> list[str]:
         return [*([] if self.family is None else [self.family.label]), *super().departures()]

@@ -10,7 +10,15 @@ from offprior.families.sinusoid import FULL_TURN, Sinusoid
 from offprior.laws import Fixed, Law, Uniform, concrete
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import (
+    Probe,
+    count_parameter,
+    evenly_spaced,
+    first_of,
+    inputs_parameter,
+    noise_parameter,
+    numbers_of,
+)
 
 
 class Phase(Probe):
@@ -39,6 +47,11 @@ class Phase(Probe):
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         family = first_of(Sinusoid, mixture, "sinusoids whose phase")
         return mixture.changed(families=[eqx.tree_at(lambda wave: wave.phase, family, Fixed(strength))])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        return numbers_of(mixture, first_of(Sinusoid, mixture, "sinusoids whose phase")) or super().made_of(
+            strength, mixture
+        )
 
     def _range(self, mixture: Mixture) -> tuple[float, float]:
         law = first_of(Sinusoid, mixture, "sinusoids whose phase").phase

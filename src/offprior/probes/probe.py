@@ -10,7 +10,7 @@ import numpy as np
 from offprior import catalog
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
-from offprior.laws import Evenly, Law, concrete, law
+from offprior.laws import Law, law, number_in_words
 from offprior.mixture import Mixture
 from offprior.parameter import CLOSE, Scalar, alike, parameter
 from offprior.recipe_study import MOST_PLACES
@@ -70,6 +70,24 @@ class Probe(eqx.Module):
         here = self.distribution(strength, mixture)
         return all(holds(mixture, family) for family, share in _shares(here) if share > 0)
 
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        """Numbers of the mixture's families that the functions at a place are made of: all that have a share.
+
+        A model that is under-trained on one of them is not judged there.
+        """
+        return tuple(np.flatnonzero(np.asarray(mixture.weights, float) > 0).tolist())
+
+    def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
+        """Are the functions at a place drawn from the mixture's families as they are, whatever the inputs and noise?
+
+        There B is the optimum, and M1 is measured in the place's own prompts.
+        """
+        return False
+
+    def frequencies(self, mixture: Mixture) -> tuple[float, float] | None:
+        """The range of frequencies pretrained on, for a probe that leaves it: aliases are looked for at its ends."""
+        return None
+
     def conditions(self, mixture: Mixture) -> Mixture:
         """The mixture with the probe's own inputs and noise where it has any: what the path sets out from."""
         own = {"inputs": self.inputs, "noise": self.noise}
@@ -91,13 +109,11 @@ class Probe(eqx.Module):
     def departures(self) -> list[str]:
         """What departs from the plain probe, in words."""
         found = []
-        if isinstance(self.inputs, Evenly):
-            found.append("even contexts")
-        elif self.inputs is not None:
-            found.append("other inputs")
-        noise = None if self.noise is None else concrete(self.noise)
-        if noise is not None:
-            found.append("noise-free" if noise == 0 else f"noise {noise:g}")
+        if self.inputs is not None:
+            found.append(self.inputs.words)
+        if self.noise is not None:
+            level = number_in_words(self.noise)
+            found.append("noise-free" if level == "0" else f"noise {level}")
         return found
 
 
@@ -137,6 +153,16 @@ def _same_conditions(here: Mixture, begin: Mixture) -> bool:
         return False
     families = alike(here.families, begin.families)
     return not families or bool(np.allclose(np.asarray(here.weights), np.asarray(begin.weights), rtol=0, atol=CLOSE))
+
+
+def numbers_of(mixture: Mixture, *families: Family) -> tuple[int, ...]:
+    """The numbers of the mixture's families with a share above 0 that are among `families`."""
+    weights = np.asarray(mixture.weights, float)
+    return tuple(
+        number
+        for number, known in enumerate(mixture.families)
+        if weights[number] > 0 and any(bool(eqx.tree_equal(known, family)) for family in families)
+    )
 
 
 def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:

@@ -8,7 +8,7 @@ from offprior.families.sparse_linear import SparseLinear
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, of_kind, places
+from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, numbers_of, of_kind, places
 
 
 class Sparsity(Probe):
@@ -49,6 +49,12 @@ class Sparsity(Probe):
             dimension=known.dimension, sparsity=int(strength), scale=self._scale(strength, known)
         )
         return mixture.changed(families=[family])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        """The families that have the functions of the place, or else the one that they are made from."""
+        (here,) = self.path(strength, mixture).families
+        known = [family for family in mixture.families if family.includes(here)]
+        return numbers_of(mixture, *(known or [self._linear(mixture)])) or super().made_of(strength, mixture)
 
     def departures(self) -> list[str]:
         return [*(["normalised"] if self.normalised else []), *super().departures()]

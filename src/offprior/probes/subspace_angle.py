@@ -7,7 +7,15 @@ from offprior.families.union_of_subspaces import UnionOfSubspaces
 from offprior.laws import Law
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, fields_of, parameter
-from offprior.probes.probe import Probe, count_parameter, evenly_spaced, first_of, inputs_parameter, noise_parameter
+from offprior.probes.probe import (
+    Probe,
+    count_parameter,
+    evenly_spaced,
+    first_of,
+    inputs_parameter,
+    noise_parameter,
+    numbers_of,
+)
 
 
 class SubspaceAngle(Probe):
@@ -38,6 +46,9 @@ class SubspaceAngle(Probe):
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture.changed(families=[self._rotated(strength, mixture)])
+
+    def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
+        return numbers_of(mixture, self._rotated(0.0, mixture)) or super().made_of(strength, mixture)
 
     def departures(self) -> list[str]:
         return [*(["outside the span"] if self.towards == "outside" else []), *super().departures()]

@@ -1,0 +1,43 @@
+"""Where M1 of a place is measured: in distribution, under the inputs and the noise of the place itself."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import numpy as np
+
+from offprior.mixture import Mixture
+from offprior.probes.in_distribution import InDistribution
+from offprior.probes.probe import Probe
+
+
+class Asked(NamedTuple):
+    """A probe and the context lengths to test it at."""
+
+    probe: Probe
+    lengths: tuple[int, ...]
+
+
+def gate(probe: Probe, strength: float, mixture: Mixture) -> InDistribution | None:
+    """The probe that draws the mixture's own functions under the conditions of a place; None where the place does."""
+    if probe.keeps_functions(strength, mixture):
+        return None
+    found = probe.distribution(strength, mixture)
+    own, given = np.float32(mixture.noise), np.float32(found.noise)
+    # Numbers are compared as prompts are drawn: in single precision.
+    alike = bool(eqx.tree_equal(found.inputs, mixture.inputs)) or found.inputs.words == mixture.inputs.words
+    return InDistribution(
+        inputs=None if alike else found.inputs,
+        noise=None if own == given else float(given),
+    )
+
+
+def with_gates(asked: Sequence[Asked], mixture: Mixture) -> list[Asked]:
+    """What is asked, and the gates that it needs, each once and at every length that it is needed at."""
+    found = {probe.label: (probe, set(lengths)) for probe, lengths in asked}
+    for probe, lengths in asked:
+        for strength in probe.strengths(mixture):
+            needed = gate(probe, strength, mixture)
+            if needed is not None:
+                found.setdefault(needed.label, (needed, set()))[1].update(lengths)
+    return [Asked(probe, tuple(sorted(lengths))) for probe, lengths in found.values()]

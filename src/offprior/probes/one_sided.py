@@ -1,0 +1,37 @@
+"""Contexts on one side of the range, queries on the other."""
+
+from typing import ClassVar
+
+from offprior.interval_laws import OneSided as Sided
+from offprior.laws import Law
+from offprior.mixture import Mixture
+from offprior.parameter import Scalar, parameter
+from offprior.probes._covariate_shift import CovariateShift
+from offprior.probes.probe import inputs_parameter, noise_parameter, places
+
+
+class OneSided(CovariateShift):
+    """Contexts in the lower share c of the range, queries in the rest; c = 1 is as trained (settings ours).
+
+    All queries lie beyond the context, where nobody can answer by smoothing. Combinations are asked there by giving
+    another probe these inputs: ``{name: convex, inputs: {name: one-sided, share: 0.6}}``. Inputs of several numbers
+    have their sides in the first coordinate.
+    """
+
+    coordinate: ClassVar[str] = "c"
+    axis: ClassVar[str] = "share c of the range that the context covers"
+
+    shares: tuple[float, ...] = parameter(
+        (0.4, 0.6, 0.8, 1.0), "the shares c of the inputs' mass", above=0, maximum=1, static=True
+    )
+    inputs: Law | None = inputs_parameter()
+    noise: Scalar | None = noise_parameter()
+
+    def strengths(self, mixture: Mixture) -> tuple[float, ...]:
+        return places("shares", self.shares)
+
+    def plain_place(self, mixture: Mixture) -> float:
+        return 1.0
+
+    def law(self, strength: float, mixture: Mixture) -> Law:
+        return Sided(mixture.inputs, share=strength)  # pyright: ignore[reportCallIssue]
