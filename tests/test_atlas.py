@@ -8,8 +8,10 @@ from offprior import catalog, cli
 from offprior.atlas import atlas
 from offprior.errors import SettingError
 from offprior.evaluation import atlas as probing
+from offprior.evaluation.evaluate import evaluate
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
+from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.convex import Convex
 from offprior.probes.input_scale import InputScale
 from offprior.table import Table
@@ -28,7 +30,7 @@ def test_every_probe_applies_or_says_why_not():
 def two_probes(monkeypatch):
     """Two of them are enough to see what becomes of a table."""
     few = probing.Applicable([Convex(count=3), InputScale()], {"frequency": "there is no family of sinusoids"})
-    monkeypatch.setattr(probing, "applicable", lambda mixture: few)
+    monkeypatch.setattr(probing, "applicable", lambda mixture, names=(): few)
 
 
 def test_a_predictor_breaks_where_it_does_not_know_the_functions(two_probes, tmp_path, capsys):
@@ -54,6 +56,46 @@ def test_a_run_is_probed_outside_of_its_own_mixture(two_probes, tmp_path):
     breaks = pd.read_csv(folder / "breaks.csv")
     # Twelve steps teach nothing.
     assert (breaks["fault"] == "under-trained").all()
+    rows, own = (Table.load(path / "evaluation.parquet").to_pandas() for path in (folder, run.folder))
+    columns = ["length", "task", "seed", "squared_error", "bayes_gap"]
+    gates = [each.query("probe == 'in-distribution' and predictor == 'model'")[columns] for each in (rows, own)]
+    pd.testing.assert_frame_equal(*(gate.reset_index(drop=True) for gate in gates))
+    assert set(rows.query("probe == 'input-scale'")["strength"]) == set(InputScale().factors) - {1.0}
+
+
+def test_probes_are_chosen_by_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = {}
+    monkeypatch.setattr("offprior.atlas.atlas", lambda what, **settings: asked.update(settings))
+    assert cli.main(["atlas", "mean", "--probes", "shift", "convex"]) == 0
+    assert asked["probes"] == ["shift", "convex"]
+    assert [type(p).__name__ for p in probing.applicable(Mixture(), ["shift", "convex", "shift"]).probes] == [
+        "Shift",
+        "Convex",
+    ]
+    with pytest.raises(SettingError, match="--probes: there is no probe 'shfit'; did you mean shift?"):
+        atlas("mean", probes=["convex", "shfit"])
+    with pytest.raises(SettingError, match=r"--probes: none of those named applies .*half-subspace"):
+        atlas("mean", probes=["half-subspace"])
+
+
+def test_what_a_run_lacks_in_distribution_is_evaluated(monkeypatch):
+    """Rows of another model, another seed or fewer lengths are no gate of this one."""
+    mixture = Mixture()
+    known = evaluate([LeastSquares(label="model")], [], [3, 5], mixture=mixture, tasks=4, queries=4)
+    rows = known.to_pandas()
+    rows.loc[rows["predictor"] == "model", "seed"] = 0
+    known = Table(rows)
+
+    class Trained(LeastSquares):
+        trained, seed = True, 0
+
+    model = Trained(label="model")
+    assert len(probing.in_distribution(known, [model], [5])) == (rows["length"] == 5).sum()
+    assert probing.in_distribution(known, [model], [5, 9]) is None
+    assert probing.in_distribution(known, [LeastSquares(label="model")], [5]) is None
+    Trained.seed = 1
+    assert probing.in_distribution(known, [model], [5]) is None
 
 
 def test_what_is_neither_a_run_nor_a_predictor_is_one_line(tmp_path, capsys, monkeypatch):

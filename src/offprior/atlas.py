@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.table import Table
+from rich.table import Table as Grid
 
 from offprior import catalog
 from offprior.api import Run
@@ -17,6 +17,7 @@ from offprior.output import Console
 from offprior.recipe import read
 from offprior.report.words import number, place
 from offprior.runs import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
+from offprior.table import Table as Evaluated
 
 MIXTURE_OF = "mueller-2023"
 """The recipe whose mixture a predictor that knows none is probed outside of."""
@@ -28,24 +29,35 @@ def atlas(
     recipe: str | None = None,
     out: str | Path | None = None,
     tasks: int = 0,
+    probes: Sequence[str] = (),
     progress: bool = True,
 ) -> Path:
     """Probe a run's models, or a predictor of the catalogue, with all that applies; return the folder of the result.
 
     A run is probed outside of its own mixture, a predictor outside of that of `recipe`. Beside it stand the classical
     predictors that apply. The folder has ``evaluation.parquet``, ``breaks.csv`` (where it breaks first) and a report.
-    With `tasks` 0 a cell has as many test prompts as the atlas's default.
+    With `tasks` 0 a cell has as many test prompts as the atlas's default; `probes` are the names of those to test with,
+    all that apply unless given. M1 is that of the run's own evaluation where it has one.
 
     Raises:
-        OffpriorError: `what` is neither a run nor a predictor; the run is not pretrained; another process is at work in
-            the folder.
+        OffpriorError: there is no probe of a name, or none of those named applies; `what` is neither a run nor a
+            predictor; the run is not pretrained; another process is at work in the folder.
     """
+    from offprior.evaluation.approximation import approximations
     from offprior.evaluation.atlas import LENGTHS, TASKS, applicable
     from offprior.evaluation.atlas import atlas as table_of
     from offprior.evaluation.panel import panel
     from offprior.progress import Silence, progress_report
 
     console = Console(quiet=not progress)
+    names = catalog.names("probes")
+    wrong = [
+        Problem("--probes", f"there is no probe {name!r}; {choose_from(name, names)}")
+        for name in probes
+        if name not in names
+    ]
+    if wrong:
+        raise SettingError(wrong)
     if (Path(what) / MANIFEST).is_file():
         if recipe is not None:
             raise SettingError(Problem("--recipe", "a run has a recipe of its own; leave it out", str(what)))
@@ -63,17 +75,23 @@ def atlas(
         label, gate = judged[0].label, None
     folder = Path(out) if out is not None else folder
     beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
-    with locked(folder), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        table = table_of(
-            [*judged, *beside],
-            mixture,
-            lengths,
-            tasks=tasks or TASKS,
-            progress=progress_report() if progress else Silence(),
-        )
-        about["approximate"] = [str(each.message) for each in caught if issubclass(each.category, UserWarning)]
-        about["left_out"] = applicable(mixture).left_out
+    found = applicable(mixture, probes)
+    if probes and not found.probes:
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items()) or "they are always evaluated"
+        raise SettingError(Problem("--probes", f"none of those named applies ({reasons})"))
+    with locked(folder):
+        with approximations() as approximate:
+            table = table_of(
+                [*judged, *beside],
+                mixture,
+                lengths,
+                probes=found.probes,
+                known=None if gate is None else Evaluated(gate),
+                tasks=tasks or TASKS,
+                progress=progress_report() if progress else Silence(),
+            )
+        about["approximate"] = approximate
+        about["left_out"] = found.left_out
         _write(folder, table, label, text, about, gate, console)
     return folder
 
@@ -115,7 +133,7 @@ def _print(breaks: Any, label: str, console: Console) -> None:
     """Where a predictor breaks first: a row a probe, those that hold last."""
     style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
     caption = "NMSE; outside: surprise above the mixture's own, nats a pair; no number: holds, at its worst place"
-    table = Table(title=f"Where {label} breaks first", caption=caption, **style)
+    table = Grid(title=f"Where {label} breaks first", caption=caption, **style)
     for name in ("", "probe", "at"):
         table.add_column(name, overflow="fold")
     for name in ("outside", label, "B", "C"):

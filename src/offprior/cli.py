@@ -119,6 +119,10 @@ def atlas(
     ] = None,
     out: Annotated[Path | None, Parameter(help="Where it goes; RUN/atlas, or runs/atlas-PREDICTOR.")] = None,
     tasks: Annotated[int, Parameter(help="Test prompts a cell; 0 is the default of the atlas.")] = 0,
+    probes: Annotated[
+        list[str] | None,
+        Parameter(consume_multiple=True, negative="", show_default=False, help="Names of probes; all that apply."),
+    ] = None,
     device: Device = None,
 ) -> None:
     """Every probe that applies, on a run's models or on a predictor, and where they break first.
@@ -132,7 +136,7 @@ def atlas(
     from offprior.atlas import atlas as carried_out
 
     devices.use(device)
-    carried_out(what, recipe=recipe, out=out, tasks=tasks)
+    carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or ())
 
 
 @app.command

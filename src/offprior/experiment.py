@@ -2,13 +2,13 @@
 
 import json
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from offprior import runs
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.evaluation.approximation import approximations
 from offprior.evaluation.evaluate import evaluate
 from offprior.laws import concrete
 from offprior.mixture import Mixture
@@ -154,8 +154,7 @@ def evaluated(
 ) -> tuple[Table, list[str]]:
     """Predictors on probes under a recipe's settings, and what is approximate about it; B is of `mixture` if given."""
     settings = recipe.evaluation
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    with approximations() as approximate:
         table = evaluate(
             [*predictors, *recipe.predictors],
             probes,
@@ -167,7 +166,6 @@ def evaluated(
             progress=_shown(progress),
         )
     # Not for the console alone: what is approximate is labelled where it is shown.
-    approximate = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     for line in approximate:
         Console(stderr=True, quiet=not progress).print(f"warning: {line}", soft_wrap=True)
     return table, approximate

@@ -10,11 +10,13 @@ from offprior.mixture import Mixture
 from offprior.predictors.predictor import Predictor
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
-from offprior.progress import ProgressReport
-from offprior.table import Table
+from offprior.progress import ProgressReport, Silence
+from offprior.table import IN_DISTRIBUTION, Table
 
 TASKS, QUERIES = 64, 32
 """Test prompts a cell and queries a prompt: fewer than a run's own, for there are many cells."""
+GATE_TASKS, GATE_QUERIES = 256, 64
+"""In distribution, where no run has been evaluated: as many as a run's own, for every verdict hangs on them."""
 LENGTHS = (5, 10, 20, 40)
 
 
@@ -26,12 +28,17 @@ class Applicable(NamedTuple):
     """By name, why."""
 
 
-def applicable(mixture: Mixture) -> Applicable:
-    """Every probe of the catalogue with its defaults, as far as it applies to `mixture`."""
+def applicable(mixture: Mixture, names: Sequence[str] = ()) -> Applicable:
+    """Every probe of the catalogue with its defaults, or those of `names`, as far as it applies to `mixture`.
+
+    Raises:
+        OffpriorError: there is no probe of a name.
+    """
     probes, left_out = [], {}
-    for name in catalog.names("probes"):
+    for name in dict.fromkeys(names) or catalog.names("probes"):
+        kind = catalog.find("probes", name)
         try:
-            probe = catalog.find("probes", name)()
+            probe = kind()
             for strength in probe.strengths(mixture):
                 probe.distribution(strength, mixture)
         except OffpriorError as error:
@@ -47,13 +54,54 @@ def atlas(
     mixture: Mixture,
     lengths: Sequence[int] = LENGTHS,
     *,
+    probes: Sequence[Probe] | None = None,
+    known: Table | None = None,
     tasks: int = TASKS,
     queries: int = QUERIES,
     seed: int = 0,
     progress: ProgressReport | None = None,
 ) -> Table:
-    """Errors of `predictors` on every probe that applies to `mixture` (`evaluate`)."""
-    probes = applicable(mixture).probes
+    """Errors of `predictors` on `probes`, or on every probe that applies to `mixture` (`evaluate`).
+
+    M1 is that of `known`, a run's own evaluation, as far as it has in-distribution rows of the same predictors, seeds
+    and lengths; what it lacks is evaluated with as many prompts as a run has. Places whose prompts are the mixture's
+    own are not evaluated again.
+    """
+    found = applicable(mixture).probes if probes is None else list(probes)
+    gate = None if known is None else in_distribution(known, predictors, lengths)
+    if gate is None:
+        gate = evaluate(
+            predictors,
+            [],
+            lengths,
+            mixture=mixture,
+            tasks=max(tasks, GATE_TASKS),
+            queries=max(queries, GATE_QUERIES),
+            seed=seed,
+            progress=Silence(),
+        )
     return evaluate(
-        predictors, probes, lengths, mixture=mixture, tasks=tasks, queries=queries, seed=seed, progress=progress
+        predictors,
+        found,
+        lengths,
+        mixture=mixture,
+        tasks=tasks,
+        queries=queries,
+        seed=seed,
+        progress=progress,
+        known=gate,
     )
+
+
+def in_distribution(known: Table, predictors: Sequence[Predictor], lengths: Sequence[int]) -> Table | None:
+    """The in-distribution rows of a table at `lengths`; None where it lacks one that a trained predictor can take."""
+    rows = known.to_pandas()
+    rows = rows[(rows["probe"] == IN_DISTRIBUTION) & rows["length"].isin(list(lengths))]
+    if "between" not in rows:  # of an older version, which kept no errors by placement
+        return None
+    there = set(zip(rows["predictor"], rows["seed"], rows["length"], strict=True))
+    for predictor in predictors:
+        possible = [length for length in lengths if predictor.longest is None or length <= predictor.longest]
+        if predictor.trained and any((predictor.label, predictor.seed, length) not in there for length in possible):
+            return None
+    return Table(rows) if len(rows) and any(predictor.trained for predictor in predictors) else None

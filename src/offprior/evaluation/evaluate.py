@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.evaluation.approximation import ApproximationWarning
 from offprior.evaluation.gate import Asked, gate, with_gates
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
@@ -41,6 +42,7 @@ def evaluate(
     queries: int = 64,
     seed: int = 0,
     progress: ProgressReport | None = None,
+    known: Table | None = None,
 ) -> Table:
     """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
 
@@ -50,8 +52,11 @@ def evaluate(
     on the probe's own prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them.
     Context lengths that a predictor cannot take are left out for that predictor alone.
 
+    In-distribution rows of `known` are taken as they are, and stand for all places whose prompts are the mixture's own.
+
     `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors
-    with one label, each `trained` with its `seed`. Progress is shown on standard error, unless `progress` is another report.
+    with one label, each `trained` with its `seed`. Progress is shown on standard error,
+    unless `progress` is another report.
 
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; something
@@ -65,21 +70,23 @@ def evaluate(
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths, mixture)} | set(lengths)))
     _check_probes(probes)
     others = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
+    there = set() if known is None else set(known.to_pandas()["length"])
+    wanted = tuple(length for length in wanted if length not in there)
     asked = [Asked(InDistribution(), wanted), *(Asked(probe, probe.lengths(lengths, mixture)) for probe in others)]
     if mixture.noise_degrees is not None:
-        warnings.warn(NOISE_TAKEN_AS_NORMAL, stacklevel=2)
+        warnings.warn(NOISE_TAKEN_AS_NORMAL, ApproximationWarning, stacklevel=2)
     progress = progress if progress is not None else progress_report()
     steps = []
     for probe, own in with_gates(asked, mixture):
-        known = references_of(probe, mixture)
-        places = 1 if probe.along_context else len(probe.strengths(mixture))
-        steps += [Step(probe, number, own, known) for number in range(places)]
+        if own:
+            beside = references_of(probe, mixture)
+            steps += [Step(probe, number, own, beside) for number in _numbers(probe, mixture, known is not None)]
 
     def rows_of(step: Step) -> list[pd.DataFrame]:
         places = _places(step, mixture, tasks, queries, seed)
-        return [row for place in places for row in _rows_of(place, predictors, step.known, mixture)]
+        return [row for place in places for row in _rows_of(place, predictors, step.beside, mixture)]
 
-    rows: list[pd.DataFrame] = []
+    rows: list[pd.DataFrame] = [] if known is None else [known.to_pandas()]
     progress.start("probing", len(steps))
     try:
         with blas_on_one_thread():
@@ -102,7 +109,16 @@ class Step(NamedTuple):
     probe: Probe
     number: int
     lengths: tuple[int, ...]
-    known: Known
+    beside: Known
+
+
+def _numbers(probe: Probe, mixture: Mixture, skip_plain: bool) -> list[int]:
+    """The places of a path to evaluate; lengths of the context are one place, and plain ones may be left out."""
+    if probe.along_context:
+        return [0]
+    places = [probe.distribution(strength, mixture) for strength in probe.strengths(mixture)]
+    own = [skip_plain and bool(eqx.tree_equal(place, mixture)) for place in places]
+    return [number for number, is_plain in enumerate(own) if not is_plain]
 
 
 def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[Place]:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.components import NoClosedForm
+from offprior.evaluation.approximation import ApproximationWarning
 from offprior.evaluation.blend import best_blend
 from offprior.evaluation.rows import UNTRAINED, Answer, Place
 from offprior.mixture import Mixture
@@ -49,15 +50,17 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
         try:
             alone = References(mixture)
         except NoClosedForm as of_mixture:
-            warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", stacklevel=3)
+            warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", ApproximationWarning, stacklevel=3)
             return Known(None, has_combined)
         reason = str(error).removeprefix(f"{probe.label}: ")
-        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", stacklevel=3)
+        warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", ApproximationWarning, stacklevel=3)
         return Known(alone, has_combined)
     if not references.is_refined:
-        warnings.warn(f"{probe.label}: {NOT_REFINED}", stacklevel=3)
+        warnings.warn(f"{probe.label}: {NOT_REFINED}", ApproximationWarning, stacklevel=3)
     if references.approximation:
-        warnings.warn(f"{probe.label}: B and C are approximate: {references.approximation}", stacklevel=3)
+        warnings.warn(
+            f"{probe.label}: B and C are approximate: {references.approximation}", ApproximationWarning, stacklevel=3
+        )
     return Known(references, True if known else None)
 
 
