@@ -133,8 +133,9 @@ def test_inference_is_measured():
         capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    posteriors, predictions = done.stdout.splitlines()
+    posteriors, smoother, predictions = done.stdout.splitlines()
     assert "exact posteriors, 16 prompts × 4 positions, 256 nodes" in posteriors
+    assert smoother.startswith("S, 256 prompts × 4 lengths × 64 queries: ")
     assert re.search(r"a pass for each position: [\d.]+ \(", predictions)
 
 
