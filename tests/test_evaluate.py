@@ -123,7 +123,7 @@ def test_a_predictor_is_spared_contexts_that_it_cannot_take():
 
 def test_even_contexts_are_even_at_every_length():
     probe = Convex(0.5, 0.5, count=1, inputs=Evenly(-5, 5), noise=0.0)
-    rows = evaluate([Constant()], probe, [5, 20], **SETTINGS).to_pandas().query("probe != 'in-distribution'")
+    rows = evaluate([Constant()], probe, [5, 20], **SETTINGS).to_pandas().query(f"probe == '{probe.label}'")
     truths = rows.query("predictor == 'B'").pivot(index="task", columns="length", values="truth_mean")
     assert not np.array_equal(truths[5], truths[20]), "each context length has prompts of its own"
 
