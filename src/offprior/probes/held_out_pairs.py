@@ -58,7 +58,7 @@ class HeldOutPairs(Probe):
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
         pair = self._pairs(mixture)[round(strength) - 1]
-        held = self._combination(pair, mixture)
+        held = self._combination(pair, self._held(mixture))
         alone = () if held is None else numbers_of(mixture, held)
         return alone or numbers_of(mixture, *pair) or super().made_of(strength, mixture)
 
