@@ -93,7 +93,7 @@ def test_combinations_of_other_sides_are_not_held():
 
 def test_pairs_without_weight_are_held_out():
     families = [LINE, WAVE, Polynomial(degree=2)]
-    mixture = Mixture([*families, Combination(WAVE, LINE), Combination(LINE, families[2])], [1, 1, 1, 1, 0])
+    mixture = Mixture([*families, Combination(WAVE, LINE), Combination(LINE, families[2])], [0.25] * 4 + [0])
     probe = HeldOutPairs()
     assert held(probe, mixture, probe.strengths(mixture)) == [True, False, False]
     all_three = mixture.changed(

@@ -90,13 +90,14 @@ def test_axes_of_two_samplers_swapped():
 
 def test_a_prior_bag_weighted_otherwise_than_meant():
     """.96/.04 where .73/.27 was meant: the shares of the draws, of B's prior, and of what B is given to choose from."""
-    for weights in ([0.73, 0.27], [73, 27]):
-        mixture = Mixture([Linear(), Sinusoid()], weights=weights)
-        drawn = np.asarray(draw_sequences(mixture, KEY, 20_000, 2).family)
-        assert abs((drawn == 0).mean() - 0.73) < 4 * np.sqrt(0.73 * 0.27 / 20_000)
-        # So noisy a point tells nothing of the family.
-        blind = Bayes(mixture, noise=1e5)
-        np.testing.assert_allclose(blind.family_posterior(np.ones((1, 1)), np.zeros(1)), [0.73, 0.27], atol=1e-6)
-        prompts = mixture.prompts(KEY, 400, 1, 1)
-        found = References(mixture).batch(prompts.x, prompts.y, prompts.queries, [1]).class_probability[:, 0, 0]
-        assert abs(found.mean() - 0.73) < 4 * found.std() / 20, "posteriors average to the prior"
+    with pytest.raises(SettingError, match=r"\[0.73, 0.27\]"):
+        Mixture([Linear(), Sinusoid()], weights=[73, 27])
+    mixture = Mixture([Linear(), Sinusoid()], weights=[0.73, 0.27])
+    drawn = np.asarray(draw_sequences(mixture, KEY, 20_000, 2).family)
+    assert abs((drawn == 0).mean() - 0.73) < 4 * np.sqrt(0.73 * 0.27 / 20_000)
+    # So noisy a point tells nothing of the family.
+    blind = Bayes(mixture, noise=1e5)
+    np.testing.assert_allclose(blind.family_posterior(np.ones((1, 1)), np.zeros(1)), [0.73, 0.27], atol=1e-6)
+    prompts = mixture.prompts(KEY, 400, 1, 1)
+    found = References(mixture).batch(prompts.x, prompts.y, prompts.queries, [1]).class_probability[:, 0, 0]
+    assert abs(found.mean() - 0.73) < 4 * found.std() / 20, "posteriors average to the prior"
