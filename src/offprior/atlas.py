@@ -117,7 +117,7 @@ def _print(data: Any, label: str, console: Console) -> None:
     from offprior.report.breaking import breaking_summary, breaks
 
     style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
-    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no number: holds or is undecided, at its worst place"
+    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no number: holds or undecided, at worst"
     table = Table(title=f"Where {label} breaks first", caption=caption, **style)
     for name in ("", "probe", "at"):
         table.add_column(name, overflow="fold")
