@@ -19,6 +19,12 @@ from offprior.recipe_study import Measure, Place, Study
 FAMILIES = ("linear", "sinusoid")
 LENGTHS = (5, 20, 40)
 TASKS, QUERIES = 16, 32
+REACH = 4.0
+"""Queries nearer to 0 lie between the points of their context."""
+OF_PLACEMENT = [
+    "between",
+    *(f"{name}_between" for name in ("squared_error", "bayes_gap", "truth_mean", "truth_square")),
+]
 RANGE = (0.5, 1.5)
 RECIPE = recipe_file.RECIPES / "mueller-2023.yaml"
 
@@ -30,9 +36,15 @@ def report_data(
     compose: float = 0.5,
     noise_free: bool = False,
     probes: tuple[str, ...] = (),
+    placed: bool = False,
 ) -> ReportData:
-    """`compose`: 0 is a model that follows B, 1 one that follows C. With `probes`, theirs and no other rows."""
+    """`compose`: 0 is a model that follows B, 1 one that follows C. With `probes`, theirs and no other rows.
+
+    `placed` has errors between the context's points and beyond them, as newer tables do.
+    """
     rows = evaluation(seeds, compose, noise_free)
+    if not placed:
+        rows = rows.drop(columns=OF_PLACEMENT)
     return ReportData.from_evaluation(
         rows[rows["probe"].isin(probes)].reset_index(drop=True) if probes else rows,
         label=label,
@@ -124,6 +136,7 @@ def _cell(
     true_slope, true_amplitude = weight * slope, (1 - weight) * amplitude
     truth = true_slope[:, None] * x + true_amplitude[:, None] * wave
 
+    between = np.abs(x) <= REACH
     blur = 0.5 / length
     line = _blurred((truth * x).mean(1) / (x * x).mean(1), blur, rng)[:, None] * x
     known = np.clip(frequency, *RANGE)[:, None]
@@ -146,6 +159,8 @@ def _cell(
         "task": np.arange(TASKS), "family": names, "truth_mean": truth.mean(1), "truth_square": (truth**2).mean(1),
         "surprise": rng.gamma(4, length / 8, TASKS), "class_probability": probability,
         "true_slope": true_slope, "true_amplitude": true_amplitude, **gram,
+        "between": between.mean(1), "truth_mean_between": (truth * between).mean(1),
+        "truth_square_between": (truth**2 * between).mean(1),
     }  # fmt: skip
 
     def rows(predictor: str, p: np.ndarray, seed: int = -1) -> pd.DataFrame:
@@ -155,12 +170,15 @@ def _cell(
         implied = (first * gram["gram 1 1"] - second * cross) / determinant
         return pd.DataFrame({
             **common, "predictor": predictor, "seed": seed, "squared_error": ((p - truth) ** 2).mean(1),
-            "bayes_gap": ((p - bayes) ** 2).mean(1), "implied_weight": implied, "implied_residual": 0.1,
+            "bayes_gap": ((p - bayes) ** 2).mean(1), "squared_error_between": ((p - truth) ** 2 * between).mean(1),
+            "bayes_gap_between": ((p - bayes) ** 2 * between).mean(1),
+            "implied_weight": implied, "implied_residual": 0.1,
             "slope": 0.95 * true_slope, "amplitude": 0.9 * true_amplitude,
             "moment 0": first, "moment 1": second, "prediction_square": (p * p).mean(1),
         })  # fmt: skip
 
-    smoothed = truth + rng.normal(0, 0.4 * blur, truth.shape) + 0.8 * (bayes - truth)
+    # Between the points a smoother is near the truth; beyond them it knows nothing.
+    smoothed = truth + rng.normal(0, 0.4 * blur, truth.shape) + np.where(between, 0.1 * (bayes - truth), -truth)
     found = [rows("B", bayes), rows("C", combined), rows("S", smoothed)]
     found += [rows(f"class: {name}", p) for name, p in zip(FAMILIES, (line, sinusoid), strict=True)]
     found += [rows(f"best fit: {name}", 0.9 * p) for name, p in zip(FAMILIES, (line, sinusoid), strict=True)]
@@ -199,7 +217,11 @@ def panels() -> pd.DataFrame:
         truth = a * 0.6 * x + (1 - a) * 1.5 * np.sin(1.2 * x)
         line, sinusoid = 0.5 * (a + 0.05) * x, 1.6 * np.sin((1.2 - 0.2 * a) * x)
         own = {"truth": truth, "model": truth + 0.1 * np.sin(3 * x), "B": truth + 0.4 * a * (1 - a) * line, "C": truth}
-        own |= {"class: linear": line, "class: sinusoid": sinusoid}
+        own |= {
+            "S": np.where(np.abs(x) <= REACH, truth, 0.5 * truth),
+            "class: linear": line,
+            "class: sinusoid": sinusoid,
+        }
         at = np.sort(rng.uniform(-5, 5, 20))
         noisy = np.interp(at, x, truth) + rng.normal(0, 0.1, 20)
         none = np.full(20, np.nan)

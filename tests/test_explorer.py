@@ -19,6 +19,7 @@ from offprior.explorer.reading import reading
 from offprior.explorer.share import as_python
 from offprior.explorer.state import BOUNDS, MOST_POINTS, OWN, PRESETS, State, from_query, read_csv, to_query
 from offprior.predictors.bayes import Bayes
+from offprior.predictors.smoother import Smoother
 
 
 def parsed(query):
@@ -149,7 +150,7 @@ def answerer(tmp_path_factory):
 def test_answers_are_those_of_the_predictors(answerer):
     state = answerer.drawn(State(preset="sinusoid", length=7, shown=("ridge",)))
     found = answerer.with_panel(answerer.answer(state))
-    assert len(state.points) == 7 and {"model", "B", "C", "truth", "ridge"} <= set(found.curves)
+    assert len(state.points) == 7 and {"model", "B", "C", "S", "truth", "ridge"} <= set(found.curves)
     x, y = (np.asarray([point[axis] for point in state.points]) for axis in (0, 1))
     at = answerer.places[:, None]
     exact = Bayes(answerer.mixture).predict(x[:, None], y, at)
@@ -157,6 +158,10 @@ def test_answers_are_those_of_the_predictors(answerer):
     assert found.probability["sinusoid"] == pytest.approx(
         Bayes(answerer.mixture).family_posterior(x[:, None], y)[1], abs=1e-9
     )
+    smooth = Smoother().predict(x[:, None], y, at)
+    np.testing.assert_allclose(found.curves["S"], smooth.mean, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.bands["S"][1], smooth.mean + 1.959964 * np.sqrt(smooth.variance), rtol=1e-6)
+    assert {"model", "B", "C", "S"} <= set(found.errors)
     model = answerer.models[0].predict(x[:, None], y, at)
     np.testing.assert_allclose(found.curves["model"], model.mean, rtol=1e-4, atol=1e-4)
     evidence = Bayes(answerer.mixture).log_evidence(x[:, None], y)

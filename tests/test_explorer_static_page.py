@@ -51,7 +51,7 @@ def test_the_curves_are_those_of_the_package(opened, answerer):
     exact = answerer.answer(State(points=points, preset="own points"))
     assert np.ptp(exact.curves["model"]) > 0.01, "a flat curve would agree with anything"
     np.testing.assert_allclose(opened.curve("model"), exact.curves["model"], atol=1e-4)
-    for label in ("B", "C", "class: linear", "class: sinusoid"):
+    for label in ("B", "C", "S", "class: linear", "class: sinusoid"):
         np.testing.assert_allclose(opened.curve(label), exact.curves[label], atol=1e-6)
     shares = [float(cell) for cell in opened.page.locator("#families td:last-child").all_inner_texts()]
     np.testing.assert_allclose(shares, list(exact.probability.values()), atol=6e-4)
@@ -66,7 +66,7 @@ def test_the_curves_are_those_of_the_package(opened, answerer):
 def test_the_page_compares_itself_with_the_package(opened):
     opened.page.locator("#comparison[data-largest]").wait_for()
     largest = json.loads(opened.page.locator("#comparison").get_attribute("data-largest"))
-    assert {"model", "B", "C", "sd: B", "class: linear", "P(family | context)"} <= set(largest)
+    assert {"model", "B", "C", "S", "sd: B", "sd: S", "class: linear", "P(family | context)"} <= set(largest)
     assert largest["model"] < 1e-4
     assert max(off for label, off in largest.items() if "model" not in label) < 1e-6
     text = opened.page.locator("#comparison").inner_text()
@@ -226,19 +226,19 @@ def test_what_a_recipe_says_is_text(opened):
             {"name": "relu-network", "dimension": 1},
             1_000_000,
             "No exact posterior is shown: a family of the mixture has none.",
-            ["model", "truth"],
+            ["model", "S", "truth"],
         ),
         (
             "sinusoid",
             1,
             "The exact posterior is left out: its components are 3 numbers, and a page takes 1.",
-            ["model", "truth"],
+            ["model", "S", "truth"],
         ),
         (
             "sinusoid",
             10,
             "C, which knows combinations, is left out: its components are 36 numbers, and a page takes 10.",
-            ["model", "B", "class: linear", "class: sinusoid", "truth"],
+            ["model", "B", "S", "class: linear", "class: sinusoid", "truth"],
         ),
     ],
 )

@@ -14,6 +14,7 @@ from offprior.explorer.static_network import network_of
 from offprior.explorer.static_page import ENGINE, SCRIPTS
 from offprior.explorer.static_posterior import posterior_of
 from offprior.explorer.static_program import SAME, Unsupported, program_of
+from offprior.explorer.static_smoother import smoother_of
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
@@ -22,6 +23,7 @@ from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.predictors.bayes import References
 from offprior.predictors.pretrained import Pretrained
+from offprior.predictors.smoother import Smoother
 from offprior.probes.convex import Convex
 from offprior.randomness import key_for
 
@@ -208,3 +210,32 @@ def test_the_forward_pass_is_the_models(page, name, has_kernel):
         assert np.ptp(wanted.mean) > 0.05, "a flat curve would agree with anything"
         np.testing.assert_allclose(mean, wanted.mean[0, 0], atol=2e-5)
         np.testing.assert_allclose(variance, wanted.variance[0, 0], atol=1e-4, rtol=1e-4)
+
+
+SMOOTHED = """([settings, points, queries]) => {
+    const smoother = new Smoother(settings), { mean, variance } = smoother.predicted(smoother.of(points), queries);
+    return [Array.from(mean), Array.from(variance)];
+}"""
+
+
+@in_browser
+@pytest.mark.parametrize("count", [1, 2, 5, 20, 60])
+def test_the_smoother_is_the_packages(page, count):
+    """Waves, lines, noise, constants, values far from 0, two inputs that are the same, contexts of one side."""
+    draw = np.random.default_rng(count)
+    x = draw.uniform(-5, 5, count)
+    noise = 0.1 * draw.normal(size=count)
+    for inputs, y in (
+        (x, np.sin(x) + noise),
+        (np.sort(x) * 0.3 - 3, 0.7 * x + noise),
+        (x, noise),
+        (x, np.full(count, 3.0)),
+        (x, 100 + np.sin(3 * x) + noise),
+        (np.r_[x[:1], x[:-1]], x + np.sin(x) + noise),
+    ):
+        answer = Smoother().predict(inputs[:, None], y, PLACES[:, None])
+        points = np.stack([inputs, y], axis=1).tolist()
+        mean, variance = page.evaluate(SMOOTHED, [smoother_of(), points, PLACES.tolist()])
+        size = np.abs(y).max()
+        np.testing.assert_allclose(mean, answer.mean, atol=1e-6 * size)
+        np.testing.assert_allclose(np.sqrt(variance), np.sqrt(answer.variance), atol=1e-6 * size)

@@ -4,6 +4,7 @@ import dataclasses
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 from explored import MIXTURE
 from small_runs import carried_out
@@ -18,7 +19,9 @@ from offprior.explorer.opening import opened
 from offprior.explorer.reading import reading
 from offprior.explorer.share import as_python
 from offprior.explorer.state import CELL, OWN, State, from_query, to_query
+from offprior.explorer.verdict_view import VerdictView
 from offprior.explorer.verdicts import Verdicts
+from offprior.figures.verdict_map import LOOKS
 from offprior.pretraining.checkpoint import steps_kept, weights_file
 from offprior.probes.convex import Convex
 from offprior.runs import ATLAS, EVALUATION
@@ -104,6 +107,28 @@ def test_the_verdict_of_a_cell_is_its_own_and_the_atlas_adds_to_it(runs, tmp_pat
     finally:
         (folder / EVALUATION).unlink()
         folder.rmdir()
+
+
+def test_the_map_of_a_placement_is_chosen(runs):
+    """A cell's verdict says where its queries lie; a run whose table does not know that has the map of all alone."""
+    verdicts = Verdicts(runs[0])
+    own = verdicts.cells
+    beyond = own[own["placement"] == "all"].assign(
+        placement="beyond", verdict="smooths", verdict_fdr="smooths", M4=0.5, M19=-0.25
+    )
+    verdicts.cells = pd.concat([own[own["placement"] == "all"], beyond], ignore_index=True)
+    assert verdicts.placements == ("all", "beyond")
+    said = verdicts.nearest(State(preset=CELL, probe="convex", strength=0.5), 8)
+    assert said.endswith("8 pairs; beyond the points: smooths")
+    view = VerdictView(verdicts, "verdicts", "verdicts-0", lambda *_: None)
+    view.show("convex", "beyond")
+    drawn = view.source.data
+    word, fill, _ = LOOKS["smooths"]
+    assert set(drawn["word"]) == {word} and set(drawn["fill"]) == {fill}
+    told = "beyond the points; gain over Bayes +0.5; gain over the smoother -0.25"
+    assert all(told in text for text in drawn["says"])
+    view.show("convex")
+    assert "smooths" not in view.source.data["word"]
 
 
 def test_the_film_has_the_weights_that_were_kept(answerer, runs):

@@ -9,10 +9,11 @@ from typing import Any
 import matplotlib.colors
 import numpy as np
 import pytest
-from fixture_table import RANGE, evaluation, report_data
+from fixture_table import OF_PLACEMENT, RANGE, evaluation, report_data
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from offprior import catalog
+from offprior.figures.between_and_beyond import BetweenAndBeyond
 from offprior.figures.error_by_length import ErrorByLength
 from offprior.figures.error_by_strength import ErrorByStrength
 from offprior.figures.figure import (
@@ -28,7 +29,7 @@ from offprior.figures.figure import (
 from offprior.figures.implied_weight import ImpliedWeight
 from offprior.figures.prediction_panels import PredictionPanels
 from offprior.figures.training_curve import TrainingCurve
-from offprior.figures.verdict_map import LOOKS, VerdictMap, verdict_of
+from offprior.figures.verdict_map import LOOKS, OFF, VerdictMap, look_of, verdict_of
 from offprior.report import images
 
 
@@ -42,8 +43,21 @@ def labels(canvas):
     return [text.get_text() for text in canvas.legends[0].get_texts()]
 
 
+def words_of(canvas):
+    return [text.get_text() for axis in canvas.axes for text in axis.texts]
+
+
 def line(axis, label) -> Any:
     return next(found for found in axis.lines if found.get_label() == label)
+
+
+CURVE_OF_S = "S: smoother, knows no family"
+CURVES = {
+    "model": "M2",
+    "B: Bayes, pretraining mixture": "bayes_nmse",
+    "C: Bayes, the probe's functions included": "combined_nmse",
+    CURVE_OF_S: "smoother_nmse",
+}
 
 
 def test_a_figure_a_probe():
@@ -59,11 +73,7 @@ def test_the_curves_are_the_metrics():
     assert [axis.get_title() for axis in axes] == ["5 context pairs", "20 context pairs", "40 context pairs"]
     cells = data.cells("convex")
     cells = cells[cells["length"] == 40]
-    for label, column in (
-        ("model", "M2"),
-        ("B: Bayes, pretraining mixture", "bayes_nmse"),
-        ("C: Bayes, the probe's functions included", "combined_nmse"),
-    ):
+    for label, column in CURVES.items():
         found = line(axes[2], label)
         np.testing.assert_allclose(found.get_xdata(), cells["strength"])
         np.testing.assert_allclose(found.get_ydata(), cells[column])
@@ -140,6 +150,87 @@ def test_error_by_length_takes_the_largest_prior_gap():
     assert f"convex, a = {strength:.3g}" in titles and "in-distribution" in titles
 
 
+def test_the_smoother_stands_in_the_figure_against_length():
+    data = report_data()
+    axis = next(axis for axis in drawn(ErrorByLength(), data).axes if axis.get_title() == "in-distribution")
+    cells = data.cells("in-distribution")
+    np.testing.assert_allclose(line(axis, CURVE_OF_S).get_ydata(), cells["smoother_nmse"])
+
+
+@pytest.fixture(scope="module")
+def placed():
+    return report_data(probes=("in-distribution", "convex"), placed=True)
+
+
+def test_between_and_beyond_are_their_own_metrics(placed):
+    canvas = drawn(BetweenAndBeyond("convex"), placed)
+    assert [axis.get_title() for axis in canvas.axes] == ["between the context's points", "beyond the context's points"]
+    assert set(CURVES) <= set(labels(canvas))
+    for axis, placement in zip(canvas.axes, ("between", "beyond"), strict=True):
+        cells = placed.cells("convex", placement)
+        cells = cells[cells["length"] == 40]
+        for label, column in CURVES.items():
+            np.testing.assert_allclose(line(axis, label).get_ydata(), cells[column])
+    # Beyond the points the smoother of the simulation knows nothing.
+    assert line(canvas.axes[1], CURVE_OF_S).get_ydata().min() > 0.9
+
+
+def test_a_table_without_placements_has_no_figure_of_them(placed):
+    old = report_data()
+    assert old.placements == ["all"] and not BetweenAndBeyond().belongs_to(old)
+    assert list(VerdictMap().variants(old)) == [""]
+    assert list(VerdictMap().variants(placed)) == ["", "between", "beyond"]
+    assert list(BetweenAndBeyond().variants(placed)) == ["convex"]
+
+
+def test_a_table_without_a_smoother_is_drawn():
+    rows = evaluation().drop(columns=OF_PLACEMENT).query("predictor != 'S' and probe in ['in-distribution', 'convex']")
+    data = ReportData.from_evaluation(rows)
+    for figure in (ErrorByStrength("convex"), ErrorByLength()):
+        assert "B: Bayes, pretraining mixture" in labels(drawn(figure, data))
+        assert CURVE_OF_S not in labels(drawn(figure, data))
+    assert not {"generalises", "smooths"} & set(data.metrics["verdict"]), "nothing is known of a smoother"
+
+
+def test_the_map_of_a_placement_has_its_verdicts(placed):
+    for placement in placed.placements:
+        written = words_of(drawn(VerdictMap(placement), placed))
+        cells = placed.cells("convex", placement)
+        looks = [LOOKS[look_of(cell)][0] for cell in cells.to_dict("records")]
+        assert {word: written.count(word) for word in looks} == {word: looks.count(word) for word in looks}, placement
+    assert "smooths" in words_of(drawn(VerdictMap("between"), placed))
+    assert "generalises" in words_of(drawn(VerdictMap("beyond"), placed))
+
+
+def test_an_under_trained_cell_names_the_family(placed):
+    cells = placed.metrics.copy()
+    here = (cells["probe"] == "convex") & (cells["length"] == 5)
+    cells.loc[here, ["verdict", "verdict_fdr"]] = "under-trained"
+    cells.loc[here, "M1: sinusoid"] = 0.067
+    written = words_of(drawn(VerdictMap(), dataclasses.replace(placed, metrics=cells)))
+    assert written.count("sinusoid") == here.sum() == written.count("under-tr.")
+
+
+def test_a_cell_without_a_gap_is_white_only_where_the_model_is_not_off():
+    """The kind: inputs change, functions do not, so that the prior holds them, and the model is far off them."""
+    fine = {"verdict": "no prior gap", "verdict_fdr": "no prior gap", "off_bayes": False, "shortfall_low": 0.0}
+    assert look_of(fine) == "no prior gap" and LOOKS["no prior gap"][1] == "#ffffff"
+    off = {**fine, "off_bayes": True, "shortfall_low": 1.7}
+    assert look_of(off) == OFF and LOOKS[OFF][1] != "#ffffff"
+    older = {"verdict": "no prior gap", "shortfall_low": 0.3}
+    assert look_of(older) == OFF and look_of({**older, "shortfall_low": 0.01}) == "no prior gap"
+
+
+def test_a_map_shows_what_survives_the_false_discovery_rate(placed):
+    cells = placed.metrics.copy()
+    first = cells.index[cells["verdict"] == "generalises"][0]
+    cells.loc[first, "verdict_fdr"] = "undecided"
+    canvas = drawn(VerdictMap(), dataclasses.replace(placed, metrics=cells))
+    before = words_of(drawn(VerdictMap(), placed))
+    assert words_of(canvas).count("generalises") == before.count("generalises") - 1
+    assert "false-discovery rate 5%" in canvas.get_suptitle()
+
+
 def test_implied_weight_between_its_two_readings():
     data = report_data()
     axis = drawn(ImpliedWeight(), data).axes[0]
@@ -155,8 +246,9 @@ def test_a_verdict_a_cell():
     canvas = drawn(VerdictMap(), data)
     cells = data.metrics[data.metrics["probe"] != "in-distribution"]
     written = [text.get_text() for axis in canvas.axes for text in axis.texts]
-    for verdict, (word, _, _) in LOOKS.items():
-        assert written.count(word) == (cells["verdict"] == verdict).sum(), verdict
+    looks = [look_of(cell) for cell in cells.to_dict("records")]
+    for look, (word, _, _) in LOOKS.items():
+        assert written.count(word) == looks.count(look), look
     assert "1 seed: provisional" in canvas.get_suptitle()
 
 
@@ -185,7 +277,7 @@ def test_predictors_are_told_apart_by_colour():
 
 def test_panels_show_every_predictor():
     shown = labels(drawn(PredictionPanels(), report_data()))
-    assert {"context", "truth", "model", "class: linear", "class: sinusoid"} <= set(shown) and len(shown) == 7
+    assert {"context", "truth", *CURVES, "class: linear", "class: sinusoid"} == set(shown)
 
 
 def test_training_curve_knows_logarithms():

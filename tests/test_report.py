@@ -10,7 +10,7 @@ from fixture_table import FAMILIES, report_data, write_run
 
 from offprior.errors import OffpriorError
 from offprior.figures.figure import ReportData
-from offprior.report import images, words
+from offprior.report import headline, images, words
 from offprior.report.report import read_run, write_page, write_report
 
 
@@ -89,7 +89,7 @@ def test_its_files_are_beside_it(run, page):
 def test_what_a_reader_looks_for(page):
     data = report_data()
     for text in (
-        words.summary(data).replace("'", "&#39;"),
+        headline.summary(data).replace("'", "&#39;"),
         "law of the inputs &lt;not found&gt;",
         "1 seed: provisional",
         "0.497",
@@ -135,24 +135,77 @@ def test_several_runs_in_one(tmp_path, small):
 
 def test_the_gate_is_in_words():
     rows = {row["family"]: row for row in words.gate(report_data())}
-    assert list(rows) == ["the worst family", *FAMILIES]
+    assert list(rows) == list(FAMILIES)
     assert rows["linear"]["passed"] and "at every context length" in rows["linear"]["words"]
     data = report_data()
     cells = data.metrics.copy()
     cells.loc[(cells["probe"] == "in-distribution") & (cells["length"] == 5), "M1: sinusoid"] = 0.03
-    failing = words.gate(dataclasses.replace(data, metrics=cells))[2]
+    failing = words.gate(dataclasses.replace(data, metrics=cells))[1]
     assert not failing["passed"]
     assert failing["words"].startswith("trained enough at 20 and 40 pairs, under-trained at 5")
 
 
 def test_the_summary_claims_nothing_of_an_under_trained_model():
     data = report_data()
-    said = words.summary(data)
-    assert "of the convex probe with 40 context pairs" in said and "generalises (1 seed: provisional)" in said
-    cells = data.metrics.assign(M1=0.02, verdict="under-trained")
-    said = words.summary(dataclasses.replace(data, metrics=cells))
-    assert "No claim outside the mixture" in said and "generalises" not in said
-    assert "nothing outside" in words.summary(ReportData(label="x"))
+    said = headline.summary(data)
+    assert "of the convex probe, with 40 context pairs" in said
+    assert "the model generalises" in said and "(1 seed: provisional)" in said
+    cells = data.metrics.assign(**{"M1": 0.02, "M1: sinusoid": 0.067, "M1: linear": 0.001, "verdict": "under-trained"})
+    said = headline.summary(dataclasses.replace(data, metrics=cells))
+    assert "no claim is made" in said and "sinusoid: M1 = 0.067" in said and "linear: M1" not in said
+    assert "generalises" not in said
+    assert "nothing outside" in headline.summary(ReportData(label="x"))
+
+
+PLACED = ("in-distribution", "convex")
+
+
+def test_the_headline_has_the_smoother_s_number_and_both_placements():
+    data = report_data(probes=PLACED, placed=True)
+    cell = headline.headline(data)
+    assert cell is not None
+    said = headline.summary(data)
+    assert f"a smoother that knows no family {words.number(cell['smoother_nmse'])}" in said
+    for placement, begun in (("between", "Between the context's points"), ("beyond", "Beyond them")):
+        (here,) = [
+            each
+            for each in data.cells("convex", placement).to_dict("records")
+            if (each["strength"], each["length"]) == (cell["strength"], cell["length"])
+        ]
+        sentence = said.partition(begun)[2].partition("Beyond them")[0]
+        assert f"S {words.number(here['smoother_nmse'])}" in sentence and f"the model {here['verdict']}" in sentence
+    assert "Between" not in headline.summary(report_data(probes=PLACED)), "an older table does not tell them apart"
+
+
+def test_an_older_table_has_a_headline_without_a_smoother():
+    data = report_data()
+    without = data.evaluation[data.evaluation["predictor"] != "S"]
+    said = headline.summary(dataclasses.replace(ReportData.from_evaluation(without), recipe=data.recipe))
+    assert "smoother" not in said and "the verdict is undecided" in said and "functions" in said
+
+
+def test_every_placement_has_its_table(tmp_path):
+    data = dataclasses.replace(report_data(probes=PLACED, placed=True), training=pd.DataFrame(), panels=pd.DataFrame())
+    text = write_page(data, tmp_path / "report").read_text(encoding="utf-8")
+    assert len(data.verdicts) == 3 * len(data.cells("convex")) == text.count('class="tag ')
+    for placement in ("queries between the context&#39;s points", "queries beyond them"):
+        assert f"<summary>convex, {placement}" in text
+        assert f"<summary>The same, {placement.replace('the context&#39;s points', 'the points')}" in text
+    for name in ("S", "M19", "M20"):
+        assert f"<th>{name}</th>" in text
+    assert "false-discovery rate 5%" in text and 'id="figure-between-and-beyond-convex"' in text
+
+
+def test_a_verdict_that_many_cells_do_not_bear_says_so(tmp_path):
+    data = report_data(probes=("mixture-weight", "in-distribution"))
+    cells = data.metrics.copy()
+    first = cells.index[cells["probe"] == "mixture-weight"][0]
+    cells.loc[first, ["verdict", "verdict_fdr", "few_tasks_carry"]] = ["generalises", "smooths", True]
+    changed = dataclasses.replace(data, metrics=cells, training=pd.DataFrame(), panels=pd.DataFrame())
+    text = write_page(changed, tmp_path / "report").read_text(encoding="utf-8")
+    assert '<span class="tag generalises">generalises</span>' in text or '<span class="tag smooths">generalises' in text
+    assert "smooths, all cells counted" in text and "few tasks carry it" in text
+    assert "1 smooths" in text.partition('id="verdicts"')[2], "counts are of what is left"
 
 
 def test_the_floor_is_told_where_prompts_are_noise_free():

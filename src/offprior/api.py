@@ -274,18 +274,19 @@ def _tell_what_has_no_posterior(recipe: Recipe, console: Console) -> None:
 def _report(run_: Run, console: Console) -> Path:
     from offprior.evaluation.errors import errors
     from offprior.evaluation.verdict import is_judged
+    from offprior.report.headline import summary
+    from offprior.report.report import write_and_read
 
     Console(stderr=True, quiet=console.quiet).print("writing the report")
-    written = run_.report()
+    written, data = write_and_read(run_.folder)
     if run_.recipe.study is not None:
         listing.print_study(run_.study(), console)
     else:
-        table = run_.table()
-        verdicts = table.verdicts()
-        if is_judged(verdicts):
-            listing.print_verdicts(verdicts, console)
+        if is_judged(data.metrics):
+            listing.print_verdicts(data.verdicts, console)
         else:
-            listing.print_errors(errors(table.to_pandas()), console)
+            listing.print_errors(errors(data.evaluation), console)
+        console.print(summary(data))
     console.print(f"The report: {written}", soft_wrap=True)
     if run_.recipe.study is None and run_.recipe.mixture.dimension == 1:
         console.print(f"Drag a prompt: offprior explore {run_.folder}", soft_wrap=True)

@@ -15,7 +15,6 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.files import locked
 from offprior.output import Console
 from offprior.recipe import read
-from offprior.report.words import number, place
 from offprior.runs import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
 from offprior.table import Table as Evaluated
 
@@ -119,28 +118,32 @@ def _write(
     rows["predictor"] = rows["predictor"].replace({label: "model"})
     mapping = recipe_file.parse(recipe, str(folder))
     mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
-    data = ReportData.from_evaluation(rows, gate=gate, label=folder.name, manifest=about, recipe=mapping)
+    named = {**about, "judged": label if label != "model" else mapping["name"]}
+    data = ReportData.from_evaluation(rows, gate=gate, label=folder.name, manifest=named, recipe=mapping)
     found = breaks(data.metrics, trained=bool(about["seeds"]))
     write_text(folder / "breaks.csv", found.to_csv(index=False))
-    page = write_page(dataclasses.replace(data, breaks=found), folder / "report", recipe)
-    _print(found, label, console)
+    data = dataclasses.replace(data, breaks=found)
+    page = write_page(data, folder / "report", recipe)
+    _print(data, label, console)
     for name, why in about["left_out"].items():
         console.print(f"left out: {name}: {why}", soft_wrap=True)
     console.print(f"The report: {page}", soft_wrap=True)
 
 
-def _print(breaks: Any, label: str, console: Console) -> None:
-    """Where a predictor breaks first: a row a probe, those that hold last."""
+def _print(data: Any, label: str, console: Console) -> None:
+    """Where a predictor breaks first: a row per probe, those that hold last."""
+    from offprior.report.breaking import breaking_summary, breaks
+
     style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
-    caption = "NMSE; outside: surprise above the mixture's own, nats a pair; no number: holds, at its worst place"
+    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no number: holds or undecided, at worst"
     table = Grid(title=f"Where {label} breaks first", caption=caption, **style)
     for name in ("", "probe", "at"):
         table.add_column(name, overflow="fold")
-    for name in ("outside", label, "B", "C"):
+    for name in ("outside", label, "B", "C", "S"):
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("fault", overflow="fold")
-    for row in breaks.to_dict("records"):
-        numbers = (number(row[name]) for name in ("outside", "M2", "bayes_nmse", "combined_nmse"))
-        rank = str(row["rank"]) if row["rank"] else ""
-        table.add_row(rank, row["probe"], place(row), *numbers, row["fault"] or "holds")
+    for row in breaks(data):
+        numbers = (row[name].partition(" [")[0] for name in ("outside", "model", "B", "C", "S"))
+        table.add_row(row["rank"], row["probe"], row["place"], *numbers, row["fault"])
     console.print(table)
+    console.print(breaking_summary(data, label if label != "model" else ""))

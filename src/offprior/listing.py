@@ -50,14 +50,33 @@ def print_description(name: str, console: Console | None = None) -> None:
 
 
 def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
-    """A table a probe: a row a coordinate, a column a context length; with M5 where the prior does not reach."""
+    """A table per probe and placement: a row per coordinate, a column per context length, with M5 and M20.
+
+    Between the context's points and beyond them a probe has tables of its own where a verdict says something of a gain.
+    """
+    from offprior.evaluation.intervals import LEVEL
+    from offprior.evaluation.verdict import NOT_JUDGED, UNDECIDED
+    from offprior.table import ALL, BETWEEN, BEYOND
+
     console = console or Console()
-    for probe, rows in verdicts[verdicts["placement"] == "all"].groupby("probe", sort=False):
+    for (probe, placement), rows in _in_order(verdicts):
+        if "verdict_fdr" in rows:
+            rows = rows.assign(verdict=rows["verdict_fdr"])
+        if placement != ALL and set(rows["verdict"]) <= {*NOT_JUDGED, UNDECIDED}:
+            continue
         notes = [note for note in rows["provisional"].unique() if note]
-        if any(_counts(cell) for cell in rows.to_dict("records")):
-            notes.append("beside a verdict: M5, the share of the prior gap closed")
-            notes.extend(_families_that_fail(rows))
-        table = Table(title=str(probe), **STYLE)
+        counted = [cell for cell in rows.to_dict("records") if _counts(cell)]
+        if counted:
+            further = any(cell["M20"] == cell["M20"] for cell in counted)
+            notes.append(
+                "beside a verdict: M5, the share of the prior gap closed"
+                + (" / M20, the structure index over S" if further else "")
+            )
+        notes.extend(_families_that_fail(rows))
+        if "verdict_fdr" in rows and set(rows["verdict"]) - {*NOT_JUDGED, UNDECIDED}:
+            notes.append(f"false-discovery rate over these cells: {1 - LEVEL:.0%}")
+        where = {BETWEEN: ", queries between the context's points", BEYOND: ", queries beyond them"}.get(placement, "")
+        table = Table(title=f"{probe}{where}", **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
         if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself
@@ -116,7 +135,9 @@ def _surely(result: Any) -> list[str]:
 
 def _families_that_fail(rows: Any) -> list[str]:
     """At which lengths a family misses the gate of M1, so that a cell is under-trained."""
-    judged = rows[rows["verdict"] == "under-trained"]
+    from offprior.evaluation.verdict import UNDER_TRAINED
+
+    judged = rows[rows["verdict"] == UNDER_TRAINED]
     found: dict[str, list[int]] = {}
     for length, families in zip(judged["length"], judged["families_that_fail"], strict=True):
         for family in families.split(", ") if families else []:
@@ -127,13 +148,28 @@ def _families_that_fail(rows: Any) -> list[str]:
     ]
 
 
+def _in_order(verdicts: Any) -> list[tuple[tuple[str, str], Any]]:
+    """By probe, then by placement: all queries first."""
+    from offprior.table import PLACEMENTS
+
+    groups = {key: rows for key, rows in verdicts.groupby(["probe", "placement"], sort=False)}
+    probes = list(verdicts["probe"].unique())
+    keys = [(probe, placement) for probe in probes for placement in PLACEMENTS]
+    return [(key, groups[key]) for key in keys if key in groups]
+
+
 def _verdict(cell: dict[Any, Any]) -> str:
-    return f"{cell['verdict']} {cell['M5']:.2f}" if _counts(cell) else str(cell["verdict"])
+    if not _counts(cell):
+        return str(cell["verdict"])
+    index = f" / {cell['M20']:.2f}" if cell["M20"] == cell["M20"] else ""
+    return f"{cell['verdict']} {cell['M5']:.2f}{index}"
 
 
 def _counts(cell: dict[Any, Any]) -> bool:
     """Is there an M5 to show beside the verdict?"""
-    return cell["verdict"] not in ("no prior gap", "under-trained") and cell["M5"] == cell["M5"]
+    from offprior.evaluation.verdict import NOT_JUDGED
+
+    return cell["verdict"] not in NOT_JUDGED and cell["M5"] == cell["M5"]
 
 
 def _rows(sort: str | None) -> list[tuple[str, str]]:

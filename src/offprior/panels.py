@@ -9,13 +9,16 @@ import pandas as pd
 from offprior.components import NoClosedForm
 from offprior.families.combination import Combination
 from offprior.families.family import Family
+from offprior.input_laws import Affine, InputLaw, Mixed
 from offprior.laws import Evenly, Law, Uniform
 from offprior.mixture import Mixture
 from offprior.precision import single
 from offprior.predictors.bayes import References
+from offprior.predictors.smoother import Smoother
 from offprior.probes.convex import Convex
-from offprior.randomness import key_for
+from offprior.randomness import fold, key_for
 from offprior.recipe import Recipe
+from offprior.table import SMOOTHER
 
 PLACES = 200
 CONTEXT = 20
@@ -23,7 +26,7 @@ NORMAL_95 = 1.959964
 
 
 def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
-    """Context points, truth and predictive means with 95% bands.
+    """Context points, truth and predictive means with 95% bands: of the model, B, C, S and the classes.
 
     Columns: panel, series, x, y, lower, upper, seed, length.
 
@@ -73,7 +76,7 @@ def _panel(
 ) -> list[pd.DataFrame]:
     mixture = recipe.mixture
     inputs, drawn, noise = (key_for(recipe.evaluation.seed, "panels", name, part) for part in ("x", "task", "noise"))
-    x = mixture.inputs.inputs(inputs, length, 1)
+    x, _ = mixture.inputs.prompt(inputs, fold(inputs, "queries"), length, 0, 1)
     places = jnp.linspace(*span(mixture.inputs), PLACES)[:, None]
     task = family.draw(drawn)
     y = mixture.noisy(noise, family.evaluate(task, x)[None])[0]
@@ -93,6 +96,8 @@ def _panel(
         series("truth", at, family.evaluate(task, places)),
         series("model", at, answer.mean[0, 0], answer.variance[0, 0]),
     ]
+    smooth = Smoother().predict_batch(context, outputs, queries, [length])
+    found.append(series(SMOOTHER, at, smooth.mean[0, 0], smooth.variance[0, 0]))
     if references is None:
         return found
     exact = references.batch(context, outputs, queries, [length], variance=True)
@@ -104,7 +109,15 @@ def _panel(
 
 @single()
 def span(law: Law) -> tuple[float, float]:
-    """The ends of a bounded law; of others, what holds 99% of it."""
+    """The ends of a bounded law; of others, what holds 99% of it; of a law of prompts, those of its base."""
+    if isinstance(law, Affine):
+        ends = sorted(float(law.factor * end + law.shift) for end in span(law.base))
+        return ends[0], ends[1]
+    if isinstance(law, Mixed):
+        lows, highs = zip(span(law.base), span(law.other), strict=True)
+        return min(lows), max(highs)
+    if isinstance(law, InputLaw):
+        return span(law.base)
     if isinstance(law, Uniform | Evenly):
         return float(law.low), float(law.high)
     return float(law.quantile(jnp.asarray(0.005))), float(law.quantile(jnp.asarray(0.995)))

@@ -145,7 +145,7 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     row |= _named("M2", model)
     # M1 at the cell itself: where only inputs or noise changed, B is the optimum still.
     row |= _named("bayes_distance", cell.nmse(cell.predictor, "bayes_gap"))
-    row["bayes_nmse"] = bayes.value
+    row |= _named("bayes_nmse", bayes)
     row["bayes_nmse_floor10"] = cell.nmse(FLOOR).value if cell.has(FLOOR) else np.nan
     gain = bayes.minus(model)
     row |= _named("M4", gain)
@@ -153,12 +153,12 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     # A mixture that knows no combinations but its own has C = B.
     combined = cell.nmse("C") if cell.has("C") else bayes
     prior_gap = bayes.minus(combined)
-    row["combined_nmse"] = combined.value
+    row |= _named("combined_nmse", combined)
     row |= _named("M3", prior_gap)
     row |= _named("shortfall", model.minus(combined if np.isfinite(combined.value) else bayes))
     row |= _named("M5", gain.over(prior_gap) if prior_gap.interval()[0] > M3_LEAST else None)
     smoother = cell.nmse(SMOOTHER) if cell.has(SMOOTHER) else None
-    row["smoother_nmse"] = smoother.value if smoother is not None else np.nan
+    row |= _named("smoother_nmse", smoother)
     row |= _over_smoother(smoother, model, combined)
     if key[-1] == ALL:
         row |= _of_all_queries(key, cell, model)

@@ -20,8 +20,10 @@ from offprior.explorer.state import CELL, MOST_POINTS, OWN, State
 from offprior.explorer.task import Tasks
 from offprior.explorer.verdicts import Verdicts
 from offprior.panels import NORMAL_95, known_combinations, references_of, span
+from offprior.predictors.smoother import Smoother
 from offprior.randomness import key_for
 from offprior.recipe_parts import plain
+from offprior.table import SMOOTHER
 from offprior.threads import LAPACK, blas_on_one_thread
 
 PLACES = 200
@@ -80,6 +82,7 @@ class Answerer:
         self.models = run.models()
         self.film = Film(run.folder, self.models)
         self.references, self.has_combined = references_of(self.mixture, known_combinations(self.recipe))
+        self.smoother = Smoother()
         self.panel = {predictor.label: predictor for predictor in panel(self.mixture)}
         low, high = span(self.mixture.inputs)
         self.inside = (low, high)
@@ -117,9 +120,10 @@ class Answerer:
     @property
     def labels(self) -> tuple[str, ...]:
         """The curves that there are."""
-        exact = ("B", *(("C",) if self.has_combined else ()), *map(_class, self.mixture.family_names))
+        exact = ("B", *(("C",) if self.has_combined else ())) if self.references is not None else ()
+        classes = tuple(map(_class, self.mixture.family_names)) if exact else ()
         others = () if self.beside is None else tuple(_beside(name, self.beside.name) for name in self._of_beside)
-        return ("model", *(exact if self.references is not None else ()), "truth", *others, *self.panel)
+        return ("model", *exact, SMOOTHER, *classes, "truth", *others, *self.panel)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -148,6 +152,7 @@ class Answerer:
             with blas_on_one_thread():
                 # What a drag waits for is the longer of the two.
                 ahead = self._ahead.submit(self._add_model, state, curves, bands)
+                self._add_smoother(state, curves, bands)
                 probability, surprise = self._add_exact(state, curves, bands)
                 look = ahead.result()
                 if self.beside is not None:
@@ -211,6 +216,12 @@ class Answerer:
         curves["model"] = found.mean[0, 0]
         _add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
         return self._look(state) if ATTENTION in state.shown and self.looks.layers else None
+
+    def _add_smoother(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> None:
+        x, y = _arrays(state.points[: self.longest])
+        found = self.smoother.predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
+        curves[SMOOTHER] = found.mean[0, 0]
+        _add_band(bands, SMOOTHER, found.mean[0, 0], found.variance[0, 0])
 
     def _add_exact(
         self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]

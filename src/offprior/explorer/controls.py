@@ -25,6 +25,8 @@ from offprior.explorer.answers import Answerer
 from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, FILE, as_python
 from offprior.explorer.state import BOUNDS, CELL, FAMILY, LARGEST_FILE, OWN, PRESETS, State, to_query
 from offprior.explorer.verdict_view import VerdictView
+from offprior.explorer.verdicts import PLACED
+from offprior.table import ALL
 
 SLIDERS = {
     "weight": ("weight a of the line", 0.01),
@@ -90,7 +92,13 @@ class Controls:
         ]
         probes = list(dict.fromkeys(probe for each in runs for probe in each.verdicts.probes))
         self.probe = Select(title="probe", value=(probes or [""])[0], options=probes, width=360, name="probe")
-        self.probe.on_change("value", lambda _, __, probe: self._show_probe(probe))
+        known = {placement for each in runs for placement in each.verdicts.placements}
+        self.placed = {words: name for name, words in PLACED.items() if name in known}
+        self.placement = Select(
+            title="queries", value=PLACED[ALL], options=list(self.placed) or [PLACED[ALL]], width=170, name="placement"
+        )
+        for select in (self.probe, self.placement):
+            select.on_change("value", lambda _, __, ___: self._show_verdicts())
         if state.probe in probes:
             self.probe.value = state.probe
 
@@ -152,15 +160,15 @@ class Controls:
             parts.append(row(self.query, self.layer, self.head))
         parts += [row(self.copy, *self.downloads), self.python]
         if self.maps:
-            parts.append(self.probe)
+            parts.append(row(self.probe, *([self.placement] if len(self.placed) > 1 else [])))
             parts.append(row(*(view.layout for view in self.maps), sizing_mode="stretch_width", styles=WRAPS))
         middle = column(*parts, sizing_mode="stretch_width", min_width=460, styles={"flex": "1 1 460px"})
         right = column(reading, Div(text="<h3>curves</h3>"), self.shown, self.address, width=300)
         return row(middle, sliders, right, sizing_mode="stretch_width", styles=WRAPS)
 
-    def _show_probe(self, probe: str) -> None:
+    def _show_verdicts(self) -> None:
         for view in self.maps:
-            view.show(probe)
+            view.show(self.probe.value, self.placed.get(self.placement.value, ALL))
 
     def _slider(self, name: str, title: str, step: float, state: State) -> Slider:
         low, high = BOUNDS[name]

@@ -12,8 +12,9 @@ from bokeh.plotting import figure
 from offprior.explorer.answers import Answers
 from offprior.explorer.state import State
 from offprior.figures.figure import RUN_STYLES, style_of
+from offprior.table import SMOOTHER
 
-BANDS = ("model", "B", "C")
+BANDS = ("model", "B", "C", SMOOTHER)
 ENDS = ("low", "high")
 ATTENTION_COLOUR = "#e69f00"
 MOST_ATTENTION = 70
@@ -148,9 +149,11 @@ class Drawing:
 
 def _look(label: str, number: int, families: tuple[str, ...]) -> tuple[str, str, float]:
     """Colour, dashes and width; those of the report where it shows the same curve."""
-    if label in ("model", "B", "C", "truth") or label.startswith("class: "):
+    if label in ("model", "B", "C", SMOOTHER, "truth") or label.startswith("class: "):
         style = style_of(label, families)
-        dash = {"model": "solid", "truth": "solid", "B": "dashed", "C": "dashdot"}.get(label, "dotted")
+        dash = {"model": "solid", "truth": "solid", "B": "dashed", "C": "dashdot", SMOOTHER: "dotdash"}.get(
+            label, "dotted"
+        )
         return style.color, dash, style.linewidth + 0.6
     style = RUN_STYLES[number % len(RUN_STYLES)]
     return style.color, DASHES[number % len(DASHES)], 1.4

@@ -52,7 +52,7 @@ class State:
     layer: int = 0
     """Whose attention is drawn; 0 has the mean of all."""
     head: int = 0
-    shown: tuple[str, ...] = ("model", "B", "C", "truth")
+    shown: tuple[str, ...] = ("model", "B", "C", "S", "truth")
 
 
 BOUNDS = {

@@ -17,6 +17,7 @@ from offprior.explorer.state import OWN
 from offprior.explorer.static_network import network_of, parameters
 from offprior.explorer.static_posterior import posterior_of
 from offprior.explorer.static_prompts import COMPARED, comparison_of, presets_of, typical_of
+from offprior.explorer.static_smoother import smoother_of
 from offprior.figures.figure import Style, style_of
 from offprior.files import beside
 from offprior.panels import NORMAL_95
@@ -24,7 +25,7 @@ from offprior.predictors.bayes import References
 
 SCRIPTS = Path(__file__).parent / "static"
 TEMPLATE = "page.html.j2"
-ENGINE = ("arrays", "programs", "boxes", "posterior", "products", "network", "engine")
+ENGINE = ("arrays", "programs", "boxes", "posterior", "smoother", "products", "network", "engine")
 """Scripts that a worker carries out, in the order in which they need each other."""
 PAGE = ("state", "plot", "page")
 WIDER = 0.6
@@ -80,7 +81,7 @@ def _rendered(answerer: Answerer, network: dict[str, Any], posterior: dict[str, 
     presets = presets_of(answerer)
     families = list(answerer.mixture.family_names)
     stored = {
-        "engine": {"network": network, "posterior": posterior, "comparison": comparison},
+        "engine": {"network": network, "posterior": posterior, "smoother": smoother_of(), "comparison": comparison},
         "state": presets,
         "typical": typical_of(answerer),
         "places": answerer.places.tolist(),

@@ -11,6 +11,7 @@ from offprior.explorer.static_arrays import packed
 from offprior.panels import known_combinations
 from offprior.predictors.bayes import ReferenceBatch, References
 from offprior.randomness import key_for
+from offprior.table import SMOOTHER
 from offprior.threads import LAPACK, blas_on_one_thread
 
 TASKS = 24
@@ -62,7 +63,9 @@ def comparison_of(answerer: Answerer, has_posterior: bool) -> tuple[dict[str, An
 
     with blas_on_one_thread():
         model = answerer.models[0].predict_batch(x[..., None], y, queries[..., None], lengths)
+        smooth = answerer.smoother.predict_batch(x[..., None], y, queries[..., None], lengths)
         answers = {"model": chosen(model.mean), "sd: model": chosen(np.sqrt(model.variance))}
+        answers |= {SMOOTHER: chosen(smooth.mean), f"sd: {SMOOTHER}": chosen(np.sqrt(smooth.variance))}
         if has_posterior and answerer.references is not None:
             arguments = (x[..., None], y, queries[..., None], lengths)
             answers |= _exact(

@@ -11,7 +11,8 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Select, TapTo
 from bokeh.plotting import figure
 
 from offprior.explorer.verdicts import Verdicts, in_words, is_along_length
-from offprior.figures.verdict_map import LOOKS, verdict_of
+from offprior.figures.verdict_map import LOOKS, OFF, look_of
+from offprior.table import ALL
 
 CHOOSE = "choose a cell"
 ROW = 34
@@ -57,14 +58,14 @@ class VerdictView:
         self.layout = column(self.figure, self.list, sizing_mode="stretch_width", min_width=430)
         self.show(self.verdicts.probes[0] if self.verdicts.probes else "")
 
-    def show(self, probe: str) -> None:
-        """The cells of a probe; nothing where the run has none."""
-        self.cells = self.verdicts.of(probe).sort_values(["length", "strength"]).reset_index(drop=True)
+    def show(self, probe: str, placement: str = ALL) -> None:
+        """The cells of a probe and a placement of queries; nothing where the run has none."""
+        self.cells = self.verdicts.of(probe, placement).sort_values(["length", "strength"]).reset_index(drop=True)
         cells = self.cells
         strengths, lengths = (sorted(cells[name].unique()) for name in ("strength", "length"))
         along = is_along_length(cells)
-        verdicts = [verdict_of(text) for text in cells["verdict"]]
-        looks = [LOOKS.get(verdict, (verdict, "#ffffff", "black")) for verdict in verdicts]
+        painted = [look_of(cell) for cell in cells.to_dict("records")]
+        looks = [LOOKS.get(name, (name, "#ffffff", "black")) for name in painted]
         self._is_moved_by_us = True
         try:
             self.figure.x_range.factors = [f"{strength:g}" for strength in strengths]
@@ -110,5 +111,7 @@ def _option(cell: dict[Any, Any]) -> str:
 
 
 def _says(cell: dict[Any, Any]) -> str:
-    gain = f"; M4 {cell['M4']:+.3g}" if np.isfinite(cell["M4"]) else ""
-    return f"{in_words(cell)}{gain}"
+    off = ", off B" if look_of(cell) == OFF else ""
+    gains = (("gain over Bayes", "M4"), ("gain over the smoother", "M19"))
+    told = "".join(f"; {name} {cell[metric]:+.3g}" for name, metric in gains if np.isfinite(cell[metric]))
+    return f"{in_words(cell)}{off}{told}"

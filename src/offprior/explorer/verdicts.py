@@ -11,10 +11,13 @@ from offprior.explorer.state import CELL, State
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.runs import ATLAS, EVALUATION
-from offprior.table import IN_DISTRIBUTION, Table
+from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION, Table
 
-COLUMNS = ["probe", "coordinate", "strength", "length", "verdict", "provisional", "M4"]
-NUMBERS = ["strength", "length", "M4"]
+WORDS = ["probe", "coordinate", "placement", "verdict", "verdict_fdr", "provisional"]
+NUMBERS = ["strength", "length", "M4", "M19"]
+COLUMNS = [*WORDS, *NUMBERS, "off_bayes"]
+PLACED = {ALL: "all queries", BETWEEN: "between the points", BEYOND: "beyond the points"}
+"""Placements of queries, in words."""
 
 
 class Verdicts:
@@ -33,12 +36,20 @@ class Verdicts:
         """Labels of the probes, in the order of the report."""
         return tuple(self.cells["probe"].unique())
 
-    def of(self, probe: str) -> pd.DataFrame:
-        """The cells of a probe."""
-        return self.cells[self.cells["probe"] == probe]
+    @property
+    def placements(self) -> tuple[str, ...]:
+        """Those of the queries that the cells tell apart."""
+        return tuple(name for name in PLACED if name in set(self.cells["placement"]))
+
+    def of(self, probe: str, placement: str = ALL) -> pd.DataFrame:
+        """The cells of a probe, of queries of one placement."""
+        return self.cells[(self.cells["probe"] == probe) & (self.cells["placement"] == placement)]
 
     def nearest(self, state: State, length: int) -> str:
-        """The verdict of the cell that is nearest to a prompt of `length` pairs; empty where none is of its kind."""
+        """The verdict of the cell that is nearest to a prompt of `length` pairs; empty where none is of its kind.
+
+        Those of queries between the context's points and beyond them stand behind it, where they are known.
+        """
         probe, strength = self._place_of(state)
         cells = self.of(probe)
         if cells.empty:
@@ -46,7 +57,13 @@ class Verdicts:
         if not is_along_length(cells):
             off = (cells["strength"] - strength).abs()
             cells = cells[off == off.min()]
-        return in_words(cells.loc[(cells["length"] - length).abs().idxmin()])
+        cell = cells.loc[(cells["length"] - length).abs().idxmin()]
+        further = []
+        for placement in self.placements[1:]:
+            here = self.of(probe, placement)
+            here = here[(here["strength"] == cell["strength"]) & (here["length"] == cell["length"])]
+            further += [f"; {PLACED[placement]}: {verdict}" for verdict in here["verdict"]]
+        return in_words(cell) + "".join(further)
 
     def _place_of(self, state: State) -> tuple[str, float]:
         """The probe and the place on its path that a preset is of; an empty name where there is none."""
@@ -70,14 +87,15 @@ def in_words(cell: Any) -> str:
     """A cell's verdict and where it stands."""
     note = f" ({cell['provisional']})" if cell["provisional"] else ""
     where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs"
+    where += "" if cell["placement"] == ALL else f", {PLACED[cell['placement']]}"
     return f"{cell['verdict']}{note}: {where}"
 
 
 def _read(table: Any, gate: Any = None) -> pd.DataFrame:
     """What can be shown of a table; nothing of one that is missing, or holds something else."""
     try:
-        cells = table().verdicts(gate=gate and gate())[COLUMNS].fillna({"provisional": ""})
-        cells = cells.astype({"probe": str, "coordinate": str, "verdict": str, "provisional": str})
+        cells = table().verdicts(placement=None, gate=gate and gate())[COLUMNS].fillna({"provisional": ""})
+        cells = cells.astype({name: str for name in WORDS})
         numbers = cells[NUMBERS].apply(pd.to_numeric, errors="coerce")
         cells[NUMBERS] = numbers
         finite = np.isfinite(numbers[["strength", "length"]]).all(axis=1)

@@ -3,21 +3,10 @@
 from typing import Any, ClassVar
 
 import matplotlib.figure
-import numpy as np
 import pandas as pd
 
-from offprior.figures.figure import (
-    MEANING,
-    STYLES,
-    Figure,
-    ReportData,
-    along_context,
-    grid_of_panels,
-    legend_below,
-    log_error_axis,
-)
-
-SMALLEST = 1e-6
+from offprior.figures._error_curves import draw_errors, log_error_axis
+from offprior.figures.figure import Figure, ReportData, along_context, grid_of_panels, legend_below
 
 
 class ErrorByLength(Figure):
@@ -36,7 +25,7 @@ class ErrorByLength(Figure):
             return None
         canvas, axes = grid_of_panels(len(chosen), columns=2 if len(chosen) == 4 else 3, height=2.6)
         for axis, (probe, cells) in zip(axes, chosen.items(), strict=True):
-            _curves(axis, cells)
+            draw_errors(axis, cells["length"], cells)
             longest = data.training_length
             if longest is not None and cells["length"].max() > longest:
                 label = f"longest in pretraining, {longest} pairs"
@@ -58,16 +47,6 @@ def hardest(cells: pd.DataFrame) -> pd.DataFrame:
     gaps = longest["M3"] if longest["M3"].notna().any() else longest["M2"]
     strength = longest["strength"].iloc[0] if gaps.isna().all() else longest.loc[gaps.idxmax(), "strength"]
     return cells[cells["strength"] == strength].sort_values("length")
-
-
-def _curves(axis: Any, cells: pd.DataFrame) -> None:
-    style = STYLES["model"]
-    axis.plot(cells["length"], np.maximum(cells["M2"], SMALLEST), label=MEANING["model"], zorder=3, **style.line)
-    low, high = (np.maximum(cells[f"M2_{end}"].to_numpy(float), SMALLEST) for end in ("low", "high"))
-    axis.fill_between(cells["length"], low, high, color=style.color, alpha=0.2, linewidth=0)
-    for column, label in (("bayes_nmse", "B"), ("combined_nmse", "C")):
-        if cells[column].notna().any():
-            axis.plot(cells["length"], np.maximum(cells[column], SMALLEST), label=MEANING[label], **STYLES[label].line)
 
 
 def _title(probe: str, cells: pd.DataFrame) -> str:

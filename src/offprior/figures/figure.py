@@ -2,20 +2,18 @@
 
 import abc
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import matplotlib as mpl
 import matplotlib.figure
 import pandas as pd
-from matplotlib.ticker import FuncFormatter, NullLocator
 
 from offprior import catalog
 from offprior.evaluation.along_places import StudyResult
 from offprior.evaluation.metrics import metrics
 from offprior.evaluation.verdict import verdicts
-from offprior.table import ALL
+from offprior.table import ALL, FLOOR, PLACEMENTS, SMOOTHER
 
 RC: Any = {
     "font.family": "DejaVu Sans",
@@ -72,12 +70,13 @@ STYLES = {
     "model": Style(VERMILLION, "-", 2.0, "o"),
     "B": Style(BLUE, (0, (5, 2)), 1.6, "s"),
     "C": Style(GREEN, (0, (5, 1.5, 1, 1.5)), 1.6, "^"),
-    "B at 10× floor": Style(SKY, (0, (1, 1.2)), 1.6),
+    SMOOTHER: Style("#666666", (0, (3, 1, 1, 1, 1, 1)), 1.6, "x"),
+    FLOOR: Style(SKY, (0, (1, 1.2)), 1.6),
 }
 CLASS_STYLES = (
     Style(PURPLE, (0, (2, 1)), 1.2),
     Style(ORANGE, (0, (4, 1, 1, 1)), 1.2),
-    Style("#7f7f7f", (0, (1, 1)), 1.2),
+    Style("#8c6d31", (0, (1, 1)), 1.2),
 )
 RUN_STYLES = (
     Style(PURPLE, "-", 1.8, "D"),
@@ -85,8 +84,15 @@ RUN_STYLES = (
     Style(SKY, "-", 1.8, "P"),
     Style(BLACK, "-", 1.8, "X"),
 )
-MEANING = {"B": "B: Bayes, pretraining mixture", "C": "C: Bayes, the probe's functions included", "model": "model"}
+MEANING = {
+    "model": "model",
+    "B": "B: Bayes, pretraining mixture",
+    "C": "C: Bayes, the probe's functions included",
+    SMOOTHER: "S: smoother, knows no family",
+}
 """What a legend calls the predictors."""
+REFERENCE_ERRORS = {"B": "bayes_nmse", "C": "combined_nmse", SMOOTHER: "smoother_nmse", FLOOR: "bayes_nmse_floor10"}
+"""The columns of a metrics table that hold the errors of the predictors beside the model; older tables lack some."""
 
 
 def style_of(label: str, families: Sequence[str] = ()) -> Style:
@@ -114,6 +120,8 @@ class ReportData:
     manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     others: tuple["ReportData", ...] = ()
+    placed: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    """Metrics of queries between the context's points and beyond them, where they are known (column `placement`)."""
     breaks: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     """Of an atlas: where the predictor breaks first, a row a probe."""
     study: StudyResult | None = None
@@ -123,21 +131,33 @@ class ReportData:
     def from_evaluation(cls, rows: pd.DataFrame, *, gate: pd.DataFrame | None = None, **tables: Any) -> "ReportData":
         """With the metrics and verdicts of an evaluation table's rows; M1 is measured in `gate` as far as it can be."""
         measured = metrics(rows, gate=gate)
-        if len(measured):
-            measured = measured[measured["placement"] == ALL].reset_index(drop=True)
         judged = measured if measured.empty else verdicts(measured)
-        return cls(evaluation=rows, metrics=measured, verdicts=judged, **tables)
+        parts = {}
+        if len(measured):
+            whole = measured["placement"] == ALL
+            parts = {"metrics": measured[whole], "placed": measured[~whole]}
+        parts = {name: part.reset_index(drop=True) for name, part in parts.items()}
+        return cls(evaluation=rows, verdicts=judged, **parts, **tables)
 
     @property
     def probes(self) -> list[str]:
         """The probes, in the order of the table."""
         return list(self.metrics["probe"].unique()) if "probe" in self.metrics else []
 
-    def cells(self, probe: str) -> pd.DataFrame:
-        """A probe's rows of the metrics, by strength and length."""
-        if "probe" not in self.metrics:
+    @property
+    def placements(self) -> list[str]:
+        """Those that the tables tell apart: all queries first, then those between and beyond the context's points."""
+        known = set(self.placed["placement"]) if "placement" in self.placed else set()
+        return [ALL, *(name for name in PLACEMENTS if name in known)] if len(self.metrics) else []
+
+    def cells(self, probe: str, placement: str = ALL) -> pd.DataFrame:
+        """A probe's rows of the metrics, by strength and length; of the queries of one placement."""
+        table = self.metrics if placement == ALL else self.placed
+        if "probe" not in table:
             return pd.DataFrame()
-        return self.metrics[self.metrics["probe"] == probe].sort_values(["strength", "length"], ignore_index=True)
+        of_placement = table["placement"] == placement if placement != ALL else True
+        chosen = (table["probe"] == probe) & of_placement
+        return table[chosen].sort_values(["strength", "length"], ignore_index=True)
 
     @property
     def families(self) -> list[str]:
@@ -238,7 +258,7 @@ class Figure(abc.ABC):
         return (type(self).__doc__ or "").strip().partition("\n")[0]
 
 
-def legend_below(canvas: matplotlib.figure.Figure, *axes: Any, columns: int = 4) -> None:
+def legend_below(canvas: matplotlib.figure.Figure, *axes: Any, columns: int = 3) -> None:
     """One legend for all panels, below them, each label once."""
     found: dict[str, Any] = {}
     for panel in axes:
@@ -247,22 +267,6 @@ def legend_below(canvas: matplotlib.figure.Figure, *axes: Any, columns: int = 4)
     if found:
         ncols = min(columns, len(found))
         canvas.legend(list(found.values()), list(found), loc="outside lower center", ncols=ncols, handlelength=3.2)
-
-
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def log_error_axis(axis: Any) -> None:
-    """A logarithmic axis of errors, with a tick a power of ten."""
-    axis.set_yscale("log")
-    # Plain text: mathematics set by matplotlib takes a third of the drawing time.
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_of_ten(value)))
-    axis.yaxis.set_minor_locator(NullLocator())
-
-
-def _power_of_ten(value: float) -> str:
-    exponent = round(math.log10(value)) if value > 0 else 0
-    return f"{value:g}" if -2 <= exponent <= 2 else f"10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
 def grid_of_panels(

@@ -43,7 +43,7 @@ class ImpliedWeight(Figure):
             canvas.colorbar(points, ax=axes[1, :].tolist(), label="a of the task", shrink=0.9, pad=0.01)
         family = f" of {data.families[0]}" if data.families else ""
         canvas.suptitle(f"{probe}: implied weight{family}")
-        legend_below(canvas, *axes[0])
+        legend_below(canvas, *axes[0], columns=4)
         return canvas
 
 

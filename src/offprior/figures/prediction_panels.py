@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from offprior.figures.figure import MEANING, Figure, ReportData, grid_of_panels, legend_below, style_of
+from offprior.table import SMOOTHER
 
-BANDS = ("model", "B")
+BANDS = ("model", "B", SMOOTHER)
 
 
 class PredictionPanels(Figure):
@@ -34,13 +35,13 @@ class PredictionPanels(Figure):
             _limit(axis, rows)
         axes[0].set_ylabel("y")
         canvas.suptitle("Predictions on one prompt each")
-        legend_below(canvas, *axes)
+        legend_below(canvas, *axes, columns=4)
         return canvas
 
 
 def _depth(series: str) -> int:
     """From the back to the front; legends follow it too."""
-    order = ["C", "B", "model", "truth", "context"]
+    order = ["C", SMOOTHER, "B", "model", "truth", "context"]
     return order.index(series) if series in order else -1
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
+from offprior.evaluation.intervals import LEVEL
 from offprior.evaluation.verdict import (
     FOLLOWS,
     GENERALISES,
+    MARGIN,
     NO_PRIOR_GAP,
     NOT_JUDGED,
     SLIGHTLY_BETTER,
@@ -19,12 +21,14 @@ from offprior.evaluation.verdict import (
     UNDECIDED,
     UNDER_TRAINED,
     WORSE,
+    families_that_fail,
     is_judged,
 )
 from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
-from offprior.table import IN_DISTRIBUTION
+from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
 
-OFF_BAYES = f"{NO_PRIOR_GAP}, off B"
+OFF = f"{NO_PRIOR_GAP}, off B"
+"""What a map says of a cell in which nothing is lost by the prior, and much by the model."""
 # verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
 LOOKS = {
     GENERALISES: ("generalises", BLUE, "white"),
@@ -34,26 +38,48 @@ LOOKS = {
     FOLLOWS: ("follows", "#b3e2cd", "black"),
     WORSE: ("worse", "#b34700", "white"),
     UNDECIDED: ("undecided", "#d9d9d9", "black"),
-    OFF_BAYES: ("off B", "#fdd0a2", "black"),
+    OFF: ("off B", "#f0b07a", "black"),
     NO_PRIOR_GAP: ("no gap", "#ffffff", "#555555"),
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
 }
 ROW, WIDTH = 0.44, 10.5
+TITLES = {
+    ALL: "Verdicts",
+    BETWEEN: "Verdicts between the context's points",
+    BEYOND: "Verdicts beyond the context's points",
+}
+LETTERS = 11
+"""Of a family's name in a cell."""
 
 
 class VerdictMap(Figure):
     """The verdict of every cell, a probe's coordinate across and the context length down.
 
-    Under the verdict stands M4, the gain over Bayes; where there is no prior gap, and where the model is under-trained,
-    it is M2. The verdicts are those that hold at a false-discovery rate of 5% over the cells of each probe.
+    Under the verdict stands M4, the gain over Bayes. A cell without a prior gap has M2, and is "off B" where the model
+    is further from B than 0.02, its whole interval: the prior holds the functions, the model does not. An under-trained
+    cell names the family that misses the gate.
     """
 
     place: ClassVar[int] = 15
 
+    def __init__(self, placement: str = ALL):
+        self.placement = placement
+
+    @property
+    def caption(self) -> str:
+        """The first line of its docstring, and the placement."""
+        where = {BETWEEN: "Queries between the context's points: t", BEYOND: "Queries beyond them: t"}.get(
+            self.placement, "T"
+        )
+        return f"{where}{super().caption[1:]}"
+
+    def variants(self, data: ReportData) -> dict[str, Figure]:
+        placements = data.placements or [ALL]
+        return {"" if placement == ALL else placement: VerdictMap(placement) for placement in placements}
+
     def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
-        shown = {
-            probe: cells for probe in data.probes if (cells := data.cells(probe))["probe"].iloc[0] != IN_DISTRIBUTION
-        }
+        found = {probe: data.cells(probe, self.placement) for probe in data.probes if probe != IN_DISTRIBUTION}
+        shown = {probe: cells for probe, cells in found.items() if len(cells)}
         if not shown or not is_judged(data.metrics):
             return None
         heights = [1 if along_context(cells) else cells["length"].nunique() for cells in shown.values()]
@@ -63,15 +89,16 @@ class VerdictMap(Figure):
         axes = canvas.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": ratios}).ravel()
         for axis, (probe, cells) in zip(axes, shown.items(), strict=True):
             _map(axis, probe, cells)
-        found = {_shown(cell) for cells in shown.values() for cell in cells.to_dict("records")}
+        looks = {look_of(cell) for cells in shown.values() for cell in cells.to_dict("records")}
         handles = [
             Patch(facecolor=fill, edgecolor="#888888", linewidth=0.6, label=name)
             for name, (_, fill, _) in LOOKS.items()
-            if name in found
+            if name in looks
         ]
         canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
         notes = sorted({str(note) for cells in shown.values() for note in cells.get("provisional", ()) if note})
-        canvas.suptitle("Verdicts" + (f" ({'; '.join(notes)})" if notes else ""))
+        notes += [rate] if (rate := rate_in_words(data.metrics)) else []
+        canvas.suptitle(TITLES[self.placement] + (f" ({'; '.join(notes)})" if notes else ""))
         return canvas
 
 
@@ -80,10 +107,25 @@ def verdict_of(text: object) -> str:
     return next((name for name in LOOKS if str(text).startswith(name)), str(text))
 
 
-def _shown(cell: Mapping[Any, Any]) -> str:
-    """Its verdict among the probe's cells; of one without a prior gap, whether the model is off B all the same."""
-    verdict = verdict_of(cell.get("verdict_fdr") or cell["verdict"])
-    return OFF_BAYES if verdict == NO_PRIOR_GAP and cell.get("off_bayes") else verdict
+def look_of(cell: Mapping[Any, Any]) -> str:
+    """What a cell is painted as among others: its verdict; `OFF` where the prior lost nothing and the model did."""
+    verdict = held_verdict(cell)
+    # Without a gap C is B, and what lies above it is the model's own.
+    is_off = cell.get("off_bayes", cell.get("shortfall_low", np.nan) > MARGIN)
+    return OFF if verdict == NO_PRIOR_GAP and bool(is_off) else verdict
+
+
+def held_verdict(cell: Mapping[Any, Any]) -> str:
+    """The verdict of a cell among others, at a false-discovery rate; of tables that control none, that of the cell."""
+    held = cell.get("verdict_fdr")
+    return verdict_of(held if isinstance(held, str) and held else cell["verdict"])
+
+
+def rate_in_words(cells: pd.DataFrame) -> str:
+    """Which false-discovery rate the verdicts of many cells hold at; empty where none is controlled."""
+    if "verdict_fdr" not in cells:
+        return ""
+    return f"false-discovery rate {1 - LEVEL:.0%} over the cells of each probe"
 
 
 def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
@@ -106,17 +148,22 @@ def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
 
 
 def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
-    verdict = _shown(cell)
-    word, fill, text = LOOKS.get(verdict, (verdict, "#ffffff", "black"))
+    look = look_of(cell)
+    word, fill, text = LOOKS.get(look, (look, "#ffffff", "black"))
     axis.add_patch(
         Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=fill, edgecolor="#bbbbbb", linewidth=0.6)
     )
     axis.text(column, row - 0.03, word, ha="center", va="bottom", fontsize=7.2, color=text)
-    axis.text(column, row + 0.08, _number(verdict, cell), ha="center", va="top", fontsize=6.6, color=text)
+    axis.text(column, row + 0.08, _below(look, cell), ha="center", va="top", fontsize=6.6, color=text)
 
 
-def _number(verdict: str, cell: dict[Any, Any]) -> str:
-    name = "M2" if verdict in (*NOT_JUDGED, OFF_BAYES) else "M4"
+def _below(look: str, cell: dict[Any, Any]) -> str:
+    """The number of a cell; the family that misses the gate where it is under-trained."""
+    failing = families_that_fail(cell) if look == UNDER_TRAINED else []
+    if failing:
+        name = failing[0] if len(failing[0]) <= LETTERS else f"{failing[0][: LETTERS - 1]}…"
+        return name if len(failing) == 1 else f"{len(failing)} families"
+    name = "M2" if look in (OFF, *NOT_JUDGED) else "M4"
     value = cell.get(name, np.nan)
     if value is None or not np.isfinite(value):
         return ""

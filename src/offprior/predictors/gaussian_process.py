@@ -14,8 +14,12 @@ SCALES = np.logspace(2, -1.7, 12)
 """Length scales, times the root mean square distance of the context's inputs; the longest first."""
 NOISES = np.logspace(-10, 1.5, 16)
 """Variances of the noise, over that of the function; the least first."""
+FEW = 8
+"""Prompts up to which all length scales are taken in one call."""
 STEPS = 4
 """Refinements of a length scale, each one eigendecomposition; those of a noise cost little."""
+NOISE_STEPS = 3
+"""Of a noise while the length scale is looked for."""
 NATS = 1.0
 """What a constant has to add to the log-likelihood, as every further parameter in Akaike's criterion."""
 FLOOR = 1e-24
@@ -97,7 +101,12 @@ class GaussianProcess(Algorithm):
             return at(scale).best_noise()[1]
 
         scales = np.log(SCALES)
-        table = np.stack([profile(np.full(len(y), scale)) for scale in scales], axis=1)
+        if len(y) <= FEW:  # a single prompt waits for the calls, not for the numbers
+            kernels = np.exp(-square[:, None] / (2 * np.exp(2 * scales))[None, :, None, None])
+            whole = Spectrum(kernels.reshape(-1, *square.shape[1:]), np.repeat(y, len(scales), axis=0))
+            table = whole.best_noise()[1].reshape(len(y), len(scales))
+        else:
+            table = np.stack([profile(np.full(len(y), scale)) for scale in scales], axis=1)
         scale, _ = risen(profile, scales, table, STEPS)
         spectrum = at(scale)
         share, likelihood = spectrum.best_noise(steps=2 * STEPS)
@@ -143,7 +152,7 @@ class Spectrum:
         likelihood = -(pairs * (np.log(2 * np.pi * plain) + 1) + np.log(spectrum).sum(-1)) / 2
         return likelihood + np.where(worth, gain - NATS, 0.0), amplitude, np.where(worth, (turned - 1) / ones, 0.0)
 
-    def best_noise(self, steps: int = 3) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, " B"]]:
+    def best_noise(self, steps: int = NOISE_STEPS) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, " B"]]:
         """The logarithm of the best share of noise, and its log-likelihood."""
         shares = np.log(NOISES)
         table = self.along(np.broadcast_to(shares, (len(self.values), len(shares))))[0]

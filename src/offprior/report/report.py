@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -24,15 +25,22 @@ from offprior.evaluation.verdict import (
     is_judged,
 )
 from offprior.figures.figure import Figure, ReportData
-from offprior.figures.verdict_map import LOOKS, verdict_of
+from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate_in_words, verdict_of
 from offprior.files import beside
 from offprior.parquet import write_parquet
 from offprior.recipe_study import Study
-from offprior.report import images, words
+from offprior.report import breaking, headline, images, words
 from offprior.runs import RECIPE, RunFolder
+from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
 
 PAGE = "index.html"
-NUMBERS = ("M1", "M2", "M3", "M4", "M5", "M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
+REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
+JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20")
+"""The columns of a table of verdicts."""
+MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
+"""Those of the table below it: what the model's curve is made of."""
+PLACED = {ALL: "all queries", BETWEEN: "queries between the context's points", BEYOND: "queries beyond them"}
+HEADS = {"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl."}
 TABLES = ("verdicts", "metrics", "training", "panels", "breaks")
 
 
@@ -45,6 +53,11 @@ def write_report(run_folder: str | Path | Sequence[str | Path]) -> Path:
     Raises:
         OffpriorError: a folder holds no run, or one that has not been probed, or a table that cannot be read.
     """
+    return write_and_read(run_folder)[0]
+
+
+def write_and_read(run_folder: str | Path | Sequence[str | Path]) -> tuple[Path, ReportData]:
+    """Write a report, and return the path of its page and the tables that it was made from."""
     folders = [Path(run_folder)] if isinstance(run_folder, str | Path) else [Path(folder) for folder in run_folder]
     if not folders:
         raise OffpriorError("report: no run was given; offprior list runs")
@@ -54,7 +67,7 @@ def write_report(run_folder: str | Path | Sequence[str | Path]) -> Path:
     data = dataclasses.replace(runs[0], others=tuple(runs[1:]))
     name = "-".join(["report", *(["with"] if data.others else []), *(slug(other.label) for other in data.others)])
     recipe = (folders[0] / RECIPE).read_text(encoding="utf-8")
-    return write_page(data, folders[0] / name, recipe)
+    return write_page(data, folders[0] / name, recipe), data
 
 
 def read_run(folder: Path) -> ReportData:
@@ -151,12 +164,13 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
         manifest=data.manifest,
         recipe=data.recipe,
         recipe_yaml=recipe,
-        summary=words.study_summary(data) if data.metrics.empty and data.study else words.summary(data),
+        summary=_summary(data),
         has_run=not data.metrics.empty,
         is_judged=is_judged(data.metrics),
         study=_study_rows(data),
         errors=[] if data.metrics.empty or is_judged(data.metrics) else _error_tables(data),
         gate=words.gate(data),
+        further_gates=words.further_gates(data),
         intervals=words.intervals_are_over(data) if not data.metrics.empty else "",
         shares=words.shares(data),
         floor=words.noise_floor(data),
@@ -164,10 +178,19 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
         figures=figures,
         absent=absent,
         tables=tables,
-        breaks=words.breaks(data),
-        verdicts=[_verdict_table(data, probe) for probe in data.probes if probe != words.IN_DISTRIBUTION],
+        breaks=breaking.breaks(data),
+        verdicts=[_verdict_table(data, probe) for probe in data.probes if probe != IN_DISTRIBUTION],
+        tags=[{"kind": slug(name), "fill": fill, "ink": ink} for name, (_, fill, ink) in LOOKS.items()],
+        rate=rate_in_words(data.metrics),
+        columns={"judged": JUDGED_BY, "heads": HEADS},
         limits={"gate": M1_GATE, "gap": M3_LEAST, "margin": MARGIN},
     )
+
+
+def _summary(data: ReportData) -> str:
+    if not data.breaks.empty:
+        return breaking.breaking_summary(data, str(data.manifest.get("judged") or ""))
+    return headline.study_summary(data) if data.metrics.empty and data.study else headline.summary(data)
 
 
 def _study_rows(data: ReportData) -> list[dict[str, str]]:
@@ -202,37 +225,51 @@ def _error_tables(data: ReportData) -> list[dict[str, Any]]:
 
 
 def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
+    """A probe's verdicts: of all queries, then of those between the context's points and beyond them."""
     cells = data.cells(probe).to_dict("records")
-    counts = pd.Series([verdict_of(cell.get("verdict_fdr") or cell["verdict"]) for cell in cells]).value_counts()
+    parts = [
+        {"placement": PLACED[placement], "counts": _counts(found), "rows": [_verdict_row(cell) for cell in found]}
+        for placement in data.placements
+        if (found := data.cells(probe, placement).to_dict("records"))
+    ]
+    made_of = [name for name in MADE_OF if any(np.isfinite(cell.get(name, np.nan)) for cell in cells)]
     return {
         "probe": probe,
         "coordinate": str(cells[0]["coordinate"]) or "place",
-        "counts": ", ".join(f"{counts[name]} {name}" for name in LOOKS if name in counts),
-        "rows": [_verdict_row(cell) for cell in cells],
+        "counts": parts[0]["counts"],
+        "note": "; ".join(sorted({str(cell["provisional"]) for cell in cells if cell.get("provisional")})),
+        "parts": parts,
+        "made_of": made_of,
     }
 
 
+def _counts(cells: list[dict[Any, Any]]) -> str:
+    counts = pd.Series([held_verdict(cell) for cell in cells]).value_counts()
+    return ", ".join(f"{counts[name]} {name}" for name in LOOKS if name in counts)
+
+
 def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
-    verdict = verdict_of(cell["verdict"])
-    note = str(cell.get("provisional") or "")
-    failing = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
-    failing += ["few tasks carry it"] if cell.get("few_tasks_carry") else []
-    failing += ["off B"] if cell.get("off_bayes") else []
-    failing += ["not at an FDR of 5%"] if cell.get("verdict_fdr", cell["verdict"]) != cell["verdict"] else []
+    verdict, look = verdict_of(cell["verdict"]), look_of(cell)
+    judged = verdict != NO_PRIOR_GAP
+    notes = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
+    notes += [f"off B by {words.number(cell.get('bayes_distance'))}"] if look == OFF else []
+    notes += ["few tasks carry it"] if judged and cell.get("few_tasks_carry") else []
+    held = held_verdict(cell)
+    notes += [f"{held}, all cells counted"] if held != verdict else []
     row = {
         "strength": f"{cell['strength']:.3g}",
         "length": f"{cell['length']:g}",
         "verdict": verdict,
-        "note": "; ".join(failing if verdict == NO_PRIOR_GAP or not note else [note, *failing]),
-        "kind": slug(verdict),
-        "B": words.number(cell["bayes_nmse"]),
-        "C": words.number(cell["combined_nmse"]),
+        "note": "; ".join(notes),
+        "kind": slug(look),
     }
-    for name in NUMBERS:
-        # Where the prior covers a cell there is nothing to divide by or to gain: M1 and M2 only.
-        is_shown = verdict != NO_PRIOR_GAP or name in ("M1", "M2")
+    for name, column in REFERENCES.items():
+        row[name] = words.number(cell.get(column))
+    for name in (*JUDGED_BY, *MADE_OF):
+        if name in REFERENCES:
+            continue
+        # Without a prior gap there is nothing to divide by or to gain: M1 and M2 only.
+        is_shown = judged or name in ("M1", "M2")
         row[name] = words.number(cell.get(name)) if is_shown else ""
         row[f"{name} interval"] = words.bounds(cell, name) if is_shown else ""
-    if cell["seeds"] > 1 and verdict != NO_PRIOR_GAP:
-        row["M4 tasks"] = f"tasks {words.bounds(cell, 'M4_tasks')}"
     return row

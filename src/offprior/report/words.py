@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.verdict import M1_GATE, NO_PRIOR_GAP, SEEDS_WANTED, UNDER_TRAINED, is_judged
-from offprior.figures.figure import ReportData, along_context
-
-IN_DISTRIBUTION = "in-distribution"
+from offprior.evaluation.verdict import M1_GATE, SEEDS_WANTED, is_judged
+from offprior.figures.figure import ReportData
+from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
 
 
 def number(value: Any) -> str:
@@ -54,20 +53,35 @@ def enumeration(words: Sequence[object]) -> str:
     return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
 
 
-def gate(data: ReportData) -> list[dict[str, Any]]:
-    """Of each family, and of the worst one: at which context lengths it passes the gate of M1, in words."""
-    rows = data.cells(IN_DISTRIBUTION)
+def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -> list[dict[str, Any]]:
+    """Of each family: at which context lengths it passes the gate of M1, in words."""
+    rows = data.cells(probe, placement)
     if rows.empty:
         return []
     found = []
-    for name, column in [("the worst family", "M1"), *((family, f"M1: {family}") for family in data.families)]:
-        if column in rows:
+    families = [(family, f"M1: {family}") for family in data.families]
+    for name, column in families if families else [("all", "M1")]:
+        if column in rows and rows[column].notna().any():
             values = {int(row["length"]): float(row[column]) for row in rows.to_dict("records")}
             found.append({"family": name, "values": values, **_passing(values, data.training_length)})
     return found
 
 
+def further_gates(data: ReportData) -> list[dict[str, Any]]:
+    """The same for queries of one placement, and under the inputs of other probes, as far as they were measured."""
+    where = {BETWEEN: "queries between the points", BEYOND: "queries beyond them"}
+    own = [probe for probe in data.probes if probe.partition(",")[0] == IN_DISTRIBUTION]
+    found = []
+    for probe in own:
+        for placement in data.placements:
+            if (probe, placement) != (IN_DISTRIBUTION, ALL) and (rows := gate(data, probe, placement)):
+                inputs = f"{probe.partition(', ')[2]}" if probe != IN_DISTRIBUTION else ""
+                found.append({"title": ", ".join(filter(None, (inputs, where.get(placement, "")))), "rows": rows})
+    return found
+
+
 def _passing(values: Mapping[int, float], trained_to: int | None) -> dict[str, Any]:
+    values = {length: value for length, value in values.items() if np.isfinite(value)}
     good = [length for length, value in values.items() if value <= M1_GATE]
     bad = [length for length, value in values.items() if value > M1_GATE]
     longest = max([length for length in values if trained_to is None or length <= trained_to], default=max(values))
@@ -83,42 +97,6 @@ def _passing(values: Mapping[int, float], trained_to: int | None) -> dict[str, A
     return {"words": words, "passed": bool(good) and not bad, "failed": bool(bad) and not good}
 
 
-def headline(data: ReportData) -> dict[Any, Any] | None:
-    """The cell to quote: the largest prior gap of the convex probe, at the longest context that pretraining had.
-
-    Of another probe where there is no convex one.
-    """
-    outside = [probe for probe in data.probes if probe != IN_DISTRIBUTION and not along_context(data.cells(probe))]
-    outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
-    for probe in outside:
-        cells = data.cells(probe)
-        cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
-        if data.training_length is not None:
-            cells = cells[cells["length"] <= data.training_length]
-        if len(cells):
-            cells = cells[cells["length"] == cells["length"].max()]
-            return cells.loc[cells["M3"].idxmax()].to_dict()
-    return None
-
-
-def breaks(data: ReportData) -> list[dict[str, str]]:
-    """Of an atlas: a row a probe, those that break nearest to the mixture first."""
-    return [
-        {
-            "rank": str(row["rank"]) if row["rank"] else "",
-            "probe": str(row["probe"]),
-            "place": place(row),
-            "outside": number(row["outside"]),
-            "model": interval(row, "M2"),
-            "B": number(row["bayes_nmse"]),
-            "C": number(row["combined_nmse"]),
-            "shortfall": interval(row, "shortfall"),
-            "fault": str(row["fault"]) or "holds",
-        }
-        for row in data.breaks.to_dict("records")
-    ]
-
-
 def place(row: Mapping[Any, Any]) -> str:
     """a = 0.5, 40 pairs."""
     pairs = f"{row['length']:g} pairs"
@@ -127,76 +105,29 @@ def place(row: Mapping[Any, Any]) -> str:
     return f"{row['coordinate']} = {row['strength']:.3g}, {pairs}"
 
 
-def summary(data: ReportData) -> str:
-    """What one would quote of the run."""
-    cell = headline(data)
-    recipe = data.manifest.get("recipe") or data.label
-    if cell is None and len(data.metrics) and not is_judged(data.metrics):
-        return (
-            f"{recipe}: the pretraining mixture has no exact posterior. Below are the errors of the model beside those "
-            "of other predictors; there is no Bayes predictor to judge it by, and no verdict."
-        )
-    if cell is None:
-        return f"{recipe}: nothing outside the pretraining mixture was measured."
-    families = f"on {enumeration(data.families)} functions " if data.families else ""
-    where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
-    pairs, bayes, combined = f"{cell['length']:g}", number(cell["bayes_nmse"]), number(cell["combined_nmse"])
-    begun = (
-        f"Pretrained {families}(recipe {recipe}) and tested at {where} with {pairs} context pairs, the model has a "
-        f"normalised error of {interval(cell, 'M2')}; the exact Bayes predictor of its own pretraining mixture has "
-        f"{bayes}, one that also knows the probe's functions {combined}."
-    )
-    note = f" ({cell['provisional']})" if cell.get("provisional") else ""
-    if cell["verdict"] == UNDER_TRAINED or cell["M1"] > M1_GATE:
-        short = f"in distribution M1 = {number(cell['M1'])}, above the gate of {M1_GATE:g}"
-        return f"{begun} No claim outside the mixture is made: the model is under-trained ({short})."
-    if cell["verdict"] == NO_PRIOR_GAP:
-        return f"{begun} The prior already covers this cell."
-    index = f"share of the prior gap closed {interval(cell, 'M5')}, " if np.isfinite(cell["M5"]) else ""
-    return f"{begun} Verdict: {index}the model {_as_verb(cell['verdict'])}{note}."
-
-
-def study_summary(data: ReportData) -> str:
-    """What one would quote of a study: what was varied, what was read, and where it crosses its threshold."""
-    if data.study is None or data.study.at_length.empty:
-        return f"{data.label}: its measure is unknown at every place."
-    rows, study = data.study.at_length, data.study.study
-    recipe, what = data.manifest.get("recipe") or data.label, study.axis or study.coordinate or "the recipe"
-    begun = f"{what} was varied over {len(rows)} places (recipe {recipe}), and {data.study.reads} was read at each"
-    least, most = (rows.loc[pick] for pick in (rows["value"].idxmin(), rows["value"].idxmax()))
-    ends = f"from {number(least['value'])} at {least['label']} to {number(most['value'])} at {most['label']}"
-    sure = data.study.surely_behind
-    first = f" The first place whose whole interval is behind the threshold: {sure:.4g}." if sure is not None else ""
-    return f"{begun[0].upper()}{begun[1:]}: {ends}. {data.study.crossing_in_words}{first}".rstrip()
-
-
-def _as_verb(verdict: str) -> str:
-    return {"worse than Bayes": "is worse than Bayes", "undecided": "is undecided against Bayes"}.get(verdict, verdict)
-
-
 TASKS_ADD = 0.1
-"""Tasks are enough where they add less than this share of the width of an interval over seeds."""
+"""More tasks would not help where they add less than this share of the width of an interval over seeds."""
 
 
 def intervals_are_over(data: ReportData) -> str:
     """What the 95% intervals are over."""
     seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
+    carried = " A verdict whose numbers hang on few tasks says so." if "few_tasks_carry" in data.metrics else ""
     if seeds == 0:
-        return "The predictor is not trained: the 95% intervals are over tasks."
+        return f"The predictor is not trained: the 95% intervals are over tasks.{carried}"
     if seeds == 1:
         return (
-            "There is one training seed: the 95% intervals are over tasks only and say nothing about "
-            "another training; every verdict is provisional."
+            "There is one training seed: the 95% intervals are over tasks only and say nothing about another training; "
+            f"every verdict is provisional.{carried}"
         )
     few = f"; below {SEEDS_WANTED} seeds every verdict is provisional" if seeds < SEEDS_WANTED else ""
     if not is_judged(data.metrics):
-        return f"The 95% intervals count {seeds} training seeds and the tasks, which all seeds share."
-    widest = data.metrics["M4_tasks_add"].max()
-    enough = "enough of them" if widest < TASKS_ADD else "too few of them: give evaluation.tasks more"
+        return f"The 95% intervals are over {seeds} training seeds and the tasks, which all seeds share."
+    added = data.metrics["M4_tasks_add"].median()
+    more = "; more of them (evaluation.tasks) would make it narrower" if added >= TASKS_ADD else ""
+    widen = f" Tasks widen that of M4 by {100 * added:.0f}% in the median cell{more}." if np.isfinite(added) else ""
     return (
-        f"The 95% intervals count {seeds} training seeds and the tasks, which all seeds share (two-way){few}. Under "
-        f"that of M4 stands the part of the tasks alone. Tasks widen an interval over seeds by at most "
-        f"{number(100 * widest)}%; {enough}."
+        f"The 95% intervals are over {seeds} training seeds and the tasks, which all seeds share{few}.{widen}{carried}"
     )
 
 

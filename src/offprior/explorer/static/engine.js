@@ -4,8 +4,9 @@
 const COARSE = 4; // every fourth place is answered first, so that a drag is seen before all of them are known
 
 class Engine {
-  constructor({ network, posterior, places }) {
+  constructor({ network, posterior, smoother, places }) {
     this.network = new Network(network);
+    this.smoother = new Smoother(smoother);
     this.posterior = posterior ? new Posterior(posterior) : null;
     const all = [...places.keys()], isCoarse = (k) => k % COARSE === 0 || k === places.length - 1;
     this.places = places;
@@ -14,15 +15,17 @@ class Engine {
 
   // What is made of a context before anything is asked of it.
   begun(points) {
-    return { context: this.network.context(points), posterior: this.posterior ? this.posterior.of(points) : null };
+    const posterior = this.posterior ? this.posterior.of(points) : null;
+    return { context: this.network.context(points), posterior, smooth: this.smoother.of(points) };
   }
 
   // Curves and variances by their labels at the queries.
-  predicted({ context, posterior }, queries) {
+  predicted({ context, posterior, smooth }, queries) {
     const { mean, variance } = this.network.predicted(context, queries);
     const found = posterior ? this.posterior.predicted(posterior, queries) : { curves: {}, variances: {} };
-    const variances = Number.isNaN(variance[0]) ? found.variances : { model: variance, ...found.variances };
-    return { curves: { model: mean, ...found.curves }, variances };
+    const smoothed = this.smoother.predicted(smooth, queries), others = { S: smoothed.variance, ...found.variances };
+    const variances = Number.isNaN(variance[0]) ? others : { model: variance, ...others };
+    return { curves: { model: mean, S: smoothed.mean, ...found.curves }, variances };
   }
 }
 

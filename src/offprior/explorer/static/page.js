@@ -94,12 +94,16 @@ function drawAnswer() {
   by("outside").textContent = off < 2 ? "typical of the prior" : `${off.toFixed(1)} standard deviations outside of the prior`;
 }
 
+const isSmoother = (label) => label === "S" || label === "sd: S";
+
 function showComparison({ compared, prompts, kernel }) {
   const of = (chosen) => Math.max(...Object.entries(compared).filter(([label]) => chosen(label)).map(([, off]) => off));
   const said = [`the model's curve ${of((label) => label === "model" || label === "sd: model").toExponential(1)}`];
+  said.push(`S ${of(isSmoother).toExponential(1)}`);
   if (stored.engine.posterior) {
+    const isCurve = (label) => !label.includes("model") && !label.includes("P(") && !label.includes("log") && !isSmoother(label);
     said.push(
-      `B, C and the classes ${of((label) => !label.includes("model") && !label.includes("P(") && !label.includes("log")).toExponential(1)}`,
+      `B, C and the classes ${of(isCurve).toExponential(1)}`,
       `P(family | context) ${compared["P(family | context)"].toExponential(1)}`,
       `−log evidence a point ${compared["−log evidence a point"].toExponential(1)}`,
     );

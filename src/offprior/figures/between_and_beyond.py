@@ -1,0 +1,79 @@
+"""Error between a context's points and beyond them."""
+
+import textwrap
+from typing import ClassVar
+
+import matplotlib.figure
+import pandas as pd
+
+from offprior.figures._error_curves import draw_errors, limit_errors, log_error_axis, mark_prior
+from offprior.figures.error_by_strength import LABEL_WIDTH, shown_probes
+from offprior.figures.figure import Figure, ReportData, along_context, coordinate_in_words, grid_of_panels, legend_below
+from offprior.table import BETWEEN, BEYOND
+
+TITLES = {BETWEEN: "between the context's points", BEYOND: "beyond the context's points"}
+
+
+class BetweenAndBeyond(Figure):
+    """Normalised error along a probe's coordinate, between the context's points and beyond them, with 95% intervals.
+
+    Between the points S, a smoother that knows no family, may do as well as anybody; beyond them only what knows the
+    functions can. B and C are the Bayes predictors without and with the probe's functions. The contexts are the longest
+    that pretraining had.
+    """
+
+    place: ClassVar[int] = 12
+
+    def __init__(self, probe: str | None = None):
+        self.probe = probe
+
+    @property
+    def caption(self) -> str:
+        """The first line of its docstring, and the probe."""
+        first = super().caption
+        return first if self.probe is None else f"{self.probe}: n{first[1:]}".replace("a probe's", "its")
+
+    def belongs_to(self, data: ReportData) -> bool:
+        return super().belongs_to(data) and not data.placed.empty
+
+    def variants(self, data: ReportData) -> dict[str, Figure]:
+        return {probe: BetweenAndBeyond(probe) for probe in _shown(data)} or {"": self}
+
+    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+        probe = self.probe or next(iter(_shown(data)), None)
+        if probe is None:
+            return None
+        length, parts = _longest(data, probe)
+        if not parts:
+            return None
+        canvas, axes = grid_of_panels(len(parts), columns=2, height=3.4)
+        for axis, (placement, cells) in zip(axes, parts.items(), strict=True):
+            mark_prior(axis, data, cells)
+            draw_errors(axis, cells["strength"], cells, bands=True)
+            axis.set_title(TITLES[placement])
+            axis.set_xlabel(textwrap.fill(coordinate_in_words(cells), 2 * LABEL_WIDTH))
+            log_error_axis(axis)
+        limit_errors(axes[0], *parts.values())
+        axes[0].set_ylabel("normalised error (NMSE)")
+        canvas.suptitle(f"{probe}, {length} context pairs: between the points and beyond them")
+        legend_below(canvas, *axes)
+        return canvas
+
+
+def _shown(data: ReportData) -> list[str]:
+    """The probes with a path, two places or more, of which a placement is known."""
+    paths = [probe for probe in shown_probes(data) if not along_context(data.cells(probe))]
+    return [probe for probe in paths if _longest(data, probe)[1]]
+
+
+def _longest(data: ReportData, probe: str) -> tuple[int, dict[str, pd.DataFrame]]:
+    """The longest contexts that pretraining had, and their cells by placement; of two places or more."""
+    parts = {placement: data.cells(probe, placement) for placement in (BETWEEN, BEYOND)}
+    lengths = {int(length) for cells in parts.values() if len(cells) for length in cells["length"]}
+    trained_to = data.training_length
+    lengths = {length for length in lengths if trained_to is None or length <= trained_to} or lengths
+    if not lengths:
+        return 0, {}
+    length = max(lengths)
+    at = {placement: cells[cells["length"] == length] for placement, cells in parts.items() if len(cells)}
+    return length, {placement: cells for placement, cells in at.items() if cells["strength"].nunique() > 1}

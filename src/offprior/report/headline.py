@@ -1,0 +1,145 @@
+"""The sentences at the top of a report: what one would quote of a run, or of a study."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from offprior.evaluation.verdict import (
+    FOLLOWS,
+    GENERALISES,
+    M1_GATE,
+    M3_LEAST,
+    NO_PRIOR_GAP,
+    SLIGHTLY_BETTER,
+    SLIGHTLY_WORSE,
+    SMOOTHS,
+    UNDECIDED,
+    UNDER_TRAINED,
+    WORSE,
+    families_that_fail,
+    is_judged,
+)
+from offprior.figures.figure import ReportData, along_context
+from offprior.figures.verdict_map import verdict_of
+from offprior.report.words import enumeration, interval, number
+from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
+
+SAYS = {
+    GENERALISES: "the model generalises: it has less error than Bayes, and less than a smoother",
+    SMOOTHS: "the model smooths: it has less error than Bayes, and not less than a smoother",
+    SLIGHTLY_BETTER: "the model follows Bayes (slightly better)",
+    SLIGHTLY_WORSE: "the model follows Bayes (slightly worse)",
+    FOLLOWS: "the model follows Bayes",
+    WORSE: "the model is worse than Bayes",
+    UNDECIDED: "the verdict is undecided",
+    NO_PRIOR_GAP: f"C gains no more than {M3_LEAST:g} over B, so there is no prior gap to judge it by",
+}
+"""Verdicts as the end of a sentence about the model."""
+WHERE = {ALL: "All queries", BETWEEN: "Between the context's points", BEYOND: "Beyond them"}
+
+
+def headline(data: ReportData) -> dict[Any, Any] | None:
+    """The cell to quote: the largest prior gap of the convex probe, at the longest context that pretraining had.
+
+    Of another probe where there is no convex one. The choice does not look at the model.
+    """
+    outside = [probe for probe in data.probes if probe != IN_DISTRIBUTION and not along_context(data.cells(probe))]
+    outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
+    for probe in outside:
+        cells = data.cells(probe)
+        cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
+        if data.training_length is not None:
+            cells = cells[cells["length"] <= data.training_length]
+        if len(cells):
+            cells = cells[cells["length"] == cells["length"].max()]
+            return cells.loc[cells["M3"].idxmax()].to_dict()
+    return None
+
+
+def summary(data: ReportData) -> str:
+    """What one would quote of the run."""
+    cell = headline(data)
+    recipe = data.manifest.get("recipe") or data.label
+    if cell is None and len(data.metrics) and not is_judged(data.metrics):
+        return (
+            f"{recipe}: the pretraining mixture has no exact posterior. Below are the errors of the model beside those "
+            "of other predictors; there is no Bayes predictor to judge it by, and no verdict."
+        )
+    if cell is None:
+        return f"{recipe}: nothing outside the pretraining mixture was measured."
+    families = f" on {enumeration(data.families)} functions" if data.families else ""
+    return f"Pretrained{families} (recipe {recipe}). {of_cell(cell)}{''.join(_placed(data, cell))}"
+
+
+def of_cell(cell: Mapping[Any, Any]) -> str:
+    """The model's error in a cell, those of B, C and S beside it, and the verdict."""
+    where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
+    begun = (
+        f"At {where}, with {cell['length']:g} context pairs, the model has a normalised error of "
+        f"{interval(cell, 'M2')}. The Bayes predictor of its own pretraining mixture has {number(cell['bayes_nmse'])}, "
+        f"one that also knows the probe's functions {number(cell['combined_nmse'])}"
+    )
+    smoother = cell.get("smoother_nmse", np.nan)
+    known = np.isfinite(smoother)
+    begun += f", and a smoother that knows no family {number(smoother)}: " if known else ": "
+    note = f" ({cell['provisional']})" if cell.get("provisional") else ""
+    verdict = verdict_of(cell["verdict"])
+    if verdict == UNDER_TRAINED:
+        return f"{begun}no claim is made, for {_shortly(cell)}."
+    shares = [
+        f"{name} {interval(cell, metric)}"
+        for name, metric in (("share of the prior gap closed", "M5"), ("structure index", "M20"))
+        if verdict != NO_PRIOR_GAP and np.isfinite(cell.get(metric, np.nan))
+    ]
+    index = f" {'; '.join(shares)[0].upper()}{'; '.join(shares)[1:]}." if shares else ""
+    return f"{begun}{SAYS.get(verdict, verdict)}{note}.{index}"
+
+
+def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
+    """The same cell by placement, where the tables have it."""
+    found = []
+    for placement in (BETWEEN, BEYOND):
+        cells = data.cells(str(cell["probe"]), placement)
+        if cells.empty:
+            continue
+        for here in cells[(cells["strength"] == cell["strength"]) & (cells["length"] == cell["length"])].to_dict(
+            "records"
+        ):
+            errors = ", ".join(
+                f"{name} {number(here[column])}"
+                for name, column in (
+                    ("model", "M2"),
+                    ("B", "bayes_nmse"),
+                    ("C", "combined_nmse"),
+                    ("S", "smoother_nmse"),
+                )
+                if np.isfinite(here.get(column, np.nan))
+            )
+            verdict = verdict_of(here["verdict"])
+            says = f"no claim is made, for {_shortly(here)}" if verdict == UNDER_TRAINED else SAYS.get(verdict, verdict)
+            found.append(f" {WHERE[placement]} ({errors}) {says}.")
+    return found
+
+
+def _shortly(cell: Mapping[Any, Any]) -> str:
+    """Which family misses the gate."""
+    failing = families_that_fail(cell)
+    if not failing:
+        return f"the model is under-trained: in distribution M1 = {number(cell['M1'])}, above the gate of {M1_GATE:g}"
+    values = [f"{family}: M1 = {number(cell[f'M1: {family}'])}" for family in failing]
+    return f"the model is under-trained on its own functions ({'; '.join(values)}; the gate is {M1_GATE:g})"
+
+
+def study_summary(data: ReportData) -> str:
+    """What one would quote of a study: what was varied, what was read, and where it crosses its threshold."""
+    if data.study is None or data.study.at_length.empty:
+        return f"{data.label}: its measure is unknown at every place."
+    rows, study = data.study.at_length, data.study.study
+    recipe, what = data.manifest.get("recipe") or data.label, study.axis or study.coordinate or "the recipe"
+    begun = f"{what} was varied over {len(rows)} places (recipe {recipe}), and {data.study.reads} was read at each"
+    least, most = (rows.loc[pick] for pick in (rows["value"].idxmin(), rows["value"].idxmax()))
+    ends = f"from {number(least['value'])} at {least['label']} to {number(most['value'])} at {most['label']}"
+    sure = data.study.surely_behind
+    first = f" The first place whose whole interval is behind the threshold: {sure:.4g}." if sure is not None else ""
+    return f"{begun[0].upper()}{begun[1:]}: {ends}. {data.study.crossing_in_words}{first}".rstrip()
