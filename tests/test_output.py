@@ -11,7 +11,7 @@ from rich.table import Table
 
 from offprior import api, catalog, cli, experiment, output, studies
 from offprior.errors import OffpriorError
-from offprior.output import Console, say, survive
+from offprior.output import Console, survive, warn
 from offprior.parquet import write_parquet
 
 ENCODINGS = ["ascii", "cp1252", "utf-8"]
@@ -115,9 +115,10 @@ def test_lists_descriptions_and_helps_print_under_the_poorest_encoding(printed):
 def test_a_console_of_python_users_survives_too_and_leaves_their_streams_alone(encoding, said, monkeypatch):
     out = stream(encoding)
     monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", out)
     table = Table("heading", box=None, pad_edge=False)
     table.add_row(said)
-    say(said)
+    warn(said)
     Console(width=60).print(table)
     found = text(out).splitlines()
     assert out.errors == "strict" and found[0] == found[-1].strip()

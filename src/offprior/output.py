@@ -77,11 +77,6 @@ class _Surviving:
             return self._stream.write(text.encode(encoding, ERRORS).decode(encoding))
 
 
-def say(text: str) -> None:
-    """Print a line to standard output."""
-    Console().print(text, soft_wrap=True)
-
-
 def warn(text: str) -> None:
     """Print a line to standard error."""
     Console(stderr=True).print(text, soft_wrap=True)

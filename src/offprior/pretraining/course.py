@@ -19,17 +19,20 @@ FLAT_STEPS, FLAT_SHARE = 200, 0.15
 
 FLAT_ROWS = 6
 """Of how many dispatches the losses are needed to say so."""
+VISIBLE = 0.1
+"""The share of the loss by which a fall has to show in its noise, before a loss is called flat."""
 
 
 def unfallen(losses: Sequence[float]) -> tuple[float, float] | None:
     """The means of the first and of the last third of losses, where the last is not below by more than noise; or None.
 
-    The noise is that of differences of neighbours.
+    The noise is that of differences of neighbours. None too where it would hide a fall by a tenth.
     """
     third = len(losses) // 3
     noise = float(np.diff(losses).std()) / 2**0.5
     before, now = float(np.mean(losses[:third])), float(np.mean(losses[-third:]))
-    return (before, now) if before - now <= 2 * noise * (2 / third) ** 0.5 else None
+    seen = 2 * noise * (2 / third) ** 0.5
+    return (before, now) if before - now <= seen <= VISIBLE * abs(before) else None
 
 
 class Course:
@@ -93,8 +96,8 @@ class Course:
         rate = float(np.asarray(training.learning_rate))
         return (
             f"seed {self.member.seed}: the loss has not fallen since the warm-up: {found[0]:.4g} soon after step "
-            f"{warm:.0f}, {found[1]:.4g} at step {step}; it may need another training.learning_rate than {rate:g} "
-            f"({training.optimiser}), or more steps"
+            f"{warm:.0f}, {found[1]:.4g} at step {step}; unless this is its floor, another training.learning_rate than "
+            f"{rate:g} ({training.optimiser}) may help"
         )
 
     def write(self, state: State, weights_alone: bool) -> None:

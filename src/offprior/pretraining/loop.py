@@ -16,7 +16,7 @@ from offprior.errors import OffpriorError
 from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.model import Model
-from offprior.output import say
+from offprior.output import warn as warn_on_stderr
 from offprior.precision import single
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining import population, processes
@@ -50,7 +50,7 @@ def pretrain(
     folder: Path | str | None = None,
     resume: bool = False,
     progress: ProgressReport | None = None,
-    warn: Callable[[str], None] = say,
+    warn: Callable[[str], None] = warn_on_stderr,
     **settings: Any,
 ) -> Pretrained:
     """Pretrain `model` on prompts of `mixture`, and return it as a predictor.
@@ -81,7 +81,7 @@ def pretrain_population(
     *,
     resume: bool = False,
     progress: ProgressReport | None = None,
-    warn: Callable[[str], None] = say,
+    warn: Callable[[str], None] = warn_on_stderr,
     at_once: int = 0,
 ) -> Population:
     """Pretrain many models: those that differ in numbers only, `at_once` of them in one program, the rest in a queue.
