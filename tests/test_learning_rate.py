@@ -95,7 +95,8 @@ def test_a_flat_loss_is_one_line_while_training(rate):
     lines: list[str] = []
     pretrain(
         Transformer(layers=1, heads=1, width=8, positions="none"), Mixture([Linear(scale=0.01)], noise=0.1),
-        steps=260, batch=16, points=4, optimiser="adam", learning_rate=rate, steps_per_dispatch=20, progress=Silence(), warn=lines.append,
+        steps=260, batch=16, points=4, optimiser="adam", learning_rate=rate, steps_per_dispatch=20, progress=Silence(),
+        warn=lines.append,
     )  # fmt: skip
     if rate < 1e-6:
         (line,) = lines
