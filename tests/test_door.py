@@ -222,3 +222,11 @@ def test_what_evaluate_cannot_use_is_said_in_one_line(predictors, probes, messag
         # As users have it: tests check the types of arguments before it is begun.
         inspect.unwrap(evaluate)(predictors, probes, [3], mixture=Mixture())
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [1.5, np.float32(1.5), np.asarray(1.5)])
+def test_a_single_number_is_one(number):
+    """As the query that a model is looked into at."""
+    assert as_numbers("query", number).shape == () and float(as_single("query", as_numbers("query", number))) == 1.5
+    with pytest.raises(SettingError, match="query is not finite"):
+        as_numbers("query", number * np.nan)

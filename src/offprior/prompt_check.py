@@ -87,7 +87,7 @@ def as_numbers(name: str, value: Any) -> Float[np.ndarray, "..."]:
         raise SettingError(f"{where} is of type {array.dtype}, not a number")
     with np.errstate(over="ignore"):
         array = array.astype(np.float64)
-    _check_all(name, np.isfinite(array), "is not finite")
+    _check_all(name, np.asarray(np.isfinite(array)), "is not finite")
     return array
 
 
@@ -99,7 +99,9 @@ def as_single(name: str, array: Float[np.ndarray, "..."]) -> Float[np.ndarray, "
     """
     with np.errstate(over="ignore"):
         small = np.asarray(array, np.float32)
-    _check_all(name, np.isfinite(small), "is too large for the network's single precision; divide by a unit")
+    _check_all(
+        name, np.asarray(np.isfinite(small)), "is too large for the network's single precision; divide by a unit"
+    )
     return small
 
 
