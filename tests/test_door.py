@@ -18,6 +18,7 @@ from offprior.predictors.predictor import Algorithm, Predictor, without_variance
 from offprior.predictors.pretrained import Pretrained
 from offprior.predictors.ridge import Ridge
 from offprior.predictors.sampled_bayes import SampledBayes
+from offprior.predictors.smoother import Smoother
 from offprior.probes.convex import Convex
 from offprior.prompt_check import as_numbers, as_single
 
@@ -230,3 +231,38 @@ def test_a_single_number_is_one(number):
     assert as_numbers("query", number).shape == () and float(as_single("query", as_numbers("query", number))) == 1.5
     with pytest.raises(SettingError, match="query is not finite"):
         as_numbers("query", number * np.nan)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"lengths": []}, "lengths: nothing was given"),
+        ({"lengths": [-1]}, "lengths.0: -1 is no number of pairs"),
+        ({"lengths": [3, 2.5]}, "lengths.1: 2.5 is no number of pairs"),
+        ({"lengths": ["a"]}, "lengths.0: 'a' is no number of pairs"),
+        ({"lengths": [True]}, "lengths.0: True is no number of pairs"),
+        ({"lengths": 5}, r"lengths: 5 is no list of context lengths; write \[5\]"),
+        ({"tasks": 0}, "tasks: 0 was given; write a whole number, 2 or more"),
+        ({"tasks": 2.5}, "tasks: 2.5 was given"),
+        ({"queries": 0}, "queries: 0 was given; write a whole number, 1 or more"),
+        ({"queries": np.nan}, "queries: nan was given"),
+    ],
+)
+def test_lengths_and_counts_that_evaluate_cannot_use_are_said_in_one_line(settings, message):
+    with pytest.raises(SettingError, match=message) as caught:
+        inspect.unwrap(evaluate)([Ridge()], Convex(), mixture=Mixture(), **{"lengths": [3], **settings})
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_further_entries_are_checked_too():
+    """The gap of a quadrature, best fits and the smoother's own fit: no number comes of what is none."""
+    broken, wide = np.where(np.arange(6) == 3, np.nan, Y), np.zeros((1, 6, 2))
+    bayes = Bayes(MIXTURE)
+    with pytest.raises(SettingError, match=r"y\[0, 3\] is not finite"):
+        bayes.quadrature_gap(X[None], broken[None], QUERIES[None], [6])
+    with pytest.raises(SettingError, match="inputs have 2 numbers, the mixture's have 1"):
+        bayes.quadrature_gap(wide, Y[None], wide[:, :2], [6])
+    with pytest.raises(SettingError, match=r"y\[0, 3\] is not finite"):
+        Smoother().fit(X[None], broken[None])
+    with pytest.raises(SettingError, match=r"truth\[0, 1\] is not finite"):
+        References(MIXTURE).best_fits(QUERIES[None], np.asarray([[1.0, np.inf]]))

@@ -1,6 +1,6 @@
 """What comes in at the door: a user's context and queries as finite numbers, or one line that says why not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,15 +137,41 @@ def _check_dimension(given: int, dimension: int | None) -> None:
         raise SettingError(f"inputs have {width}, the mixture's have {dimension}")
 
 
+def context_lengths(lengths: Any) -> list[int]:
+    """Context lengths, in pairs.
+
+    Raises:
+        SettingError: one of them is no whole number of pairs, or they are no list.
+    """
+    if isinstance(lengths, str) or not isinstance(lengths, Iterable):
+        raise SettingError(Problem("lengths", f"{lengths!r} is no list of context lengths; write [{lengths}]"))
+    found = list(lengths)
+    for place, length in enumerate(found):
+        if not _is_whole(length, least=0):
+            raise SettingError(Problem(f"lengths.{place}", f"{length!r} is no number of pairs"))
+    return [int(length) for length in found]
+
+
+def check_count(key: str, value: Any, least: int) -> None:
+    """Is it a whole number, `least` or more?
+
+    Raises:
+        SettingError: it is not.
+    """
+    if not _is_whole(value, least):
+        raise SettingError(Problem(key, f"{value!r} was given; write a whole number, {least} or more"))
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return is_number and float(value).is_integer() and value >= least
+
+
 def _lengths(lengths: Any, pairs: int) -> list[int]:
-    found = []
-    for place, length in enumerate(lengths):
-        key = f"lengths.{place}"
-        if not isinstance(length, int | float | np.number) or not float(length).is_integer() or length < 0:
-            raise SettingError(Problem(key, f"{length!r} is no number of pairs"))
+    found = context_lengths(lengths)
+    for place, length in enumerate(found):
         if length > pairs:
-            raise SettingError(Problem(key, f"{int(length)} pairs are wanted, the contexts have {pairs}"))
-        found.append(int(length))
+            raise SettingError(Problem(f"lengths.{place}", f"{length} pairs are wanted, the contexts have {pairs}"))
     return found
 
 

@@ -23,6 +23,7 @@ from offprior.predictors.smoother import Smoother
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
 from offprior.progress import COMPILING, ProgressReport, phase, progress_report
+from offprior.prompt_check import check_count, context_lengths
 from offprior.randomness import key_for
 from offprior.table import SMOOTHER, Table, is_reference
 from offprior.threads import LAPACK, blas_on_one_thread, on_all_cores
@@ -61,7 +62,13 @@ def evaluate(
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; something
             is no predictor or no probe, or takes inputs of another number of numbers than the mixture's.
+        SettingError: `lengths` are no list of whole numbers, or `tasks` or `queries` are too few.
     """
+    lengths = context_lengths(lengths)
+    if not lengths:
+        raise SettingError(Problem("lengths", "nothing was given; write context lengths of 0 or more"))
+    check_count("tasks", tasks, least=2)
+    check_count("queries", queries, least=1)
     predictors = _all_of(Predictor, "predictors", predictors)
     probes = _all_of(Probe, "probes", probes)
     mixture = mixture if mixture is not None else _mixture_of(predictors)

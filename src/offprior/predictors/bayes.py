@@ -13,7 +13,7 @@ from offprior.laws import concrete
 from offprior.mixture import Mixture
 from offprior.posterior import Posterior, best_fit, posterior
 from offprior.predictors.predictor import BatchPrediction, Predictor
-from offprior.prompt_check import many_prompts
+from offprior.prompt_check import as_numbers, many_prompts
 
 MOST_ERROR = 0.5
 """Estimated error of an evidence, as a share of it, that is warned of; those of four laws are a thousandth of it."""
@@ -97,7 +97,11 @@ class Bayes(Predictor):
 
         The larger of two: what they change by when the quadrature begins with twice the nodes on every axis, and what
         its own estimated error may move them by.
+
+        Raises:
+            SettingError: a number is missing or not finite; shapes or lengths do not fit together.
         """
+        x, y, queries, lengths = many_prompts(x, y, queries, lengths, self.input_dimension)
         twice = Bayes(self.mixture, 2 * self.nodes, self.label, self.extra, self.noise)
         found, finer = (posterior(bayes.groups, x, y, queries, lengths, self.noise) for bayes in (self, twice))
         (mean, _, log_mass), (finer_mean, _, _) = (mixed(each, self.weights) for each in (found, finer))
@@ -195,6 +199,7 @@ class References:
 
     def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
         """The nearest function of each of the mixture's families to the truth at the queries."""
+        queries, truth = as_numbers("queries", queries), as_numbers("truth", truth)
         return best_fit(self.groups[: len(self.mixture.families)], queries, truth)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from offprior.parameter import parameter
 from offprior.predictors.nadaraya_watson import squared_distances, typical_distance
 from offprior.predictors.predictor import LABEL, TIE, Algorithm, first_of_the_best
+from offprior.prompt_check import as_numbers
 
 SCALES = np.logspace(2, -1.7, 12)
 """Length scales, times the root mean square distance of the context's inputs; the longest first."""
@@ -79,7 +80,12 @@ class GaussianProcess(Algorithm):
         return unit[:, None] * mean, unit[:, None] ** 2 * variance
 
     def fit(self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]) -> Fit:
-        """The hyperparameters of largest marginal likelihood, of a pair at least."""
+        """The hyperparameters of largest marginal likelihood, of a pair at least.
+
+        Raises:
+            SettingError: a number is missing or not finite.
+        """
+        x, y = as_numbers("x", x), as_numbers("y", y)
         typical = typical_distance(x)
         x, y, unit = in_units(x, x)[0], *scaled(y)
         found = self._fit(x, y)
