@@ -98,14 +98,22 @@ def test_a_family_that_fails_by_itself_is_named():
     assert [families_that_fail(cell) for cell in cells.to_dict("records")] == [["sinusoid"], []]
 
 
+SIGN = {rule.GENERALISES: 1, rule.SMOOTHS: 1, rule.SLIGHTLY_BETTER: 1}
+
+
 def many(*groups):
-    """Metrics of one probe's cells: each group a number of cells, their verdict and their p-values."""
+    """Metrics of one probe's cells: each group a number of cells, their verdict, p-values and what else they have.
+
+    Estimates lie where the verdict has them: M4 = ±.01 where it is close, ±.5 elsewhere, M19 above 0.
+    """
     rows = [
         {
-            "probe": "convex", "placement": "all", "verdict": verdict, "M3": 0.3, "M3_low": 0.1, "M3_p": 0.001,
-            "M4_p": p, "M4_p_above": close, "M4_p_below": close, "M19_p": smoother,
+            "probe": "convex", "placement": "all", "verdict": verdict, "M3_p": 0.001,
+            **({"M3": 0.001, "M3_low": 0.0} if verdict == rule.NO_PRIOR_GAP else {"M3": 0.3, "M3_low": 0.1}),
+            "M4": SIGN.get(verdict, -1) * (0.01 if verdict.startswith("follows") else 0.5), "M4_p": p,
+            "M4_p_above": close, "M4_p_below": close, "M19": 0.1, "M19_p": smoother, "inside": False, **dict(*more),
         }
-        for count, verdict, p, close, smoother in groups
+        for count, verdict, p, close, smoother, *more in groups
         for _ in range(count)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -129,7 +137,52 @@ def test_each_part_of_a_claim_is_controlled():
     cells = many((1, rule.NO_PRIOR_GAP, 1.0, 1.0, 1.0), (1, rule.UNDER_TRAINED, 1e-6, 1.0, 1e-6), chance)
     assert list(rule.controlled(cells)[:2]) == [rule.NO_PRIOR_GAP, rule.UNDER_TRAINED]
     cells.loc[:, "M3_p"] = [0.04, *[0.6] * 40]
+    cells.loc[:, "M3"] = 0.01
     assert set(rule.controlled(cells)) == {rule.UNDECIDED, rule.UNDER_TRAINED}, "nor is a gap known by chance"
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "company", "left"),
+    [
+        # Cells that are surely ±.5 say nothing for a cell that may be inside ±.02.
+        ((1, rule.FOLLOWS, 0.9, 0.045, 1.0), (15, rule.WORSE, 1e-6, 1e-6, 1.0), rule.UNDECIDED),
+        ((1, rule.FOLLOWS, 0.9, 0.045, 1.0), (15, rule.GENERALISES, 1e-6, 1e-6, 1e-6), rule.UNDECIDED),
+        # Nor do cells surely worse than S for one that may be better, nor those worse than B.
+        ((1, rule.GENERALISES, 1e-6, 1.0, 0.045), (15, rule.SMOOTHS, 1e-6, 1.0, 1e-6, {"M19": -0.3}), rule.SMOOTHS),
+        ((1, rule.GENERALISES, 1e-6, 1.0, 0.045), (15, rule.WORSE, 1e-6, 1.0, 1e-6), rule.SMOOTHS),
+        ((1, rule.SMOOTHS, 0.045, 1.0, 1.0), (15, rule.WORSE, 1e-6, 1.0, 1.0), rule.UNDECIDED),
+        ((1, rule.WORSE, 0.045, 1.0, 1.0), (15, rule.SMOOTHS, 1e-6, 1.0, 1.0), rule.UNDECIDED),
+        # Nor do cells surely without a gap for one that may have one, or the other way round.
+        (
+            (1, rule.WORSE, 1e-6, 1.0, 1.0, {"M3_p": 0.045}),
+            (15, rule.NO_PRIOR_GAP, 1.0, 1.0, 1.0, {"M3_p": 1e-6}),
+            rule.UNDECIDED,
+        ),
+        (
+            (1, rule.NO_PRIOR_GAP, 1.0, 1.0, 1.0, {"M3_p": 0.045}),
+            (15, rule.WORSE, 1e-6, 1.0, 1.0, {"M3_p": 1e-6}),
+            rule.UNDECIDED,
+        ),
+    ],
+)
+def test_cells_that_contradict_a_claim_do_not_rescue_a_doubtful_one(doubtful, company, left):
+    """Alone it holds, and in the company of its own kind; among cells of the opposite kind it is one of sixteen."""
+    assert list(rule.controlled(many(doubtful))) == [doubtful[1]]
+    assert rule.controlled(many(doubtful, company))[0] == left
+    _, verdict, p, close, smoother, *more = doubtful
+    sure = [{name: 1e-6 if value == 0.045 else value for name, value in of.items()} for of in more]
+    own = (15, verdict, *(1e-6 if value == 0.045 else value for value in (p, close, smoother)), *sure)
+    assert rule.controlled(many(doubtful, own))[0] == verdict
+
+
+def test_cells_inside_the_prior_are_no_company():
+    """There C is B by construction: that they have no gap is nothing that was found."""
+    none = {"M3": 0.001, "M3_low": 0.0}
+    doubtful, chance = ({**none, "M3_p": p} for p in (0.045, 0.5))
+    cells = [(1, rule.NO_PRIOR_GAP, 1.0, 1.0, 1.0, doubtful), (5, rule.UNDECIDED, 1.0, 1.0, 1.0, chance)]
+    inside = (60, rule.NO_PRIOR_GAP, 1.0, 1.0, 1.0, {**none, "M3_p": 1e-9, "inside": True})
+    found = rule.controlled(many(*cells, inside))
+    assert found[0] == rule.UNDECIDED and set(found[6:]) == {rule.NO_PRIOR_GAP}
 
 
 def test_printed_verdicts_are_narrow_and_whole():

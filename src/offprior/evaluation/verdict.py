@@ -85,9 +85,11 @@ def is_off_bayes(cells: pd.DataFrame) -> pd.Series:
 def controlled(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
     """The verdicts of a metrics table that hold at a false-discovery rate over the cells of each probe and placement.
 
-    Each kind of claim is a family of hypotheses, one a cell, and is tested by Benjamini and Hochberg: on which side of
-    its margin M3 lies, in all cells; on which side of 0 M4 lies, that it is inside ±δ, and that M19 is above 0 too, in
-    cells with a prior gap whose model passes M1. A claim that does not survive is dropped from the verdict.
+    Each kind of claim is a family of hypotheses, one a cell, and is tested by Benjamini and Hochberg: that M3 is above
+    its margin, and that it is below, in cells outside the prior; that M4 is above 0, that it is below, that it is
+    inside ±δ, and that M4 and M19 are both above 0, in cells with a prior gap whose model passes M1. Where a cell's
+    estimate contradicts a claim its p-value is 1, however sure it is. A claim that does not survive is dropped from the
+    verdict.
     """
     found = cells["verdict"].copy()
     for _, part in cells.groupby(["probe", "placement"], sort=False):
@@ -95,21 +97,35 @@ def controlled(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
     return found
 
 
+def directed(p: Any, agrees: Any) -> np.ndarray:
+    """P-values of claims about one side: 1 where the estimate is on the other side; unknown ones stay unknown."""
+    p = np.asarray(p, float)
+    return np.where(np.isnan(p), p, np.where(agrees, p, 1.0))
+
+
 def _controlled(part: pd.DataFrame, rate: float) -> list[str]:
-    gap_known = benjamini_hochberg(part["M3_p"].to_numpy(float), rate) | part["M3"].isna().to_numpy()
+    number = {name: part[name].to_numpy(float) for name in ("M3", "M4", "M19")}
+    p = {name: part[name].to_numpy(float) for name in ("M3_p", "M4_p", "M4_p_above", "M4_p_below", "M19_p")}
+    # Inside the prior there is no gap by construction: nothing to test, and no company for doubtful cells.
+    inside = part["inside"].to_numpy(bool) if "inside" in part else np.zeros(len(part), bool)
+    unknown, p_gap = np.isnan(number["M3"]), np.where(inside, np.nan, p["M3_p"])
+    above = benjamini_hochberg(directed(p_gap, number["M3"] > M3_LEAST), rate) | unknown
+    below = benjamini_hochberg(directed(p_gap, number["M3"] < M3_LEAST), rate) | unknown | inside
     tested = ~part["verdict"].isin(NOT_JUDGED).to_numpy() & ~(part["M3_low"] <= M3_LEAST).to_numpy()
 
-    def survives(*columns: str) -> np.ndarray:
-        p = part[list(columns)].to_numpy(float).max(1)
+    def survives(p: np.ndarray) -> np.ndarray:
         return benjamini_hochberg(np.where(tested, p, np.nan), rate)
 
-    signed, close = survives("M4_p"), survives("M4_p_above", "M4_p_below")
-    structured = survives("M4_p", "M19_p")
+    better, worse = (survives(directed(p["M4_p"], sign * number["M4"] > 0)) for sign in (1, -1))
+    signed = better | worse
+    close = survives(directed(np.maximum(p["M4_p_above"], p["M4_p_below"]), np.abs(number["M4"]) < MARGIN))
+    both = (number["M4"] > 0) & (number["M19"] > 0)
+    structured = survives(directed(np.maximum(p["M4_p"], p["M19_p"]), both))
     found = []
     for place, verdict in enumerate(part["verdict"]):
         if verdict in (UNDER_TRAINED, UNDECIDED):
             kept = verdict
-        elif not gap_known[place]:
+        elif not (below if verdict == NO_PRIOR_GAP else above)[place]:
             kept = UNDECIDED
         elif verdict in (SLIGHTLY_BETTER, SLIGHTLY_WORSE, FOLLOWS):
             kept = UNDECIDED if not close[place] else verdict if signed[place] else FOLLOWS
