@@ -24,7 +24,7 @@ DEMO = "mueller-2023"
 LENGTHS = (10, 20, 40)
 CELLS = [("convex", 10, 0.3), ("convex", 20, 0.3), ("convex", 40, 0.2)]
 CELLS += [("convex, one-sided 0.6", length, a) for length, a in ((20, 0.2), (20, 0.5), (40, 0.0))]
-"""Those of the table in the documentation: a probe, a context length, the weight a of the line."""
+"""Those of the table in docs/smoother.md: a probe, a context length, the weight a of the line."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,7 +58,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         prog="smoother.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run", type=Path, help="a pretrained run's folder")
-    parser.add_argument("--tasks", type=int, default=256, help="prompts a cell")
+    parser.add_argument("--tasks", type=int, default=256, help="prompts per cell")
     return parser.parse_args(arguments)
 
 

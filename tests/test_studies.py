@@ -50,7 +50,7 @@ def test_its_table_has_the_rows_of_all_places(study):
     for number, place in enumerate(study.places()):
         own = place.evaluation()
         pd.testing.assert_frame_equal(study.table(number).to_pandas()[own.columns], own)
-    with pytest.raises(OffpriorError, match="no place was given; a study has a table a place"):
+    with pytest.raises(OffpriorError, match="no place was given; a study has one table per place"):
         study.table()
 
 

@@ -75,7 +75,9 @@ class Run(RunFolder):
         if place is None or rows.empty:
             numbers = ", ".join(str(number) for number in rows["place"].unique())
             given = "no place was given" if place is None else f"it has no place {place}"
-            raise SettingError(Problem("place", f"{given}; a study has a table a place ({numbers})", str(self.folder)))
+            raise SettingError(
+                Problem("place", f"{given}; a study has one table per place ({numbers})", str(self.folder))
+            )
         return Table(rows)
 
     def _pretrained(self) -> list[Any]:
@@ -261,7 +263,7 @@ def _compute_for_the_first(recipe: Recipe, seeds: int) -> None:
 
 
 def _tell_what_has_no_posterior(recipe: Recipe, console: Console) -> None:
-    """A mixture without an exact posterior is told before the training, not after it."""
+    """Warns, before training starts, about every family without an exact posterior."""
     for place, family in enumerate(recipe.mixture.families):
         try:
             family.components(8)
@@ -300,7 +302,7 @@ def _probe_name(probe: Any) -> str:
 
 
 def _check_room(folder: Path) -> None:
-    """A full disk is told before the training, not after it."""
+    """Checks free disk space before training starts."""
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < SMALLEST_FREE_BYTES:

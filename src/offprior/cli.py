@@ -118,7 +118,7 @@ def atlas(
         str | None, Parameter(show_default=False, help="Whose mixture a predictor is probed outside of.")
     ] = None,
     out: Annotated[Path | None, Parameter(help="Where it goes; RUN/atlas, or runs/atlas-PREDICTOR.")] = None,
-    tasks: Annotated[int, Parameter(help="Test prompts a cell; 0 is the default of the atlas.")] = 0,
+    tasks: Annotated[int, Parameter(help="Test prompts per cell; 0 is the default of the atlas.")] = 0,
     probes: Annotated[
         list[str] | None,
         Parameter(consume_multiple=True, negative="", show_default=False, help="Names of probes; all that apply."),

@@ -101,7 +101,7 @@ class Silence:
 
 
 class _Rate(ProgressColumn):
-    """Steps a second, or seconds a step."""
+    """Steps per second, or seconds per step."""
 
     def render(self, task: Task) -> Text:
         return Text(_speed(task.finished_speed or task.speed or 0.0))

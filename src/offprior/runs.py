@@ -68,7 +68,7 @@ class RunFolder:
         return self._rows(EVALUATION, "it has not been probed yet; offprior probe", **wanted)
 
     def training(self) -> pd.DataFrame:
-        """The training curve: a row a dispatch and seed."""
+        """The training curve: one row per dispatch and seed."""
         return self._rows(TRAINING, "it has not been pretrained yet; offprior run --resume")
 
     def panels(self) -> pd.DataFrame:

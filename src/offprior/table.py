@@ -140,7 +140,7 @@ class Table:
         return Table(pd.concat([kept, theirs], ignore_index=True).drop_duplicates(ROW, keep="last"))
 
     def save(self, path: str | Path) -> None:
-        """Write a Parquet file, beside and renamed."""
+        """Write a Parquet file, to a temporary name that is then renamed."""
         write_parquet(Path(path), self._rows)
 
     @classmethod

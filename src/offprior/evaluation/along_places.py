@@ -24,13 +24,13 @@ class StudyResult:
 
     study: Study
     curve: pd.DataFrame
-    """A row a place and context length: the mean over training seeds, with its 95% interval."""
+    """One row per place and context length: the mean over training seeds, with its 95% interval."""
     seeds: pd.DataFrame
-    """A row a place and training seed, at the measure's own context length; intervals are over tasks."""
+    """One row per place and training seed, at the measure's own context length; intervals are over tasks."""
     crossing: Crossing | None
     """None where no threshold was given."""
     matrix: pd.DataFrame
-    """A row a pair of places, where every place was tested on the prompts of every other: NMSE."""
+    """One row per pair of places, where every place was tested on the prompts of every other: NMSE."""
 
     @property
     def at_length(self) -> pd.DataFrame:

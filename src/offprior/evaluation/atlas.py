@@ -14,7 +14,7 @@ from offprior.progress import ProgressReport, Silence
 from offprior.table import IN_DISTRIBUTION, Table
 
 TASKS, QUERIES = 64, 32
-"""Test prompts a cell and queries a prompt: fewer than a run's own, for there are many cells."""
+"""Test prompts per cell and queries per prompt: fewer than a run's own, for there are many cells."""
 GATE_TASKS, GATE_QUERIES = 256, 64
 """In distribution, where no run has been evaluated: as many as a run's own, for every verdict hangs on them."""
 LENGTHS = (5, 10, 20, 40)

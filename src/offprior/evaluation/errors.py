@@ -9,7 +9,7 @@ ERRORS = [*CELL, "predictor", "value", "low", "high"]
 
 
 def errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell and predictor, the references left out: NMSE against the truth, with its 95% interval.
+    """One row per cell and predictor, the references left out: NMSE against the truth, with its 95% interval.
 
     The interval is over tasks, and over training seeds too where there are several.
     """

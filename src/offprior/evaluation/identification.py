@@ -21,7 +21,7 @@ SMALLEST_WEIGHT = 0.01
 
 
 def identification(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:
-    """One row a cell in which `predictor` was evaluated beside others; best fits and blends on the truth do not count.
+    """One row per cell in which `predictor` was evaluated beside others; fits and blends on the truth do not count.
 
     Columns: `nearest` and its `distance`; `certainty`, the share of a bootstrap's resampled tasks in which it stays the
     nearest; `second` and its distance; `blend`, the weights of the best convex blend, and `blend_distance`; and

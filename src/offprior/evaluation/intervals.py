@@ -134,7 +134,7 @@ def stacked(ratios: Sequence[Ratio]) -> Ratio:
 
 
 def ratio(top: Float[np.ndarray, "*batch seeds tasks"], bottom: Float[np.ndarray, "*batch tasks"]) -> Ratio:
-    """The mean of `top` over that of `bottom`, a number a task that is the same for every seed."""
+    """The mean of `top` over that of `bottom`, one number per task, the same for every seed."""
     seeds, tasks = top.shape[-2:]
     columns, rows = top.mean(-2), top.mean(-1)
     mean, below = columns.mean(-1), bottom.mean(-1)

@@ -37,7 +37,7 @@ TESTED = {"M3": (M3_LEAST,), "M4": (0.0, MARGIN, -MARGIN), "M19": (0.0,)}
 
 
 def metrics(rows: pd.DataFrame, predictor: str = "model", gate: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row a cell (probe, strength, context length, placement) in which `predictor` was evaluated.
+    """One row per cell (probe, strength, context length, placement) in which `predictor` was evaluated.
 
     M1 is the largest over the families that the cell's functions are made of, M1: FAMILY columns are of one family's
     prompts alone. They are measured in the rows of the probe that the cell's rows name; rows of that probe in `gate`,

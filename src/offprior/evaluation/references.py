@@ -39,7 +39,7 @@ class Known(NamedTuple):
 
 
 def references_of(probe: Probe, mixture: Mixture) -> Known:
-    """B and C of a probe; what has no closed form is warned of, and left out."""
+    """B and C of a probe. Warns about, and omits, references without a closed form."""
     strengths = probe.strengths(mixture)
     leaves = not probe.along_context and any(not probe.inside(strength, mixture) for strength in strengths)
     known = [probe.path(strength, mixture) for strength in strengths] if leaves else []

@@ -7,11 +7,11 @@ from offprior.parameter import parameter
 
 
 class Evaluation(eqx.Module):
-    """Context lengths, test prompts a cell, queries a prompt, and the seed of the test prompts."""
+    """Context lengths, test prompts per cell, queries per prompt, and the seed of the test prompts."""
 
     lengths: tuple[int, ...] = parameter((5, 10, 20, 40), "context lengths, in pairs", static=True)
-    tasks: int = parameter(256, "test prompts a cell", minimum=2)
-    queries: int = parameter(64, "queries a prompt", minimum=4)
+    tasks: int = parameter(256, "test prompts per cell", minimum=2)
+    queries: int = parameter(64, "queries per prompt", minimum=4)
     seed: int = parameter(0, "of the test prompts, whatever the training seeds", minimum=0)
 
     def __check_init__(self):

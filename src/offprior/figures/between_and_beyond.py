@@ -17,9 +17,9 @@ TITLES = {BETWEEN: "between the context's points", BEYOND: "beyond the context's
 class BetweenAndBeyond(Figure):
     """Normalised error along a probe's coordinate, between the context's points and beyond them, with 95% intervals.
 
-    Between the points S, a smoother that knows no family, may do as well as anybody; beyond them only what knows the
-    functions can. B and C are the Bayes predictors without and with the probe's functions. The contexts are the longest
-    that pretraining had.
+    Between the points S, a smoother that knows no family, may do as well as anybody. Beyond them it goes back to its
+    mean, but a straight line may do well there: less error than S's alone does not show composing. B and C are the
+    Bayes predictors without and with the probe's functions. The contexts are the longest that pretraining had.
     """
 
     place: ClassVar[int] = 12

@@ -31,10 +31,10 @@ class Transformer(Model):
     width: int = parameter(128, "numbers that represent a token between blocks", minimum=1)
     hidden: int = parameter(0, "units of the feed-forward layer; 0 is four times the width", minimum=0)
     tokens: Literal["alternating", "paired"] = parameter(
-        "alternating", "two tokens a pair, x then y; or one, their sum"
+        "alternating", "two tokens per pair, x then y; or one, their sum"
     )
     attention: Literal["causal", "context"] = parameter("causal", "the context sees what came before; or all of itself")
-    positions: Literal["learned", "none"] = parameter("learned", "a learned vector a position; or none")
+    positions: Literal["learned", "none"] = parameter("learned", "a learned vector per position; or none")
     norm: Literal["pre", "post"] = parameter("pre", "normalise a block's input; or its output")
     head: Literal["value", "gaussian", "buckets"] = parameter(
         "value", "a number, by squared error; a mean and a variance; or a density in buckets"

@@ -2,8 +2,8 @@
 
 Two layouts, each with two visibilities (`attention`):
 
-- ``alternating``: x₁ y₁ x₂ y₂ …, two tokens a pair; y is zero-padded to the width of x (Garg et al. 2022, section 2).
-- ``paired``: one token a pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query
+- ``alternating``: x₁ y₁ x₂ y₂ …, two tokens per pair; y is zero-padded to the width of x (Garg et al. 2022, section 2).
+- ``paired``: one token per pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query
   is a token with x only.
 
 ``causal`` lets a context token see itself and what came before, ``context`` lets it see the whole context. A query sees

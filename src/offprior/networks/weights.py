@@ -1,4 +1,4 @@
-"""Arrays of a pytree in a safetensors file, written beside and renamed; nothing in it can be executed."""
+"""Arrays of a pytree in a safetensors file, written to a temporary name, then renamed; nothing in it is code."""
 
 import json
 import zlib

@@ -52,7 +52,7 @@ class SampledBayes(Predictor):
         SettingError: a family's tasks take a number of random bits that is not fixed; fewer than 2 runs or 4 particles.
     """
 
-    outside_recipes: ClassVar[str] = "it takes seconds a prompt, for small studies in Python"
+    outside_recipes: ClassVar[str] = "it takes seconds per prompt, for small studies in Python"
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a training run tells over its course: one row a dispatch, kept in `training.parquet`."""
+"""What a training run tells over its course: one row per dispatch, kept in `training.parquet`."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -143,7 +143,7 @@ def too_large(
     if members > 1 and members_fit:
         remedies.append(f"{members_fit} members at once would fit" if not remedies else f"or {members_fit} members")
     remedy = ", ".join(remedies) or "the model is too large for it"
-    return OffpriorError(f"training.batch: {what} take {_bytes(found.bytes)}, {_bytes(limit)} are to be had; {remedy}")
+    return OffpriorError(f"training.batch: {what} take {_bytes(found.bytes)}, {_bytes(limit)} are available; {remedy}")
 
 
 def _with_batch(

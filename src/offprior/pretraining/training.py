@@ -20,7 +20,7 @@ class Training(eqx.Module):
     rates: ClassVar[dict[str, float]] = RATES
 
     steps: int = parameter(2000, "optimiser steps", minimum=1)
-    batch: int = parameter(32, "prompts a step, all of them fresh", minimum=1)
+    batch: int = parameter(32, "prompts per step, all of them fresh", minimum=1)
     points: int = parameter(40, "the longest context, in pairs", minimum=1)
     optimiser: Literal["adam", "adamw", "schedule-free", "muon"] = parameter(
         "muon", "of the matrices of the blocks; everything else is trained by Adam under muon"
@@ -34,7 +34,7 @@ class Training(eqx.Module):
     )
     schedule: Literal["cosine", "linear", "constant"] = parameter("cosine", "after the warm-up, down to 0; or constant")
     warmup: Scalar = parameter(0.05, "share of the steps in which the learning rate rises", minimum=0, maximum=1)
-    weight_decay: Scalar = parameter(0.0, "decoupled, a step: the learning rate times this; not for adam", minimum=0)
+    weight_decay: Scalar = parameter(0.0, "decoupled, per step: the learning rate times this; not for adam", minimum=0)
     clip: Scalar = parameter(1.0, "largest norm of the gradient", above=0)
     steps_per_dispatch: int = parameter(25, "steps in one compiled program, between two looks from outside", minimum=1)
     checkpoint_every: int = parameter(500, "steps between two checkpoints", minimum=1)

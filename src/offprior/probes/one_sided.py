@@ -13,9 +13,10 @@ from offprior.probes.probe import inputs_parameter, noise_parameter, places
 class OneSided(CovariateShift):
     """Contexts in the lower share c of the range, queries in the rest; c = 1 is as trained (settings ours).
 
-    All queries lie beyond the context, where nobody can answer by smoothing. Combinations are asked there by giving
-    another probe these inputs: ``{name: convex, inputs: {name: one-sided, share: 0.6}}``. Inputs of several numbers
-    have their sides in the first coordinate.
+    All queries lie beyond the context, where an RBF smoother goes back to its mean; a straight line may still do well.
+    Combinations are asked there by giving another probe these inputs:
+    ``{name: convex, inputs: {name: one-sided, share: 0.6}}``. Inputs of several numbers have their sides in the first
+    coordinate.
     """
 
     coordinate: ClassVar[str] = "c"
