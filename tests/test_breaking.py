@@ -31,7 +31,8 @@ def data():
 def test_the_summary_says_where_it_breaks_first(data):
     said = breaking.breaking_summary(data, "mine")
     assert said.startswith(
-        "mine breaks on 2 of 3 probes. First: shift breaks at s = 2, 20 pairs, with an error of 1.750"
+        "mine breaks on 2 of 3 probes (false-discovery rate 5% over all cells looked at). "
+        "First: shift breaks at s = 2, 20 pairs, with an error of 1.750"
     )
     assert "(B 0.300, C 0.001, S 0.123)" in said and said.endswith("It holds on phase.")
 

@@ -11,13 +11,14 @@ def cell(
     probe, strength, *, model, bayes, combined, surprise=20.0, length=20, m1=0.001, spread=0.001, inside=False, off=0.0
 ):
     shortfall, gap = model - combined, bayes - combined
+    sure = {"shortfall_p": 1e-6 if abs(shortfall - 0.02) > spread else 0.5, "bayes_distance_p": 1e-6}
     return {
         "probe": probe, "coordinate": "a", "strength": strength, "length": length, "placement": "all", "M1": m1,
         "M1: linear": m1, "M2": model, "M3": gap, "M3_low": gap, "M3_high": gap, "M4": bayes - model,
         "bayes_nmse": bayes, "combined_nmse": combined, "smoother_nmse": 0.5, "shortfall": shortfall,
         "shortfall_low": shortfall - spread, "shortfall_high": shortfall + spread, "bayes_distance": off,
         "bayes_distance_low": off, "M12": surprise, "verdict": "no prior gap" if gap <= 0.02 else "follows Bayes",
-        "provisional": "", "inside": inside,
+        "provisional": "", "inside": inside, **sure,
     }  # fmt: skip
 
 
@@ -105,7 +106,7 @@ def test_what_is_neither_shown_to_break_nor_to_hold_is_undecided():
     found = found_in(holds, wide)
     assert list(found["probe"]) == ["wide", "holds"] and list(found["rank"]) == [0, 0]
     assert list(found["fault"]) == [UNDECIDED, ""]
-    assert list(found_in({**wide, "shortfall_low": 0.021})["rank"]) == [1]
+    assert list(found_in({**wide, "shortfall_p": 0.02})["rank"]) == [1]
 
 
 def test_without_a_prior_gap_a_model_that_is_off_bayes_is_broken():
@@ -113,6 +114,32 @@ def test_without_a_prior_gap_a_model_that_is_off_bayes_is_broken():
     assert list(found_in(wide)["fault"]) == [MODEL]
     better = cell("better", 0.5, model=0.1, bayes=0.11, combined=0.1, spread=0.001, off=0.15)
     assert list(found_in(better)["fault"]) == [""], "far from B and no worse than C"
+
+
+def test_the_number_of_cells_counts():
+    """One break of forty at p = .04 is what chance gives; so is one among cells that surely hold, or lie inside."""
+    doubtful = {**cell("doubtful", 0.5, model=0.1, bayes=0.1, combined=0.0, spread=0.2), "shortfall_p": 0.04}
+    assert list(found_in(doubtful)["fault"]) == [PRIOR]
+    chance = [{**doubtful, "probe": f"p{number}", "shortfall_p": 0.5} for number in range(39)]
+    holds = [cell(f"p{number}", 0.5, **GOOD) for number in range(39)]
+    inside = [cell("doubtful", 0.0, **BAD, inside=True)] * 39
+    for company in (chance, holds, [*inside, *chance]):
+        found = found_in(doubtful, *company).set_index("probe")
+        assert found.loc["doubtful", "fault"] == UNDECIDED and found.loc["doubtful", "rank"] == 0
+    broken = [{**doubtful, "probe": f"p{number}"} for number in range(39)]
+    assert set(found_in(doubtful, *broken)["fault"]) == {PRIOR}, "forty of forty are not chance"
+
+
+def test_the_distance_from_bayes_is_counted_over_all_cells_too():
+    doubtful = {
+        **cell("doubtful", 0.5, model=0.178, bayes=0.001, combined=0.001, spread=0.2, off=0.15),
+        **{"bayes_distance_p": 0.02, "shortfall_p": 0.5},
+    }
+    assert list(found_in(doubtful)["fault"]) == [MODEL]
+    chance = [{**doubtful, "probe": f"p{number}", "bayes_distance_p": 0.5} for number in range(9)]
+    assert set(found_in(doubtful, *chance)["fault"]) == {UNDECIDED}
+    near = [cell(f"p{number}", 0.5, **GOOD, off=0.001) for number in range(9)]
+    assert found_in(doubtful, *near).set_index("probe").loc["doubtful", "fault"] == UNDECIDED
 
 
 def test_without_a_bayes_predictor_nothing_is_called_broken_and_without_c_b_stands_in():

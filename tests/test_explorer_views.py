@@ -94,7 +94,7 @@ def test_the_verdict_of_a_cell_is_its_own_and_the_atlas_adds_to_it(runs, tmp_pat
     cells = runs[0].table().verdicts()
     row = cells[(cells["probe"] == "convex") & (cells["strength"] == 0.5) & (cells["length"] == 8)].iloc[0]
     found = verdicts.nearest(State(preset=CELL, probe="convex", strength=0.5), 8)
-    assert found.startswith(row["verdict"]) and "convex, a = 0.5, 8 pairs" in found
+    assert found.startswith(row["verdict_fdr"]) and "convex, a = 0.5, 8 pairs" in found
     assert verdicts.nearest(State(preset=OWN), 8) == ""
     rows = runs[0].table().to_pandas()
     rows["probe"] = rows["probe"].replace({"context-length": "another"})
@@ -107,6 +107,15 @@ def test_the_verdict_of_a_cell_is_its_own_and_the_atlas_adds_to_it(runs, tmp_pat
     finally:
         (folder / EVALUATION).unlink()
         folder.rmdir()
+
+
+def test_words_and_list_name_the_verdict_that_holds_among_all_cells(runs):
+    verdicts = Verdicts(runs[0])
+    verdicts.cells = verdicts.cells.assign(verdict="generalises", verdict_fdr="undecided")
+    said = verdicts.nearest(State(preset=CELL, probe="convex", strength=0.5), 8)
+    view = VerdictView(verdicts, "verdicts", "verdicts-0", lambda *_: None)
+    shown = [said, *view.source.data["says"], *view.list.options[1:], *view.source.data["word"]]
+    assert all("undecided" in text and "generalises" not in text for text in shown)
 
 
 def test_the_map_of_a_placement_is_chosen(runs):

@@ -231,6 +231,15 @@ def test_a_map_shows_what_survives_the_false_discovery_rate(placed):
     assert "false-discovery rate 5%" in canvas.get_suptitle()
 
 
+def test_a_map_marks_what_few_tasks_carry(placed):
+    cells = placed.metrics.assign(few_tasks_carry=False)
+    none = drawn(VerdictMap(), dataclasses.replace(placed, metrics=cells))
+    assert not any("†" in word for word in words_of(none)) and "†" not in none.get_suptitle()
+    cells.loc[cells.index[cells["verdict"] == "generalises"][0], "few_tasks_carry"] = True
+    canvas = drawn(VerdictMap(), dataclasses.replace(placed, metrics=cells))
+    assert sum("†" in word for word in words_of(canvas)) == 1 and "few tasks carry it" in canvas.get_suptitle()
+
+
 def test_implied_weight_between_its_two_readings():
     data = report_data()
     axis = drawn(ImpliedWeight(), data).axes[0]

@@ -4,6 +4,7 @@ import dataclasses
 import html.parser
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from fixture_table import FAMILIES, report_data, write_run
@@ -151,6 +152,7 @@ def test_the_summary_claims_nothing_of_an_under_trained_model():
     assert "of the convex probe, with 40 context pairs" in said
     assert "the model generalises" in said and "(1 seed: provisional)" in said
     cells = data.metrics.assign(**{"M1": 0.02, "M1: sinusoid": 0.067, "M1: linear": 0.001, "verdict": "under-trained"})
+    cells["verdict_fdr"] = cells["verdict"]
     said = headline.summary(dataclasses.replace(data, metrics=cells))
     assert "no claim is made" in said and "sinusoid: M1 = 0.067" in said and "linear: M1" not in said
     assert "generalises" not in said
@@ -173,8 +175,39 @@ def test_the_headline_has_the_smoother_s_number_and_both_placements():
             if (each["strength"], each["length"]) == (cell["strength"], cell["length"])
         ]
         sentence = said.partition(begun)[2].partition("Beyond them")[0]
-        assert f"S {words.number(here['smoother_nmse'])}" in sentence and f"the model {here['verdict']}" in sentence
+        assert f"S {words.number(here['smoother_nmse'])}" in sentence and f"the model {here['verdict_fdr']}" in sentence
     assert "Between" not in headline.summary(report_data(probes=PLACED)), "an older table does not tell them apart"
+
+
+def test_the_headline_is_the_middle_of_the_path_whatever_was_measured():
+    """a = ½, and the middle place of other probes; the largest gap, or gain, of another place changes nothing."""
+    data = report_data(probes=PLACED)
+    for strength in (0.1, 0.2, 0.8):
+        cells = data.metrics.copy()
+        here = cells["strength"] == strength
+        cells.loc[here, ["M3", "M4", "M5"]] = [5.0, 5.0, 1.0]
+        cell = headline.headline(dataclasses.replace(data, metrics=cells))
+        assert cell is not None and (cell["strength"], cell["length"]) == (0.5, 40)
+    renamed = {"probe": data.metrics["probe"].replace({"convex": "frequency"})}
+    other = data.metrics.assign(**renamed)
+    at = {
+        place: number for number, place in enumerate(np.sort(other.query("probe == 'frequency'")["strength"].unique()))
+    }
+    moved = other["strength"].where(
+        other["probe"] == "in-distribution", other["strength"].map(lambda a: 2.0 ** at.get(a, 0))
+    )
+    cell = headline.headline(dataclasses.replace(data, metrics=other.assign(strength=moved)))
+    assert cell is not None and cell["strength"] == 2.0 ** ((len(at) - 1) // 2), "not the middle of the numbers"
+
+
+def test_the_headline_s_verdict_is_the_one_that_holds_among_all_cells():
+    data = report_data(probes=PLACED, placed=True)
+    changed = {
+        name: getattr(data, name).assign(verdict="generalises", verdict_fdr="undecided")
+        for name in ("metrics", "placed")
+    }
+    said = headline.summary(dataclasses.replace(data, **changed))
+    assert said.count("the verdict is undecided") == 3 and "generalises" not in said
 
 
 def test_an_older_table_has_a_headline_without_a_smoother():

@@ -206,6 +206,22 @@ def test_a_predictor_that_is_not_trained_is_not_provisional():
     assert set(metrics(table({"model": 1.0, "B": 2.0}))["provisional"]) == {"1 seed: provisional"}
 
 
+@pytest.mark.parametrize(
+    ("smoother", "note"), [(0.41, "S is as good as C here"), (0.5, "C is not shown to gain over S here"), (1.6, "")]
+)
+def test_where_c_gains_little_over_the_smoother_it_is_said(smoother, note):
+    """C has .4: S with .41 leaves .0025 of the variance to gain, one with .5 leaves .025 that is not sure."""
+    rows = table({"model": 0.42, "B": 2.0, "C": 0.4, "S": smoother})
+    alone = rows["predictor"] == "S"
+    sway = 1 + 0.5 * np.random.default_rng(1).standard_normal(alone.sum()) * (smoother == 0.5)
+    rows.loc[alone, "squared_error"] *= sway / sway.mean()
+    judged = verdicts(metrics(rows))
+    found = judged.to_dict("records")[0]
+    assert found["structure_gap"] == pytest.approx((smoother - 0.4) / 4, rel=0.3)
+    assert rule.smoother_note(found) == note and list(judged.compact()["notes"]) == [note]
+    assert rule.smoother_note({}) == "", "an older table does not know"
+
+
 def test_without_a_prior_gap_a_model_far_from_bayes_is_marked():
     off, near = (metrics(table({"model": model, "B": 0.4, "C": 0.4}, gap=0.0)) for model in (3.0, 0.41))
     assert off.query("probe == 'convex'")["off_bayes"].all() and set(off["verdict"]) == {"no prior gap"}

@@ -50,3 +50,15 @@ def test_a_table_says_which_family_misses_the_gate_and_at_which_rate(data):
     said = " ".join(printed(cells).split())
     assert "sinusoid misses the gate of M1 at 5 pairs" in said and "under-trained" in said
     assert "false-discovery rate over these cells: 5%" in said
+
+
+def test_a_cell_that_few_tasks_carry_is_marked(data):
+    first = data.verdicts.index[data.verdicts["verdict_fdr"] == "generalises"][0]
+    none = data.verdicts.assign(few_tasks_carry=False)
+    some = none.copy()
+    some.loc[first, "few_tasks_carry"] = True
+    assert "†" not in printed(none) and "†" not in printed(none.drop(columns="few_tasks_carry"))
+    said = printed(some)
+    assert said.count("†") == 2 and "†: few tasks carry it" in " ".join(said.split())
+    gap = some.assign(verdict="no prior gap", verdict_fdr="no prior gap")
+    assert "†" not in printed(gap), "there is no gain to carry"

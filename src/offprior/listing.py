@@ -55,7 +55,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
     Between the context's points and beyond them a probe has tables of its own where a verdict says something of a gain.
     """
     from offprior.evaluation.intervals import LEVEL
-    from offprior.evaluation.verdict import NOT_JUDGED, UNDECIDED
+    from offprior.evaluation.verdict import CARRY_MARK, FEW_TASKS_CARRY, NOT_JUDGED, UNDECIDED, carry_mark
     from offprior.table import ALL, BETWEEN, BEYOND
 
     console = console or Console()
@@ -73,6 +73,8 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
                 + (" / M20, the structure index over S" if further else "")
             )
         notes.extend(_families_that_fail(rows))
+        if any(carry_mark(cell) for cell in rows.to_dict("records")):
+            notes.append(f"{CARRY_MARK}: {FEW_TASKS_CARRY}")
         if "verdict_fdr" in rows and set(rows["verdict"]) - {*NOT_JUDGED, UNDECIDED}:
             notes.append(f"false-discovery rate over these cells: {1 - LEVEL:.0%}")
         where = {BETWEEN: ", queries between the context's points", BEYOND: ", queries beyond them"}.get(placement, "")
@@ -102,7 +104,7 @@ def print_study(result: Any, console: Console | None = None) -> None:
     for heading in (result.study.coordinate or "place", "value", "95% interval", "over"):
         table.add_column(heading, justify="left" if heading == "over" else "right")
     for row in result.at_length.to_dict("records"):
-        over = f"{row['seeds']} training seeds" if row["seeds"] > 1 else "tasks"
+        over = f"{row['seeds']} training seeds and tasks" if row["seeds"] > 1 else "tasks"
         ends = f"[{row['low']:.4g}, {row['high']:.4g}]" if row["low"] == row["low"] else ""
         table.add_row(str(row["label"]), f"{row['value']:.4g}", ends, over)
     console.print(table)
@@ -159,10 +161,12 @@ def _in_order(verdicts: Any) -> list[tuple[tuple[str, str], Any]]:
 
 
 def _verdict(cell: dict[Any, Any]) -> str:
+    from offprior.evaluation.verdict import carry_mark
+
     if not _counts(cell):
-        return str(cell["verdict"])
+        return f"{cell['verdict']}{carry_mark(cell)}"
     index = f" / {cell['M20']:.2f}" if cell["M20"] == cell["M20"] else ""
-    return f"{cell['verdict']} {cell['M5']:.2f}{index}"
+    return f"{cell['verdict']} {cell['M5']:.2f}{index}{carry_mark(cell)}"
 
 
 def _counts(cell: dict[Any, Any]) -> bool:

@@ -1,10 +1,12 @@
 """Where a predictor breaks first, and whose fault it is: the probes of a metrics table in order; no jax.
 
 A cell is *broken* where the predictor's NMSE is above that of C, the Bayes predictor that knows the probe's functions,
-by more than the verdict's margin with its whole interval: what could have been known was not. (B stands in for a C
-that has no closed form; without either nothing is called broken.) Where there is no prior gap B is the optimum too, and
-a cell is broken as well where the predictor's distance from B is above the margin with its whole interval, and its
-NMSE above B's. A probe *holds* where every cell's interval stays within the margin; otherwise it is *undecided*.
+by more than the verdict's margin: what could have been known was not. (B stands in for a C that has no closed form;
+without either nothing is called broken.) Where there is no prior gap B is the optimum too, and a cell whose NMSE is by
+its estimate above C's by the margin is broken as well where the predictor's distance from B is above the margin. The
+first break of many cells is the largest of many numbers, so that both are tested at a false-discovery rate of 5% over
+all cells that are looked at (`is_broken`), not cell by cell. A probe *holds* where every cell's own 95% interval stays
+within the margin; otherwise it is *undecided*.
 
 The shortfall has two parts, NMSE(B) − NMSE(C), which the optimum of the pretraining mixture loses as well (M3), and
 NMSE(p) − NMSE(B), which it does not (−M4). How far outside a cell lies is counted in places along the probe's path from
@@ -17,7 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.verdict import M1_GATE, M3_LEAST, MARGIN, is_off_bayes
+from offprior.evaluation.intervals import LEVEL, benjamini_hochberg
+from offprior.evaluation.verdict import M1_GATE, M3_LEAST, MARGIN, NO_PRIOR_GAP, directed
 from offprior.table import ALL, IN_DISTRIBUTION
 
 PRIOR, MODEL, BOTH = "the prior's", "the model's", "both"
@@ -36,10 +39,10 @@ def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = 
 
     Cells of `length` context pairs are looked at, the longest that all probes have unless given; a probe whose
     coordinate is the context's length has all its cells looked at. Places at which the prior lies are left out where a
-    probe has others. A broken probe is shown at its first broken place, and probes are in the order of how many places
-    that is from the prior, the largest shortfall first among equals: `rank` 1, 2, …. Others are shown at their largest
-    shortfall with `rank` 0. A predictor that was never `trained` on the mixture is not called under-trained, however
-    far from B.
+    probe has others. The false-discovery rate of what is called broken is 5% over all cells that are looked at. A
+    broken probe is shown at its first broken place, and probes are in the order of how many places that is from the
+    prior, the largest shortfall first among equals: `rank` 1, 2, …. Others are shown at their largest shortfall with
+    `rank` 0. A predictor that was never `trained` on the mixture is not called under-trained, however far from B.
     """
     of_all = metrics[metrics["placement"] == ALL] if "placement" in metrics else metrics
     rows = of_all[of_all["probe"] != IN_DISTRIBUTION]
@@ -48,16 +51,32 @@ def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = 
         return pd.DataFrame(columns=COLUMNS)
     own = of_all[of_all["probe"] == IN_DISTRIBUTION].set_index("length")
     at = rows.assign(outside=_outside(rows, own), along=_is_along_context(rows), steps=_steps(rows))
-    at = at.assign(broken=(at["shortfall_low"] > MARGIN) | is_off_bayes(at), trained=_is_trained(at, own))
+    at = at.assign(trained=_is_trained(at, own))
     if length is None:
         length = int(at[~at["along"]].groupby("probe")["length"].max().min()) if (~at["along"]).any() else 0
     at = at[at["along"] | (at["length"] == length)]
-    found = [_first(_outside_prior(cells), trained) for _, cells in at.groupby("probe", sort=False)]
+    at = pd.concat([_outside_prior(cells) for _, cells in at.groupby("probe", sort=False)])
+    at = at.assign(broken=is_broken(at))
+    found = [_first(cells, trained) for _, cells in at.groupby("probe", sort=False)]
     broken = sorted((row for row in found if row["fault"] not in (HOLDS, UNDECIDED)), key=_by_distance)
     rest = [row for row in found if row["fault"] in (HOLDS, UNDECIDED)]
     rest.sort(key=lambda row: (row["fault"] == HOLDS, -_finite(row["shortfall"], -np.inf)))
     ranked = [{**row, "rank": place + 1} for place, row in enumerate(broken)]
     return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in rest)])[COLUMNS]
+
+
+def is_broken(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
+    """Which cells are broken, the false-discovery rate held to `rate` over all of them (Benjamini and Hochberg 1995).
+
+    The hypotheses are that a cell's shortfall is above the margin, one for each cell; and that its distance from B is,
+    in cells without a prior gap whose shortfall's estimate is above the margin.
+    """
+    short = cells["shortfall"].to_numpy(float) > MARGIN
+    by_shortfall = directed(cells["shortfall_p"], short)
+    away = directed(cells["bayes_distance_p"], short & (cells["bayes_distance"].to_numpy(float) > MARGIN))
+    away = np.where((cells["verdict"] == NO_PRIOR_GAP).to_numpy(), away, np.nan)
+    found = benjamini_hochberg(np.concatenate([by_shortfall, away]), rate)
+    return pd.Series(found.reshape(2, -1).any(0), cells.index)
 
 
 def fault(cell: Any, trained: bool = True) -> str:

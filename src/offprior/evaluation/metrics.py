@@ -32,7 +32,10 @@ from offprior.table import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
 
 FEW_TASKS = 4.0
 """A mean whose error hangs on fewer tasks than this is labelled."""
-TESTED = {"M3": (M3_LEAST,), "M4": (0.0, MARGIN, -MARGIN), "M19": (0.0,)}
+TESTED = {
+    **{"M3": (M3_LEAST,), "M4": (0.0, MARGIN, -MARGIN), "M19": (0.0,)},
+    **{"shortfall": (MARGIN,), "bayes_distance": (MARGIN,)},
+}
 """The values that p-values are of, metric by metric."""
 
 
@@ -187,11 +190,15 @@ def _of_all_queries(key: tuple, cell: Cell, model: Estimate) -> dict[str, Any]:
 
 
 def _over_smoother(smoother: Estimate | None, model: Estimate, combined: Estimate) -> dict[str, Any]:
-    """M19, the gain over S; and M20, as a share of what C gains over S, where that is above the margin of M3."""
+    """M19, the gain over S; what C gains over S; and M20, the share of the two, where C's is above the margin of M3."""
     if smoother is None:
-        return _named("M19", None) | _named("M20", None)
+        return _named("M19", None) | _named("structure_gap", None) | _named("M20", None)
     gain, most = smoother.minus(model), smoother.minus(combined)
-    return _named("M19", gain) | _named("M20", gain.over(most) if most.interval()[0] > M3_LEAST else None)
+    return (
+        _named("M19", gain)
+        | _named("structure_gap", most)
+        | _named("M20", gain.over(most) if most.interval()[0] > M3_LEAST else None)
+    )
 
 
 def _named(name: str, estimate: Estimate | None) -> dict[str, Any]:

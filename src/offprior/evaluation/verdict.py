@@ -41,13 +41,15 @@ VERDICTS = (
 )
 NOT_JUDGED = (NO_PRIOR_GAP, UNDER_TRAINED)
 """Verdicts that say nothing about a gain over Bayes."""
+FEW_TASKS_CARRY, CARRY_MARK = "few tasks carry it", "†"
+"""The label of a cell whose gain hangs on few tasks, and the mark that stands for it in maps and tables."""
 
 Interval = tuple[float, float]
 COLUMNS = (
     *("probe", "coordinate", "strength", "length", "placement", "verdict", "verdict_fdr", "provisional", "M1", "M2"),
     *("M3", "M3_low", "M3_high", "M4", "M4_low", "M4_high", "M5", "M5_low", "M5_high", "M19", "M19_low", "M19_high"),
     *("M20", "M20_low", "M20_high", "bayes_distance", "shortfall", "off_bayes", "carried_by", "few_tasks_carry"),
-    *("seeds", "interval_over", "families_that_fail"),
+    *("structure_gap", "structure_gap_low", "structure_gap_high", "seeds", "interval_over", "families_that_fail"),
 )
 """Of a table of verdicts."""
 
@@ -139,6 +141,20 @@ def _controlled(part: pd.DataFrame, rate: float) -> list[str]:
     return found
 
 
+def smoother_note(cell: Mapping[Any, Any]) -> str:
+    """What is added where C gains little over S, so that next to nothing can be gained over S; nothing elsewhere."""
+    low, high = (cell.get(f"structure_gap_{end}", math.nan) for end in ("low", "high"))
+    if high <= M3_LEAST:
+        return "S is as good as C here"
+    return "C is not shown to gain over S here" if low <= M3_LEAST else ""
+
+
+def carry_mark(cell: Mapping[Any, Any]) -> str:
+    """The mark of a judged cell whose gain hangs on few tasks; nothing for others."""
+    # An older table's missing value is not True.
+    return CARRY_MARK if str(cell.get("few_tasks_carry")) == "True" and cell["verdict"] not in NOT_JUDGED else ""
+
+
 def provisional(seeds: int) -> str:
     """What a verdict from few training seeds adds; nothing from five on."""
     if seeds >= SEEDS_WANTED or seeds < 1:
@@ -207,8 +223,9 @@ def _interval(row: Mapping[Any, Any], name: str) -> str:
 
 def _notes(row: Mapping[Any, Any]) -> str:
     notes = [f"{row['families_that_fail']} misses M1"] if row["verdict"] == UNDER_TRAINED else []
-    notes += ["few tasks carry it"] if row["few_tasks_carry"] else []
+    notes += [FEW_TASKS_CARRY] if row["few_tasks_carry"] else []
     notes += ["off B"] if row["off_bayes"] else []
+    notes += [note] if row["verdict"] in (GENERALISES, SMOOTHS) and (note := smoother_note(row)) else []
     notes += ["not at an FDR of 5%"] if row["verdict_fdr"] != row["verdict"] else []
     notes += ["no S"] if row["verdict"] == UNDECIDED and row["M4_low"] > MARGIN and math.isnan(row["M19"]) else []
     return "; ".join(notes)

@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Select, TapTo
 from bokeh.plotting import figure
 
 from offprior.explorer.verdicts import Verdicts, in_words, is_along_length
-from offprior.figures.verdict_map import LOOKS, OFF, look_of
+from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of
 from offprior.table import ALL
 
 CHOOSE = "choose a cell"
@@ -107,7 +107,7 @@ class VerdictView:
 
 
 def _option(cell: dict[Any, Any]) -> str:
-    return f"{cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs: {cell['verdict']}"
+    return f"{cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs: {held_verdict(cell)}"
 
 
 def _says(cell: dict[Any, Any]) -> str:

@@ -10,6 +10,7 @@ from offprior.errors import OffpriorError
 from offprior.explorer.state import CELL, State
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.figures.verdict_map import held_verdict
 from offprior.runs import ATLAS, EVALUATION
 from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION, Table
 
@@ -62,8 +63,8 @@ class Verdicts:
         for placement in self.placements[1:]:
             here = self.of(probe, placement)
             here = here[(here["strength"] == cell["strength"]) & (here["length"] == cell["length"])]
-            further += [f"; {PLACED[placement]}: {verdict}" for verdict in here["verdict"]]
-        return in_words(cell) + "".join(further)
+            further += [f"; {PLACED[placement]}: {held_verdict(other)}" for other in here.to_dict("records")]
+        return in_words(cell.to_dict()) + "".join(further)
 
     def _place_of(self, state: State) -> tuple[str, float]:
         """The probe and the place on its path that a preset is of; an empty name where there is none."""
@@ -84,11 +85,11 @@ def is_along_length(cells: pd.DataFrame) -> bool:
 
 
 def in_words(cell: Any) -> str:
-    """A cell's verdict and where it stands."""
+    """A cell's verdict, as it holds among the probe's cells, and where it stands."""
     note = f" ({cell['provisional']})" if cell["provisional"] else ""
     where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs"
     where += "" if cell["placement"] == ALL else f", {PLACED[cell['placement']]}"
-    return f"{cell['verdict']}{note}: {where}"
+    return f"{held_verdict(cell)}{note}: {where}"
 
 
 def _read(table: Any, gate: Any = None) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from matplotlib.patches import Patch, Rectangle
 
 from offprior.evaluation.intervals import LEVEL
 from offprior.evaluation.verdict import (
+    CARRY_MARK,
+    FEW_TASKS_CARRY,
     FOLLOWS,
     GENERALISES,
     MARGIN,
@@ -21,6 +23,7 @@ from offprior.evaluation.verdict import (
     UNDECIDED,
     UNDER_TRAINED,
     WORSE,
+    carry_mark,
     families_that_fail,
     is_judged,
 )
@@ -57,7 +60,7 @@ class VerdictMap(Figure):
 
     Under the verdict stands M4, the gain over Bayes. A cell without a prior gap has M2, and is "off B" where the model
     is further from B than 0.02, its whole interval: the prior holds the functions, the model does not. An under-trained
-    cell names the family that misses the gate.
+    cell names the family that misses the gate. A dagger at M4: few tasks carry it.
     """
 
     place: ClassVar[int] = 15
@@ -98,6 +101,8 @@ class VerdictMap(Figure):
         canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
         notes = sorted({str(note) for cells in shown.values() for note in cells.get("provisional", ()) if note})
         notes += [rate] if (rate := rate_in_words(data.metrics)) else []
+        marked = any(carry_mark(cell) for cells in shown.values() for cell in cells.to_dict("records"))
+        notes += [f"{CARRY_MARK} {FEW_TASKS_CARRY}"] if marked else []
         canvas.suptitle(TITLES[self.placement] + (f" ({'; '.join(notes)})" if notes else ""))
         return canvas
 
@@ -169,4 +174,4 @@ def _below(look: str, cell: dict[Any, Any]) -> str:
         return ""
     digits = f"{abs(value):.{4 if abs(value) < 0.001 else 3}f}" if abs(value) < 10 else f"{abs(value):.0f}"
     sign = "" if name == "M2" else "+" if value >= 0 else "−"
-    return f"{name} {sign}{digits}"
+    return f"{name} {sign}{digits}{carry_mark(cell) if name == 'M4' else ''}"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from offprior.evaluation.breaks import BOTH, MODEL, OWN, PRIOR, UNDECIDED, UNDER_TRAINED
+from offprior.evaluation.intervals import LEVEL
 from offprior.figures.figure import ReportData
 from offprior.report.words import enumeration, interval, number, place
 from offprior.table import SMOOTHER
@@ -20,6 +21,7 @@ FAULTS = {
 """Whose fault it is, as a sentence."""
 FEW = 3
 """Probes that the summary names."""
+RATE = f"false-discovery rate {1 - LEVEL:.0%} over all cells looked at"
 
 
 def breaks(data: ReportData) -> list[dict[str, str]]:
@@ -62,10 +64,13 @@ def breaking_summary(data: ReportData, name: str = "") -> str:
     open_ = [row for row in rows if row["fault"] == UNDECIDED]
     undecided = f" {len(open_)} {'is' if len(open_) == 1 else 'are'} undecided." if open_ else ""
     if not broken:
-        said = f"{who} breaks on none of {len(rows)} probes: nowhere is its error surely above that of C by the margin."
+        nowhere = f"nowhere is its error shown to be above that of C by the margin ({RATE})"
+        said = f"{who} breaks on none of {len(rows)} probes: {nowhere}."
         return f"{said}{undecided}"
     first = [sentence(row) for row in broken[:FEW]]
     held = [str(row["probe"]) for row in rows if not row["fault"]]
     where = enumeration(held) if len(held) <= FEW else f"{len(held)} of them"
     rest = f" It holds on {where}." if held else ""
-    return f"{who} breaks on {len(broken)} of {len(rows)} probes. First: {' Then: '.join(first)}{undecided}{rest}"
+    return (
+        f"{who} breaks on {len(broken)} of {len(rows)} probes ({RATE}). First: {' Then: '.join(first)}{undecided}{rest}"
+    )

@@ -21,13 +21,13 @@ from offprior.evaluation.verdict import (
     is_judged,
 )
 from offprior.figures.figure import ReportData, along_context
-from offprior.figures.verdict_map import verdict_of
+from offprior.figures.verdict_map import held_verdict
 from offprior.report.words import enumeration, interval, number
 from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
 
 SAYS = {
     GENERALISES: "the model generalises: it has less error than Bayes, and less than a smoother",
-    SMOOTHS: "the model smooths: it has less error than Bayes, and not less than a smoother",
+    SMOOTHS: "the model smooths: it has less error than Bayes, not shown to be below a smoother's",
     SLIGHTLY_BETTER: "the model follows Bayes (slightly better)",
     SLIGHTLY_WORSE: "the model follows Bayes (slightly worse)",
     FOLLOWS: "the model follows Bayes",
@@ -40,20 +40,26 @@ WHERE = {ALL: "All queries", BETWEEN: "Between the context's points", BEYOND: "B
 
 
 def headline(data: ReportData) -> dict[Any, Any] | None:
-    """The cell to quote: the largest prior gap of the convex probe, at the longest context that pretraining had.
+    """The cell to quote, chosen before anything is measured: the middle of a path, at a length that was trained on.
 
-    Of another probe where there is no convex one. The choice does not look at the model.
+    Of the convex probe, or the first of the report where there is none, at the longest context that pretraining had. Of
+    the places outside the prior it is the nearest to the middle of the path: to a = ½ of a combination, to the middle
+    of the row of places of any other probe; of two equally near the lower one. No error and no gap is looked at.
     """
     outside = [probe for probe in data.probes if probe != IN_DISTRIBUTION and not along_context(data.cells(probe))]
     outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
     for probe in outside:
         cells = data.cells(probe)
+        places = np.sort(cells["strength"].unique())
         cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
         if data.training_length is not None:
             cells = cells[cells["length"] <= data.training_length]
         if len(cells):
-            cells = cells[cells["length"] == cells["length"].max()]
-            return cells.loc[cells["M3"].idxmax()].to_dict()
+            cells = cells[cells["length"] == cells["length"].max()].sort_values("strength")
+            at = cells["strength"].to_numpy()
+            is_convex = probe.partition(",")[0] == "convex"
+            off = at - 0.5 if is_convex else np.searchsorted(places, at) - (len(places) - 1) / 2
+            return cells.iloc[int(np.argmin(np.abs(off).round(9)))].to_dict()
     return None
 
 
@@ -73,7 +79,7 @@ def summary(data: ReportData) -> str:
 
 
 def of_cell(cell: Mapping[Any, Any]) -> str:
-    """The model's error in a cell, those of B, C and S beside it, and the verdict."""
+    """The model's error in a cell, those of B, C and S beside it, and the verdict that holds among all cells."""
     where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
     begun = (
         f"At {where}, with {cell['length']:g} context pairs, the model has a normalised error of "
@@ -84,7 +90,7 @@ def of_cell(cell: Mapping[Any, Any]) -> str:
     known = np.isfinite(smoother)
     begun += f", and a smoother that knows no family {number(smoother)}: " if known else ": "
     note = f" ({cell['provisional']})" if cell.get("provisional") else ""
-    verdict = verdict_of(cell["verdict"])
+    verdict = held_verdict(cell)
     if verdict == UNDER_TRAINED:
         return f"{begun}no claim is made, for {_shortly(cell)}."
     shares = [
@@ -116,7 +122,7 @@ def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
                 )
                 if np.isfinite(here.get(column, np.nan))
             )
-            verdict = verdict_of(here["verdict"])
+            verdict = held_verdict(here)
             says = f"no claim is made, for {_shortly(here)}" if verdict == UNDER_TRAINED else SAYS.get(verdict, verdict)
             found.append(f" {WHERE[placement]} ({errors}) {says}.")
     return found

@@ -16,13 +16,17 @@ from offprior.errors import OffpriorError
 from offprior.evaluation.along_places import probes_read, study_result
 from offprior.evaluation.errors import errors
 from offprior.evaluation.verdict import (
+    FEW_TASKS_CARRY,
+    GENERALISES,
     M1_GATE,
     M3_LEAST,
     MARGIN,
     NO_PRIOR_GAP,
+    SMOOTHS,
     UNDER_TRAINED,
     families_that_fail,
     is_judged,
+    smoother_note,
 )
 from offprior.figures.figure import Figure, ReportData
 from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate_in_words, verdict_of
@@ -201,7 +205,7 @@ def _study_rows(data: ReportData) -> list[dict[str, str]]:
             "label": str(row["label"]),
             "value": words.number(row["value"]),
             "interval": words.between(row["low"], row["high"]),
-            "over": f"{row['seeds']} training seeds" if row["seeds"] > 1 else "tasks",
+            "over": f"{row['seeds']} training seeds and tasks" if row["seeds"] > 1 else "tasks",
         }
         for row in data.study.at_length.to_dict("records")
     ]
@@ -253,7 +257,8 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     judged = verdict != NO_PRIOR_GAP
     notes = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
     notes += [f"off B by {words.number(cell.get('bayes_distance'))}"] if look == OFF else []
-    notes += ["few tasks carry it"] if judged and cell.get("few_tasks_carry") else []
+    notes += [FEW_TASKS_CARRY] if judged and cell.get("few_tasks_carry") else []
+    notes += [note] if verdict in (GENERALISES, SMOOTHS) and (note := smoother_note(cell)) else []
     held = held_verdict(cell)
     notes += [f"{held}, all cells counted"] if held != verdict else []
     row = {
