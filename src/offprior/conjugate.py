@@ -17,6 +17,8 @@ from jaxtyping import Array, Float, Int
 
 UNROLLED = 6
 """Up to this rank Cholesky factors are written out, beyond it LAPACK makes them, and matrices are kept whole."""
+ROUNDING = 1e-14
+"""Share of a diagonal entry below which a pivot is rounding."""
 ROWS_TIMES_NODES = 256
 """Rows of scales that are looked at together, times nodes."""
 
@@ -158,7 +160,7 @@ def solve(
     means: list[Array] = [jnp.broadcast_to(one, shape) for one in s]
     if not free:
         return Solution(misfit, jnp.zeros(shape, gram.dtype), means, {})
-    quadratic, log_determinant, centre, covariance = _written_out(matrix, towards)
+    quadratic, log_determinant, centre, covariance = _written_out(matrix, towards, scales.shape[0] > 1)
     for i, j in enumerate(free):
         means[j] = s[j] * centre[i]
     covariances = {(free[i], free[j]): s[free[i]] * s[free[j]] * covariance[i, j] for i, j in covariance}
@@ -205,15 +207,23 @@ def _average(one: Moments, other: Moments) -> Moments:
 
 
 def _written_out(
-    matrix: dict[tuple[int, int], Array], towards: list[Array]
+    matrix: dict[tuple[int, int], Array], towards: list[Array], drops_lost: bool
 ) -> tuple[Array, Array, list[Array], dict[tuple[int, int], Array]]:
-    """bᵀP⁻¹b, log|P|, P⁻¹b and P⁻¹ through P = LLᵀ, entry by entry."""
+    """bᵀP⁻¹b, log|P|, P⁻¹b and P⁻¹ through P = LLᵀ, entry by entry.
+
+    With `drops_lost`, what rounding leaves no factor of has an infinite determinant: of many scales, the most huge.
+    """
     rank = len(towards)
     lower: dict[tuple[int, int], Array] = {}
     inverse_diagonal: list[Array] = []
     determinant = jnp.ones_like(matrix[0, 0])
+    is_lost = jnp.zeros(determinant.shape, bool)
     for j in range(rank):
         square = matrix[j, j] - sum(lower[j, k] ** 2 for k in range(j))
+        if drops_lost:  # P is I and more: no pivot is below 1 but for rounding, which may leave nothing of it
+            rounding = ROUNDING * matrix[j, j]
+            is_lost = is_lost | ((square < rounding) & (rounding > 1))
+            square = jnp.where(is_lost, 1.0, square)
         determinant = determinant * square
         inverse_diagonal.append(1 / jnp.sqrt(square))
         for i in range(j + 1, rank):
@@ -226,7 +236,12 @@ def _written_out(
     half = [sum(inverse[i, k] * towards[k] for k in range(i + 1)) for i in range(rank)]
     centre = [sum(inverse[k, i] * half[k] for k in range(i, rank)) for i in range(rank)]
     covariance = {(i, j): sum(inverse[k, i] * inverse[k, j] for k in range(j, rank)) for i, j in pairs(rank)}
-    return sum(one**2 for one in half), jnp.log(determinant), centre, covariance  # type: ignore[return-value]
+    quadratic, log_determinant = sum(one**2 for one in half), jnp.log(determinant)
+    if drops_lost:
+        log_determinant = jnp.where(is_lost, jnp.inf, log_determinant)
+        quadratic, *centre = (jnp.where(is_lost, 0.0, one) for one in (quadratic, *centre))
+        covariance = {pair: jnp.where(is_lost, 0.0, one) for pair, one in covariance.items()}
+    return quadratic, log_determinant, centre, covariance  # type: ignore[return-value]
 
 
 def is_large(fixed: tuple[bool, ...]) -> bool:
@@ -252,9 +267,13 @@ def _dense(
     own = full[..., free[:, None], free[None, :]]
     precision = own + jnp.broadcast_to(jnp.eye(len(free), dtype=own.dtype), own.shape)
     lower = jnp.linalg.cholesky(precision)
+    # Of many scales those so huge that rounding leaves no factor have no weight: an infinite determinant.
+    is_lost = (len(scales) > 1) & ~jnp.isfinite(jnp.diagonal(lower, axis1=-2, axis2=-1)).all(-1)
+    lower = jnp.where(is_lost[..., None, None], jnp.eye(len(free), dtype=own.dtype), lower)
     half = jax.lax.linalg.triangular_solve(lower, towards[..., None], left_side=True, lower=True)
     centre = jax.lax.linalg.triangular_solve(lower, half, left_side=True, lower=True, transpose_a=True)[..., 0]
     log_determinant = 2 * jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)).sum(-1)
+    log_determinant = jnp.where(is_lost, jnp.inf, log_determinant)
     means = jnp.broadcast_to(jax.lax.expand_dims(scales, range(gram.ndim - 1)), (*centre.shape[:-1], count))
     means = means.at[..., free].multiply(centre)
     return misfit - jnp.square(half[..., 0]).sum(-1), log_determinant, means, lower
