@@ -164,7 +164,7 @@ def check_count(key: str, value: Any, least: int) -> None:
 
 def _is_whole(value: Any, least: int) -> bool:
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    return is_number and float(value).is_integer() and value >= least
+    return is_number and float(value).is_integer() and float(value) >= least
 
 
 def _lengths(lengths: Any, pairs: int) -> list[int]:
