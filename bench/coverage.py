@@ -1,11 +1,11 @@
 """How often 95% intervals hold the truth, over populations of errors, training seeds and tasks.
 
-    python bench/coverage.py [--samples 4000]
+    python bench/coverage.py [--samples 4000] [--tables one ratio label seeds claims gate]
 
-prints the tables of docs/metrics.md. Every row is a population of per-task errors, every number the share of simulated
-evaluations whose interval holds the true mean. Seeds add a normal number of their own, `spread` standard deviations of
-the population wide, to all tasks; and half as much again as the population itself varies, task by task and seed by
-seed, in the rows that say so.
+prints the tables of docs/metrics.md, all or some. Every row is a population of per-task errors, every number the share
+of simulated evaluations whose interval holds the true mean. Seeds add a normal number of their own, `spread` standard
+deviations of the population wide, to all tasks; and half as much again as the population itself varies, task by task
+and seed by seed, in the rows that say so. All tables take some ten minutes of one core.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from offprior.evaluation.intervals import ratio
-from offprior.evaluation.verdict import FOLLOWS, GENERALISES, SMOOTHS, WORSE, verdict
+from offprior.evaluation.metrics import FEW_TASKS
+from offprior.evaluation.verdict import FOLLOWS, GENERALISES, M1_GATE, SMOOTHS, UNDECIDED, WORSE, verdict
 
 TASKS = (64, 128, 256)
 SEEDS = (1, 3, 5)
@@ -45,6 +46,13 @@ def pareto(index: float) -> Population:
 def weibull(shape: float) -> Population:
     """A Weibull law of shape ½: the square of an exponential number."""
     return Population(lambda rng, size: rng.weibull(shape, size), 2.0, 20**0.5)
+
+
+def mirrored(population: Population) -> Population:
+    """With its tail on the other side; other draws, so that the two are no copies of each other."""
+    return Population(
+        lambda rng, shape: -population.draw(rng.spawn(1)[0], shape), -population.mean, population.deviation
+    )
 
 
 def difference(one: Population, other: Population, share: float) -> Population:
@@ -105,8 +113,10 @@ def missed(*settings: Any, **more: Any) -> Missed:
     return Missed(float((high < true).mean()), float((low > true).mean()))
 
 
-def missed_ratio(population: Population, tasks: int, in_proportion: bool, samples: int = 4000) -> Missed:
-    """The same of a mean error over a mean variance that differs from task to task, as of lines beside waves.
+def _uneven(
+    population: Population, tasks: int, in_proportion: bool, samples: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Errors and variances of tasks that differ, as of lines beside waves, and the true ratio of their means.
 
     Half of the tasks have a variance of 8χ² with one degree of freedom, the others an exponential one. Errors are
     `in_proportion` to it, or independent of it.
@@ -115,21 +125,64 @@ def missed_ratio(population: Population, tasks: int, in_proportion: bool, sample
     steep, flat = 8 * rng.chisquare(1, (samples, tasks)), rng.exponential(size=(samples, tasks))
     variance = np.where(rng.random((samples, tasks)) < 0.5, steep, flat)
     errors = population.draw(rng, (samples, tasks)) * (variance / 4.5 if in_proportion else 1.0)
+    return errors, variance, population.mean / 4.5
+
+
+def missed_ratio(population: Population, tasks: int, in_proportion: bool, samples: int = 4000) -> Missed:
+    """`missed`, of a mean error over a mean variance that differs from task to task."""
+    errors, variance, true = _uneven(population, tasks, in_proportion, samples)
     low, high = ratio(errors[:, None], variance).interval()
-    true = population.mean / 4.5
     return Missed(float((high < true).mean()), float((low > true).mean()))
+
+
+class ByLabel(NamedTuple):
+    """Coverage of all evaluations, of those labelled `few tasks carry it`, and of the others; the share labelled."""
+
+    all: float
+    labelled: float
+    unlabelled: float
+    share: float
+
+
+def by_label(population: Population, tasks: int, in_proportion: bool = False, samples: int = 4000) -> ByLabel:
+    """What the label says of coverage: of a mean, or of a ratio `in_proportion` (`missed_ratio`); one seed."""
+    if in_proportion:
+        top, bottom, true = _uneven(population, tasks, True, samples)
+    else:
+        top, true = population.draw(np.random.default_rng([1, tasks]), (samples, tasks)), population.mean
+        bottom = np.ones((samples, tasks))
+    found = ratio(top[:, None], bottom)
+    low, high = found.interval()
+    holds, labelled = (low <= true) & (true <= high), found.carried_by(top, bottom) < FEW_TASKS
+    with_it, without = (float(holds[of].mean()) if of.any() else float("nan") for of in (labelled, ~labelled))
+    return ByLabel(float(holds.mean()), with_it, without, float(labelled.mean()))
 
 
 def claims(population: Population, seeds: int, tasks: int, spread: float, samples: int = 4000) -> dict[str, float]:
     """How often each verdict is given where the true gain is 0, and its standard deviation a task is 1.
 
-    The gain is the population less its mean, in either direction: half of the evaluations each.
+    The gain is the population less its mean: with the population's tail above. `mirrored` has it below.
     """
     found, true = simulate(population, seeds, tasks, spread, samples=samples)
     low, high = ((end - true) / population.deviation for end in found.interval())
-    ends = [*zip(low, high, strict=True), *zip(-high, -low, strict=True)]
-    words = [verdict(0.0, (0.5, 0.6), one, (0.1, 0.2)) for one in ends]
+    words = [verdict(0.0, (0.5, 0.6), one, (0.1, 0.2)) for one in zip(low, high, strict=True)]
     return {word: words.count(word) / len(words) for word in (GENERALISES, SMOOTHS, WORSE, FOLLOWS)}
+
+
+def near_bayes(share: float, seeds: int, tasks: int, samples: int = 4000, queries: int = 64) -> dict[str, float]:
+    """How often each verdict is given to B plus independent noise of `share` of the variance: M1 and −M4 are `share`.
+
+    B has an NMSE of 0.4. Squares of the truth, and of the noise beside them, are exponential from task to task; the
+    noise's product with B's own error averages out over the queries of a task.
+    """
+    rng = np.random.default_rng([seeds, tasks, round(1e4 * share)])
+    square = rng.exponential(size=(samples, tasks))
+    bayes = 0.4 * square[:, None]
+    noise = share * square[:, None] * rng.exponential(size=(samples, seeds, tasks))
+    model = bayes + noise + 2 * rng.standard_normal(noise.shape) * np.sqrt(bayes * noise / queries)
+    low, high = ratio(bayes - model, square).interval()
+    words = [verdict(share, (0.5, 0.6), one, (0.1, 0.2)) for one in zip(low, high, strict=True)]
+    return {word: words.count(word) / samples for word in dict.fromkeys(words)}
 
 
 def _percent(number: float) -> str:
@@ -143,17 +196,18 @@ def _print(head: list[str], rows: list[list[str]]) -> None:
     print()
 
 
-def main() -> None:
-    """Prints the tables."""
-    parser = argparse.ArgumentParser(description="Coverage of the 95% intervals.")
-    parser.add_argument("--samples", type=int, default=4000, help="simulated evaluations a number")
-    samples = parser.parse_args().samples
+def print_one_seed(samples: int) -> None:
+    """Coverage of one seed's intervals, with the side of the misses."""
     print("One seed: coverage (share of intervals below the truth, above it), %\n")
     rows = []
     for name, population in {**POPULATIONS, **HELD_OUT}.items():
         cells = [missed(population, 1, tasks, samples=samples) for tasks in TASKS]
         rows.append([name, *(f"{_percent(m.coverage)} ({_percent(m.below)}, {_percent(m.above)})" for m in cells)])
     _print(["population", *(f"{tasks} tasks" for tasks in TASKS)], rows)
+
+
+def print_ratios(samples: int) -> None:
+    """Coverage of ratios of two means that both vary."""
     print("One seed, a ratio of two means (`missed_ratio`): coverage, %\n")
     rows = []
     for name, population in POPULATIONS.items():
@@ -163,6 +217,25 @@ def main() -> None:
         ["population", *(f"{way}, {tasks} tasks" for way in ("in proportion", "independent") for tasks in (64, 256))],
         rows,
     )
+
+
+def print_labels(samples: int) -> None:
+    """Coverage by whether few tasks carry an evaluation."""
+    print("One seed: coverage of all, of the labelled, of the unlabelled, share labelled (`by_label`), %\n")
+    rows = []
+    for name, of_ratio in (
+        *((name, False) for name in POPULATIONS),
+        *((name, True) for name in ("lognormal, σ = 1", "lognormal, σ = 1.5", "Pareto, index 2.2")),
+    ):
+        for tasks in (64, 256):
+            found = by_label(POPULATIONS[name], tasks, of_ratio, samples)
+            what = f"{name}, ratio in proportion" if of_ratio else name
+            rows.append([what, str(tasks), *(_percent(part) if part == part else "–" for part in found)])
+    _print(["population", "tasks", "all", "labelled", "unlabelled", "share labelled"], rows)
+
+
+def print_several_seeds(samples: int) -> None:
+    """Coverage of intervals over seeds and tasks."""
     for seeds in SEEDS[1:]:
         print(f"{seeds} seeds: coverage at spreads {', '.join(f'{spread:g}' for spread in SPREADS)}, %\n")
         rows = []
@@ -174,20 +247,63 @@ def main() -> None:
                     row.append(" ".join(_percent(one.coverage) for one in of))
                 rows.append(row)
         _print(["population", *(f"{tasks} tasks" for tasks in TASKS)], rows)
+
+
+def print_claims(samples: int) -> None:
+    """What is claimed of a gain of 0, with the tail above and with the tail below."""
     print("True gain of 0: `generalises` + `smooths`, `worse than Bayes`, %; the largest over the spreads\n")
     rows = []
     for name, population in POPULATIONS.items():
-        row = [name]
-        for seeds in SEEDS:
-            for tasks in (64, 256):
-                of = [
-                    claims(population, seeds, tasks, spread, samples // 2)
-                    for spread in SPREADS[: 1 if seeds == 1 else 4]
-                ]
-                better = max(one[GENERALISES] + one[SMOOTHS] for one in of)
-                row.append(f"{_percent(better)}, {_percent(max(one[WORSE] for one in of))}")
+        for where, of_side in (("above", population), ("below", mirrored(population))):
+            row = [name if name == "normal" else f"{name}, tail {where}"]
+            for seeds in SEEDS:
+                for tasks in (64, 256):
+                    spreads = SPREADS[: 1 if seeds == 1 else 4]
+                    of = [claims(of_side, seeds, tasks, spread, samples) for spread in spreads]
+                    better = max(one[GENERALISES] + one[SMOOTHS] for one in of)
+                    row.append(f"{_percent(better)}, {_percent(max(one[WORSE] for one in of))}")
+            if name != "normal" or where == "above":
+                rows.append(row)
+    heads = (f"{seeds} seed{'' if seeds == 1 else 's'}, {tasks} tasks" for seeds in SEEDS for tasks in (64, 256))
+    _print(["population", *heads], rows)
+
+
+def print_gate(samples: int) -> None:
+    """What is claimed of a model that is B plus noise, up to the very gate of M1."""
+    print("B plus noise (`near_bayes`): `worse than Bayes`, all that follow Bayes, `undecided`, %\n")
+    rows = []
+    for share in (1e-4, M1_GATE / 2, M1_GATE):
+        row = [f"{share:g}"]
+        for seeds in (1, 5):
+            for tasks in (64, 128, 256):
+                found = near_bayes(share, seeds, tasks, samples)
+                follows = sum(part for word, part in found.items() if word.startswith(FOLLOWS))
+                shown = (found.get(WORSE, 0.0), follows, found.get(UNDECIDED, 0.0))
+                row.append(", ".join(map(_percent, shown)))
         rows.append(row)
-    _print(["population", *(f"{seeds} seeds, {tasks} tasks" for seeds in SEEDS for tasks in (64, 256))], rows)
+    heads = (f"{seeds} seed{'' if seeds == 1 else 's'}, {tasks} tasks" for seeds in (1, 5) for tasks in (64, 128, 256))
+    _print(["M1", *heads], rows)
+
+
+PRINTED = {
+    "one": print_one_seed,
+    "ratio": print_ratios,
+    "label": print_labels,
+    "seeds": print_several_seeds,
+    "claims": print_claims,
+    "gate": print_gate,
+}
+"""The tables, by the names that `--tables` takes."""
+
+
+def main() -> None:
+    """Prints the tables."""
+    parser = argparse.ArgumentParser(description="Coverage of the nominal 95% intervals.")
+    parser.add_argument("--samples", type=int, default=4000, help="simulated evaluations a number")
+    parser.add_argument("--tables", nargs="+", choices=PRINTED, default=list(PRINTED), help="which to print")
+    settings = parser.parse_args()
+    for name in settings.tables:
+        PRINTED[name](settings.samples)
 
 
 if __name__ == "__main__":

@@ -246,6 +246,20 @@ def test_the_floor_is_told_where_prompts_are_noise_free():
     assert "noise floor of 0.001" in str(words.noise_floor(report_data(noise_free=True)))
 
 
+@pytest.mark.parametrize("seeds", [0, 1, 5])
+def test_few_tasks_are_said_to_be_few(seeds):
+    """An atlas's cells have 64 tasks, where coverage falls; its in-distribution cells have more."""
+    data = report_data(probes=PLACED)
+    cells = data.metrics.assign(seeds=seeds, M4_tasks_add=0.0)
+    own = cells["probe"] == "in-distribution"
+    for tasks, said in ((64, True), (128, False)):
+        found = words.intervals_are_over(
+            dataclasses.replace(data, metrics=cells.assign(tasks=np.where(own, 256, tasks)))
+        )
+        assert ("Cells have 64 tasks" in found) == said
+    assert "Cells have" not in words.intervals_are_over(dataclasses.replace(data, metrics=cells.drop(columns="tasks")))
+
+
 def test_shares():
     assert words.shares(report_data()) == [
         {"family": "linear", "declared": 0.5, "realised": {"0": 0.497}},
