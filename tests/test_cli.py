@@ -77,7 +77,7 @@ def test_help_imports_no_jax():
 def test_a_run_ends_with_verdicts_and_a_report(finished):
     folder, done = finished
     assert "convex" in done.stdout and "1 seed: provisional" in done.stdout
-    cells = re.findall(r"^ +(0|0\.5|1) +(\S.*?)\s*$", done.stdout, re.MULTILINE)
+    cells = re.findall(r"^ *(0|0\.5|1) +(\S.*?)\s*$", done.stdout, re.MULTILINE)
     assert [place for place, _ in cells] == ["0", "0.5", "1"]
     assert all(any(verdict.startswith(word) for word in VERDICTS) for _, verdict in cells)
     assert done.stdout.count("report/index.html") == 1
