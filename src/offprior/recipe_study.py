@@ -20,7 +20,8 @@ TEXTS = ("coordinate", "axis")
 MEASURES = (
     "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M8_residual", "M8_class_probability", "M9_slope", "M9_amplitude",
     "M10", "M12", "M14_log_loss", "M14_coverage", "M14_sd", "M15_variation", "M15_seeds", "M16", "M17", "M19", "M20",
-    "excess_selection", "excess_within", "shortfall", "bayes_distance",
+    "excess_selection", "excess_within", "shortfall", "bayes_distance", "structure_gap", "bayes_nmse", "combined_nmse",
+    "smoother_nmse",
 )  # fmt: skip
 """The metrics of a cell that a study can read."""
 OF_PREDICTOR = ("nmse: ", "distance: ", "M10: ")
