@@ -22,7 +22,7 @@ def test_a_figure(name, tmp_path):
     assert isinstance(figure, Figure)
     assert catalog.name_of(type(figure)) == name
     assert figure.caption.endswith(".") and figure.caption == catalog.caption("figures", name)
-    canvas = figure.draw(study_data() if figure.of_study else report_data())
+    canvas = figure.draw(study_data() if figure.of_study else report_data(placed=True))
     assert canvas is not None and isinstance(canvas, matplotlib.figure.Figure)
     assert sum(len(axis.get_children()) for axis in canvas.axes) > 12
     svg = images.save(canvas, tmp_path, name)
