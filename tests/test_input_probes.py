@@ -147,8 +147,8 @@ def test_where_only_inputs_change_the_verdict_is_inside_and_the_distance_tells()
         distance = cells.loc[strength, "bayes_distance"]
         assert distance == pytest.approx(part["bayes_gap"].mean() / variance)
         assert cells.loc[strength, "bayes_distance_low"] <= distance <= cells.loc[strength, "bayes_distance_high"]
-    # Three pairs fix a function of two dimensions, not one of four.
-    assert cells.loc[2.0, "bayes_distance_low"] > 0
+    # Least squares, which has no prior, pays for it: the gain over B is negative, as far as it lies from B.
+    assert cells.loc[2.0, "M4"] < 0 < cells.loc[2.0, "bayes_distance"]
 
 
 def test_evaluation_seeds_are_not_taken_from_the_clock():
