@@ -8,6 +8,7 @@ gate, or with its training; `--to-the-end` has all of them end with it.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
 import time
@@ -78,7 +79,7 @@ class Gate:
 
 def changed(training: Training, changes: dict[str, Any]) -> Training:
     """The recipe's training with a variant's changes."""
-    values = {name: getattr(training, name) for name in training.__dataclass_fields__}
+    values = {field.name: getattr(training, field.name) for field in dataclasses.fields(training)}
     for name, value in changes.items():
         relative = name in ("steps", "batch") or (name == "learning_rate" and "optimiser" not in changes)
         values[name] = type(values[name])(values[name] * value) if relative else value

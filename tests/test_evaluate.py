@@ -80,7 +80,8 @@ def test_inside_is_inside():
     rows = evaluate([Relabelled(narrow)], PROBE, LENGTHS, **SETTINGS)
     cells = rows.metrics().query("inside")
     assert set(cells["strength"]) == {0.0, 1.0} and (cells["M3"] <= 0.02).all()
-    assert (cells.query("probe == 'convex'")["verdict"] == "no prior gap").all()
+    # A few prompts cannot always tell the gap of an end from one above the margin.
+    assert cells.query("probe == 'convex'")["verdict"].isin(["no prior gap", "undecided"]).all()
     for predictor in ("C", "class: linear", "class: sinusoid", "model"):
         inside = rows.metrics(predictor).query("probe == 'in-distribution'") if predictor != "C" else cells
         assert (inside["M4_low"] <= 1e-12).all(), predictor
@@ -108,7 +109,7 @@ def test_several_seeds_share_the_references():
     rows = table.to_pandas()
     assert sorted(rows.query("predictor == 'model'")["seed"].unique()) == [0, 1, 2]
     assert rows.query("predictor == 'B'")["seed"].unique().tolist() == [-1]
-    assert (table.metrics()["interval_over"] == "training seeds").all()
+    assert (table.metrics()["interval_over"] == "training seeds and tasks").all()
     with pytest.raises(OffpriorError, match="two predictors are called"):
         evaluate([Constant(), Constant()], PROBE, [5], **SETTINGS)
 
