@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from offprior.evaluation.intervals import LEVEL, benjamini_hochberg, ratio, stacked
+from offprior.evaluation.verdict import NO_PRIOR_GAP, UNDECIDED, verdict
 
 SAMPLES = 2000
 NOISE = 3 * (LEVEL * (1 - LEVEL) / SAMPLES) ** 0.5
@@ -30,7 +31,7 @@ BENCH = bench()
 @pytest.mark.parametrize("name", BENCH.POPULATIONS)
 @pytest.mark.parametrize(("seeds", "spread"), [(1, 0.0), (3, 0.03), (3, 0.3), (3, 1.0), (5, 0.1), (5, 1.0)])
 def test_coverage_is_that_of_the_level(name, seeds, spread):
-    for tasks in (64, 256):
+    for tasks in (64, 128, 256):
         found = BENCH.missed(BENCH.POPULATIONS[name], seeds, tasks, spread, samples=SAMPLES).coverage
         assert abs(found - LEVEL) <= WITHIN + NOISE, (tasks, found)
 
@@ -52,12 +53,24 @@ def test_a_ratio_of_two_means_holds_nearly_as_often(name):
 @pytest.mark.parametrize("name", BENCH.POPULATIONS)
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 def test_without_a_gain_few_verdicts_claim_one(name, seeds):
-    """On whichever side the errors' tail lies; the largest that was measured is 5.8%, at Pareto's."""
+    """On whichever side the errors' tail lies: at most 5% on either; the largest that was measured is 4.9%."""
     for population in (BENCH.POPULATIONS[name], BENCH.mirrored(BENCH.POPULATIONS[name])):
         found = BENCH.claims(population, seeds, 64, 0.1, samples=SAMPLES)
         better, worse = found["generalises"] + found["smooths"], found["worse than Bayes"]
-        assert max(better, worse) <= 0.058 + NOISE
+        assert max(better, worse) <= 1 - LEVEL + NOISE
         assert better + worse <= 1 - LEVEL + WITHIN + NOISE
+
+
+@pytest.mark.parametrize("name", BENCH.POPULATIONS)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_gap_above_the_margin_is_seldom_called_none(name, seeds):
+    """A prior gap of .03 whose tasks differ by a tenth of the variance, with the tail on either side."""
+    for population in (BENCH.POPULATIONS[name], BENCH.mirrored(BENCH.POPULATIONS[name])):
+        found, true = BENCH.simulate(population, seeds, 64, 0.1, samples=SAMPLES)
+        ends = (0.03 + 0.1 * (end - true) / population.deviation for end in found.interval())
+        words = [verdict(0.0, gap, (0.1, 0.2), (0.1, 0.2)) for gap in zip(*ends, strict=True)]
+        assert words.count(NO_PRIOR_GAP) / SAMPLES <= 1 - LEVEL + NOISE
+        assert words.count(UNDECIDED) + words.count(NO_PRIOR_GAP) < SAMPLES, "it is a gap that can be seen"
 
 
 def test_a_tail_below_is_one_above_seen_from_the_other_side():
@@ -79,14 +92,14 @@ def test_the_sample_that_lacks_the_tail_is_the_one_that_misses_and_has_no_label(
     assert found.labelled > 0.97 and found.unlabelled < 0.93 and 0.4 < found.share < 0.8
     assert found.all == pytest.approx(found.share * found.labelled + (1 - found.share) * found.unlabelled)
     of_ratio = BENCH.by_label(BENCH.POPULATIONS["lognormal, σ = 1.5"], 64, True, SAMPLES)
-    assert of_ratio.unlabelled < 0.8 < of_ratio.labelled
+    assert of_ratio.unlabelled < 0.85 < of_ratio.labelled
     normal = BENCH.by_label(BENCH.POPULATIONS["normal"], 64, samples=SAMPLES)
     assert normal.share == 0 and np.isnan(normal.labelled) and normal.all == normal.unlabelled
 
 
 def test_bayes_plus_noise_reads_worse_only_near_the_gate():
     half, edge = (BENCH.near_bayes(share, 1, 128, SAMPLES)["worse than Bayes"] for share in (0.005, 0.01))
-    assert half < 0.02 < 0.2 < edge < 0.4
+    assert half < 0.04 < 0.2 < edge < 0.4
 
 
 def test_intervals_of_a_t_interval_over_seeds_alone_would_not_hold():

@@ -5,15 +5,15 @@ values θ at which the mean of top − θ·bottom is not told from 0 (Fieller 19
 
 *One seed.* The mean of T tasks has an error of s/√T. Where errors have a heavy tail a sample without large ones has
 a small mean and a small s at once, and a t-interval misses on that side. Its end on the side of the tail is therefore
-moved out: in place of z standard errors it is (exp(κz) − 1)/κ of them, κ = ¾·min(1, 3ρ)^(7/3), where ρ is the sample's
+moved out: in place of z standard errors it is (exp(κz) − 1)/κ of them, κ = 0.9·min(1, 3ρ)^(7/3), where ρ is the sample's
 skewness over √T. The form is the inverse of a variance-stabilising logarithm, as in Hall (1992, J. Roy. Statist. Soc.
 B 54, 221–228); the two constants and the exponent are fitted to the coverage over simulated populations, as
 `bench/coverage.py` prints it. The other end is that of Student's t.
 
-*Several seeds.* The variance has a part of the seeds and a part of the tasks (two-way random effects). Half-widths are
-the average of two rules: the modified large-sample one, the root of the sum of both parts' squared half-widths
-(Burdick and Graybill 1992), which is somewhat wide; and Satterthwaite's degrees of freedom (1946) for the sum, which
-is somewhat narrow where there are few seeds.
+*Several seeds.* The variance has a part of the seeds and a part of the tasks (two-way random effects). Half-widths a
+weighted mean of two rules: a third of the modified large-sample one, the root of the sum of both parts' squared
+half-widths (Burdick and Graybill 1992), which is wide; and two thirds of Satterthwaite's degrees of freedom (1946) for
+the sum, which is somewhat narrow where there are few seeds. The weights, too, are fitted to that coverage.
 """
 
 import functools
@@ -27,7 +27,7 @@ from scipy.special import stdtrit
 
 LEVEL = 0.95
 RESAMPLES = 1000
-STRETCH, SKEW_MOST, EXPONENT = 0.75, 1 / 3, 7 / 3
+STRETCH, SKEW_MOST, EXPONENT = 0.9, 1 / 3, 7 / 3
 """How far the end on the side of a tail is moved out, and the skewness over √T from which on no further."""
 HALVINGS = 14
 """Of the stretch in which a ratio's end is looked for."""
@@ -121,7 +121,7 @@ class Ratio(NamedTuple):
         freedom = total**2 / (self.of_seeds**2 / (self.seeds - 1) + of_tasks**2 / (tasks - 1) + 1e-300)
         quantile = stdtrit(np.maximum(freedom, 1.0), upper)
         pooled = _moved(quantile, towards * (of_tasks / total) ** 1.5) * np.sqrt(total)
-        return (both + pooled) / 2
+        return (both + 2 * pooled) / 3
 
 
 def stacked(ratios: Sequence[Ratio]) -> Ratio:
