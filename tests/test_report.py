@@ -210,6 +210,13 @@ def test_the_headline_s_verdict_is_the_one_that_holds_among_all_cells():
     assert said.count("the verdict is undecided") == 3 and "generalises" not in said
 
 
+@pytest.mark.parametrize(("high", "says"), [(-0.01, "and more than a smoother"), (0.01, "not shown to be below a")])
+def test_the_headline_says_where_a_smoother_is_better(high, says):
+    data = report_data(probes=PLACED)
+    cells = data.metrics.assign(verdict="smooths", verdict_fdr="smooths", M19_high=high)
+    assert says in headline.summary(dataclasses.replace(data, metrics=cells))
+
+
 def test_an_older_table_has_a_headline_without_a_smoother():
     data = report_data()
     without = data.evaluation[data.evaluation["predictor"] != "S"]

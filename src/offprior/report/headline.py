@@ -99,7 +99,14 @@ def of_cell(cell: Mapping[Any, Any]) -> str:
         if verdict != NO_PRIOR_GAP and np.isfinite(cell.get(metric, np.nan))
     ]
     index = f" {'; '.join(shares)[0].upper()}{'; '.join(shares)[1:]}." if shares else ""
-    return f"{begun}{SAYS.get(verdict, verdict)}{note}.{index}"
+    return f"{begun}{_says(verdict, cell)}{note}.{index}"
+
+
+def _says(verdict: str, cell: Mapping[Any, Any]) -> str:
+    """The verdict as the end of a sentence; a gain over S that is surely below 0 is said."""
+    if verdict == SMOOTHS and cell.get("M19_high", np.nan) < 0:
+        return "the model smooths: it has less error than Bayes, and more than a smoother"
+    return SAYS.get(verdict, verdict)
 
 
 def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
@@ -123,7 +130,7 @@ def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
                 if np.isfinite(here.get(column, np.nan))
             )
             verdict = held_verdict(here)
-            says = f"no claim is made, for {_shortly(here)}" if verdict == UNDER_TRAINED else SAYS.get(verdict, verdict)
+            says = f"no claim is made, for {_shortly(here)}" if verdict == UNDER_TRAINED else _says(verdict, here)
             found.append(f" {WHERE[placement]} ({errors}) {says}.")
     return found
 
