@@ -3,15 +3,15 @@
 Errors are ratios of means over tasks, such as mean squared error over mean variance. A ratio's interval holds the
 values θ at which the mean of top − θ·bottom is not told from 0 (Fieller 1954), so that a flat task divides by nothing.
 
-*One seed.* The mean of T tasks has an error of s/√T. Where errors have a heavy tail a sample without large ones has
-a small mean and a small s at once, and a t-interval misses on that side. Its end on the side of the tail is therefore
-moved out: in place of z standard errors it is (exp(κz) − 1)/κ of them, κ = 0.9·min(1, 3ρ)^(7/3), where ρ is the sample's
-skewness over √T. The form is the inverse of a variance-stabilising logarithm, as in Hall (1992, J. Roy. Statist. Soc.
-B 54, 221–228); the two constants and the exponent are fitted to the coverage over simulated populations, as
-`bench/coverage.py` prints it. The other end is that of Student's t.
+*One seed.* The mean of T tasks has an error of s/√T. Where errors have a heavy tail a sample without large ones has a
+small mean and a small s at once, and a t-interval misses on that side. Its end on the side of the tail is therefore
+moved out: in place of z standard errors it is (exp(κz) − 1)/κ of them, κ = 0.9·min(1, 3ρ)^(7/3), where ρ is the
+sample's skewness over √T. The form is the inverse of a variance-stabilising logarithm, as in Hall (1992, J. Roy.
+Statist. Soc. B 54, 221–228); the two constants and the exponent are fitted to the coverage over simulated populations,
+as `bench/coverage.py` prints it. The other end is that of Student's t.
 
-*Several seeds.* The variance has a part of the seeds and a part of the tasks (two-way random effects). Half-widths a
-weighted mean of two rules: a third of the modified large-sample one, the root of the sum of both parts' squared
+*Several seeds.* The variance has a part of the seeds and a part of the tasks (two-way random effects). Half-widths are
+a weighted mean of two rules: a third of the modified large-sample one, the root of the sum of both parts' squared
 half-widths (Burdick and Graybill 1992), which is wide; and two thirds of Satterthwaite's degrees of freedom (1946) for
 the sum, which is somewhat narrow where there are few seeds. The weights, too, are fitted to that coverage.
 """
