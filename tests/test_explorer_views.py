@@ -128,13 +128,13 @@ def test_the_map_of_a_placement_is_chosen(runs):
     verdicts.cells = pd.concat([own[own["placement"] == "all"], beyond], ignore_index=True)
     assert verdicts.placements == ("all", "beyond")
     said = verdicts.nearest(State(preset=CELL, probe="convex", strength=0.5), 8)
-    assert said.endswith("8 pairs; beyond the points: smooths")
+    assert said.endswith("8 pairs; beyond the context's points: smooths")
     view = VerdictView(verdicts, "verdicts", "verdicts-0", lambda *_: None)
     view.show("convex", "beyond")
     drawn = view.source.data
     word, fill, _ = LOOKS["smooths"]
     assert set(drawn["word"]) == {word} and set(drawn["fill"]) == {fill}
-    told = "beyond the points; gain over Bayes +0.5; gain over the smoother -0.25"
+    told = "beyond the context's points; gain over Bayes +0.5; gain over the smoother -0.25"
     assert all(told in text for text in drawn["says"])
     view.show("convex")
     assert "smooths" not in view.source.data["word"]

@@ -168,13 +168,13 @@ def test_the_headline_has_the_smoother_s_number_and_both_placements():
     assert cell is not None
     said = headline.summary(data)
     assert f"a smoother that knows no family {words.number(cell['smoother_nmse'])}" in said
-    for placement, begun in (("between", "Between the context's points"), ("beyond", "Beyond them")):
+    for placement, begun in (("between", "Between the context's points"), ("beyond", "Beyond the context's points")):
         (here,) = [
             each
             for each in data.cells("convex", placement).to_dict("records")
             if (each["strength"], each["length"]) == (cell["strength"], cell["length"])
         ]
-        sentence = said.partition(begun)[2].partition("Beyond them")[0]
+        sentence = said.partition(begun)[2].partition("Beyond the")[0]
         assert f"S {words.number(here['smoother_nmse'])}" in sentence and f"the model {here['verdict_fdr']}" in sentence
     assert "Between" not in headline.summary(report_data(probes=PLACED)), "an older table does not tell them apart"
 
@@ -228,9 +228,9 @@ def test_every_placement_has_its_table(tmp_path):
     data = dataclasses.replace(report_data(probes=PLACED, placed=True), training=pd.DataFrame(), panels=pd.DataFrame())
     text = write_page(data, tmp_path / "report").read_text(encoding="utf-8")
     assert len(data.verdicts) == 3 * len(data.cells("convex")) == text.count('class="tag ')
-    for placement in ("queries between the context&#39;s points", "queries beyond them"):
+    for placement in ("between the context&#39;s points", "beyond the context&#39;s points"):
         assert f"<summary>convex, {placement}" in text
-        assert f"<summary>The same, {placement.replace('the context&#39;s points', 'the points')}" in text
+        assert f"<summary>The same, {placement}" in text
     for name in ("S", "M19", "M20"):
         assert f"<th>{name}</th>" in text
     assert "false-discovery rate 5%" in text and 'id="figure-between-and-beyond-convex"' in text

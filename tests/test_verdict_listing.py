@@ -32,7 +32,7 @@ def test_a_verdict_stands_with_both_shares(data):
 
 def test_placements_have_tables_of_their_own(data):
     said = printed(data.verdicts)
-    titles = ["convex", "convex, queries between the context's points", "convex, queries beyond them"]
+    titles = ["convex", "convex, queries between the context's points", "convex, queries beyond the context's points"]
     at = [said.index(f"{title} ") if title == "convex" else said.index(title) for title in titles]
     assert at == sorted(at)
     assert "smooths" in said[at[1] : at[2]] and "smooths" not in said[at[2] :]

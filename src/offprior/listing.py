@@ -56,7 +56,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
     """
     from offprior.evaluation.intervals import LEVEL
     from offprior.evaluation.verdict import CARRY_MARK, FEW_TASKS_CARRY, NOT_JUDGED, UNDECIDED, carry_mark
-    from offprior.table import ALL, BETWEEN, BEYOND
+    from offprior.table import ALL, WHERE
 
     console = console or Console()
     for (probe, placement), rows in _in_order(verdicts):
@@ -77,7 +77,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
             notes.append(f"{CARRY_MARK}: {FEW_TASKS_CARRY}")
         if "verdict_fdr" in rows and set(rows["verdict"]) - {*NOT_JUDGED, UNDECIDED}:
             notes.append(f"false-discovery rate over these cells: {1 - LEVEL:.0%}")
-        where = {BETWEEN: ", queries between the context's points", BEYOND: ", queries beyond them"}.get(placement, "")
+        where = "" if placement == ALL else f", queries {WHERE[placement]}"
         table = Table(title=f"{probe}{where}", **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())

@@ -36,6 +36,8 @@ INSTRUCTED = "instructed: "
 ALL, BETWEEN, BEYOND = "all", "between", "beyond"
 """Placements of queries: all of them; between the context's outermost inputs; beyond them."""
 PLACEMENTS = (ALL, BETWEEN, BEYOND)
+WHERE = {ALL: "all queries", BETWEEN: "between the context's points", BEYOND: "beyond the context's points"}
+"""Placements in words, everywhere."""
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """What tells a row from every other."""

@@ -25,8 +25,7 @@ from offprior.explorer.answers import Answerer
 from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, FILE, as_python
 from offprior.explorer.state import BOUNDS, CELL, FAMILY, LARGEST_FILE, OWN, PRESETS, State, to_query
 from offprior.explorer.verdict_view import VerdictView
-from offprior.explorer.verdicts import PLACED
-from offprior.table import ALL
+from offprior.table import ALL, WHERE
 
 SLIDERS = {
     "weight": ("weight a of the line", 0.01),
@@ -93,9 +92,9 @@ class Controls:
         probes = list(dict.fromkeys(probe for each in runs for probe in each.verdicts.probes))
         self.probe = Select(title="probe", value=(probes or [""])[0], options=probes, width=360, name="probe")
         known = {placement for each in runs for placement in each.verdicts.placements}
-        self.placed = {words: name for name, words in PLACED.items() if name in known}
+        self.placed = {words: name for name, words in WHERE.items() if name in known}
         self.placement = Select(
-            title="queries", value=PLACED[ALL], options=list(self.placed) or [PLACED[ALL]], width=170, name="placement"
+            title="queries", value=WHERE[ALL], options=list(self.placed) or [WHERE[ALL]], width=170, name="placement"
         )
         for select in (self.probe, self.placement):
             select.on_change("value", lambda _, __, ___: self._show_verdicts())

@@ -12,12 +12,11 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.figures.verdict_map import held_verdict
 from offprior.runs import ATLAS, EVALUATION
-from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION, Table
+from offprior.table import ALL, IN_DISTRIBUTION, WHERE, Table
 
 WORDS = ["probe", "coordinate", "placement", "verdict", "verdict_fdr", "provisional"]
 NUMBERS = ["strength", "length", "M4", "M19"]
 COLUMNS = [*WORDS, *NUMBERS, "off_bayes"]
-PLACED = {ALL: "all queries", BETWEEN: "between the points", BEYOND: "beyond the points"}
 """Placements of queries, in words."""
 
 
@@ -40,7 +39,7 @@ class Verdicts:
     @property
     def placements(self) -> tuple[str, ...]:
         """Those of the queries that the cells tell apart."""
-        return tuple(name for name in PLACED if name in set(self.cells["placement"]))
+        return tuple(name for name in WHERE if name in set(self.cells["placement"]))
 
     def of(self, probe: str, placement: str = ALL) -> pd.DataFrame:
         """The cells of a probe, of queries of one placement."""
@@ -63,7 +62,7 @@ class Verdicts:
         for placement in self.placements[1:]:
             here = self.of(probe, placement)
             here = here[(here["strength"] == cell["strength"]) & (here["length"] == cell["length"])]
-            further += [f"; {PLACED[placement]}: {held_verdict(other)}" for other in here.to_dict("records")]
+            further += [f"; {WHERE[placement]}: {held_verdict(other)}" for other in here.to_dict("records")]
         return in_words(cell.to_dict()) + "".join(further)
 
     def _place_of(self, state: State) -> tuple[str, float]:
@@ -88,7 +87,7 @@ def in_words(cell: Any) -> str:
     """A cell's verdict, as it holds among the probe's cells, and where it stands."""
     note = f" ({cell['provisional']})" if cell["provisional"] else ""
     where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs"
-    where += "" if cell["placement"] == ALL else f", {PLACED[cell['placement']]}"
+    where += "" if cell["placement"] == ALL else f", {WHERE[cell['placement']]}"
     return f"{held_verdict(cell)}{note}: {where}"
 
 

@@ -28,7 +28,7 @@ from offprior.evaluation.verdict import (
     is_judged,
 )
 from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
-from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
+from offprior.table import ALL, IN_DISTRIBUTION, WHERE
 
 OFF = f"{NO_PRIOR_GAP}, off B"
 """What a map says of a cell in which nothing is lost by the prior, and much by the model."""
@@ -46,11 +46,6 @@ LOOKS = {
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
 }
 ROW, WIDTH = 0.44, 10.5
-TITLES = {
-    ALL: "Verdicts",
-    BETWEEN: "Verdicts between the context's points",
-    BEYOND: "Verdicts beyond the context's points",
-}
 LETTERS = 11
 """Of a family's name in a cell."""
 
@@ -71,9 +66,7 @@ class VerdictMap(Figure):
     @property
     def caption(self) -> str:
         """The first line of its docstring, and the placement."""
-        where = {BETWEEN: "Queries between the context's points: t", BEYOND: "Queries beyond them: t"}.get(
-            self.placement, "T"
-        )
+        where = "T" if self.placement == ALL else f"Queries {WHERE[self.placement]}: t"
         return f"{where}{super().caption[1:]}"
 
     def variants(self, data: ReportData) -> dict[str, Figure]:
@@ -103,7 +96,8 @@ class VerdictMap(Figure):
         notes += [rate] if (rate := rate_in_words(data.metrics)) else []
         marked = any(carry_mark(cell) for cells in shown.values() for cell in cells.to_dict("records"))
         notes += [f"{CARRY_MARK} {FEW_TASKS_CARRY}"] if marked else []
-        canvas.suptitle(TITLES[self.placement] + (f" ({'; '.join(notes)})" if notes else ""))
+        title = "Verdicts" if self.placement == ALL else f"Verdicts {WHERE[self.placement]}"
+        canvas.suptitle(title + (f" ({'; '.join(notes)})" if notes else ""))
         return canvas
 
 

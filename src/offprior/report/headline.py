@@ -23,7 +23,7 @@ from offprior.evaluation.verdict import (
 from offprior.figures.figure import ReportData, along_context
 from offprior.figures.verdict_map import held_verdict
 from offprior.report.words import enumeration, interval, number
-from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
+from offprior.table import BETWEEN, BEYOND, IN_DISTRIBUTION, WHERE
 
 SAYS = {
     GENERALISES: "the model generalises: it has less error than Bayes, and less than a smoother",
@@ -36,7 +36,6 @@ SAYS = {
     NO_PRIOR_GAP: f"C gains no more than {M3_LEAST:g} over B, so there is no prior gap to judge it by",
 }
 """Verdicts as the end of a sentence about the model."""
-WHERE = {ALL: "All queries", BETWEEN: "Between the context's points", BEYOND: "Beyond them"}
 
 
 def headline(data: ReportData) -> dict[Any, Any] | None:
@@ -131,7 +130,7 @@ def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
             )
             verdict = held_verdict(here)
             says = f"no claim is made, for {_shortly(here)}" if verdict == UNDER_TRAINED else _says(verdict, here)
-            found.append(f" {WHERE[placement]} ({errors}) {says}.")
+            found.append(f" {WHERE[placement][0].upper()}{WHERE[placement][1:]} ({errors}) {says}.")
     return found
 
 

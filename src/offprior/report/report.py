@@ -35,7 +35,7 @@ from offprior.parquet import write_parquet
 from offprior.recipe_study import Study
 from offprior.report import breaking, headline, images, words
 from offprior.runs import RECIPE, RunFolder
-from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
+from offprior.table import IN_DISTRIBUTION, WHERE
 
 PAGE = "index.html"
 REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
@@ -43,7 +43,6 @@ JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20")
 """The columns of a table of verdicts."""
 MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
 """Those of the table below it: what the model's curve is made of."""
-PLACED = {ALL: "all queries", BETWEEN: "queries between the context's points", BEYOND: "queries beyond them"}
 HEADS = {"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl."}
 TABLES = ("verdicts", "metrics", "training", "panels", "breaks")
 
@@ -232,7 +231,7 @@ def _verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
     """A probe's verdicts: of all queries, then of those between the context's points and beyond them."""
     cells = data.cells(probe).to_dict("records")
     parts = [
-        {"placement": PLACED[placement], "counts": _counts(found), "rows": [_verdict_row(cell) for cell in found]}
+        {"placement": WHERE[placement], "counts": _counts(found), "rows": [_verdict_row(cell) for cell in found]}
         for placement in data.placements
         if (found := data.cells(probe, placement).to_dict("records"))
     ]

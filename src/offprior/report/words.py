@@ -8,7 +8,7 @@ import pandas as pd
 
 from offprior.evaluation.verdict import M1_GATE, SEEDS_WANTED, is_judged
 from offprior.figures.figure import ReportData
-from offprior.table import ALL, BETWEEN, BEYOND, IN_DISTRIBUTION
+from offprior.table import ALL, IN_DISTRIBUTION, WHERE
 
 
 def number(value: Any) -> str:
@@ -69,14 +69,14 @@ def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -
 
 def further_gates(data: ReportData) -> list[dict[str, Any]]:
     """The same for queries of one placement, and under the inputs of other probes, as far as they were measured."""
-    where = {BETWEEN: "queries between the points", BEYOND: "queries beyond them"}
     own = [probe for probe in data.probes if probe.partition(",")[0] == IN_DISTRIBUTION]
     found = []
     for probe in own:
         for placement in data.placements:
             if (probe, placement) != (IN_DISTRIBUTION, ALL) and (rows := gate(data, probe, placement)):
                 inputs = f"{probe.partition(', ')[2]}" if probe != IN_DISTRIBUTION else ""
-                found.append({"title": ", ".join(filter(None, (inputs, where.get(placement, "")))), "rows": rows})
+                where = "" if placement == ALL else WHERE[placement]
+                found.append({"title": ", ".join(filter(None, (inputs, where))), "rows": rows})
     return found
 
 
