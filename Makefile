@@ -8,12 +8,13 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 SET_UP = PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/set_up.sh
 
-.PHONY: help demo test lint format docs lock bench clean
+.PHONY: help demo test test-full lint format docs lock bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    pretrain, probe and report: the recipe $(RECIPE), about five minutes on two cores"
 	@echo "make test    every test            make lint    ruff and pyright     make format  ruff, mending"
+	@echo "make test-full   the same, with every example of the properties"
 	@echo "make docs    docs/_build/html      make bench   training speed       make lock    pin all versions again"
 	@echo "make clean   remove the environment and what was built; runs/ is kept"
 
@@ -22,6 +23,9 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
+
+test-full: export OFFPRIOR_TEST_FULL = 1
+test-full: test
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

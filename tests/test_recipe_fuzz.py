@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from example_counts import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ def misspell(here, key):
         here[f"{key}x"] = here.pop(key)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.sampled_from(PLACES), VALUES)
 @example(("mixture", "weights", 0), 3.298828125)
 @example(("probes", 2, "count"), 20_000_000)
@@ -90,13 +91,13 @@ def test_any_key_missing_or_misspelt(path, change):
     read_or_refuse(changed(path, change))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.dictionaries(st.sampled_from([*BASE, "else"]), VALUES, max_size=6))
 def test_any_mapping(raw):
     read_or_refuse(raw)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=60) | st.text(st.sampled_from("{}[]:,&*!|>-?# \n\t\"'ab01.e%@`"), max_size=40).map(str.encode)
 )
@@ -113,7 +114,7 @@ def assigned(place_and_text):
     return f"{'.'.join(map(str, place))}={text}"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.text(max_size=20) | st.tuples(st.sampled_from(PLACES), st.text(max_size=12)).map(assigned))
 def test_any_override(override):
     try:

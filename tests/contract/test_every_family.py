@@ -61,9 +61,11 @@ def test_exact_evidence_is_the_chance_of_its_own_draws(name):
         return
     prompts = mixture.prompts(KEY, 40, 6, 5)
     x, y = np.asarray(prompts.x, np.float64), np.asarray(prompts.y, np.float64)
-    gains = [own.log_evidence(x[i], y[i]) - other.log_evidence(x[i], y[i]) for i in range(len(x))]
-    assert np.mean(gains) > 0
-    answer = own.predict_batch(x, y, np.asarray(prompts.queries, np.float64), [0, 6])
+    queries = np.asarray(prompts.queries, np.float64)
+    ours, others = (bayes.classes(x, y, queries, [0, 6]) for bayes in (own, other))
+    assert np.mean(ours.log_evidence[:, 1, 0] - others.log_evidence[:, 1, 0]) > 0
+    assert own.log_evidence(x[0], y[0]) == pytest.approx(ours.log_evidence[0, 1, 0], rel=1e-6)
+    answer = own.predict_batch(x, y, queries, [0, 6])
     errors = np.square(answer.mean - np.asarray(prompts.truth)[:, None]).mean((0, 2))
     assert errors[1] < errors[0], "a context helps"
     assert (answer.variance >= -1e-9).all()
