@@ -45,7 +45,7 @@ class Run(RunFolder):
         return [model for model in self._pretrained() if model.label != MODEL]
 
     def places(self) -> list["Run"]:
-        """Of a study, the runs at its places, in the order in which they were begun."""
+        """The runs at the places of a study, in the order in which they were begun."""
         return [Run(path.parent) for path in sorted(self.folder.glob(f"place-*/{MANIFEST}"))]
 
     def study(self) -> Any:

@@ -72,9 +72,9 @@ class Rule(NamedTuple):
     places: Float[np.ndarray, "axes nodes"]
     shares: Float[np.ndarray, " nodes"]
     last: tuple[Float[np.ndarray, "2 order"], ...]
-    """Of each axis: from the values on a line to the last two coefficients of its Legendre series."""
+    """For each axis, the map from the values on a line to the last two coefficients of its Legendre series."""
     lines: tuple[Float[np.ndarray, " lines"], ...]
-    """Of each axis: the shares of its lines."""
+    """For each axis, the shares of its lines."""
 
 
 @functools.cache
@@ -111,7 +111,7 @@ def boxes_of_axis(nodes: int, smooth: int) -> int:
 
 
 def edges_of(locate: Locate, boxes: int) -> list[Float[np.ndarray, " edges"]]:
-    """Of each axis, the ends of the boxes to begin with."""
+    """The ends of the first boxes along each axis."""
     return [np.linspace(0, 1, boxes + 1) if step is None else np.asarray(step) for step in locate.steps]
 
 

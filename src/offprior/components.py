@@ -48,7 +48,7 @@ class Subsets(eqx.Module):
     """A prior over which of the columns a function has; `posterior/subsets.py` samples it."""
 
     log_weights: Float[np.ndarray, " sizes"]
-    """Of a single subset of 0, 1, 2 … columns."""
+    """Log-weight of a single subset of 0, 1, 2 … columns."""
     particles: int = eqx.field(static=True)
 
 

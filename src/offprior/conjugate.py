@@ -41,7 +41,7 @@ class Solution(NamedTuple):
     log_determinant: Float[Array, "*n rows"]
     means: list[Float[Array, "*n rows"]]
     covariances: dict[tuple[int, int], Float[Array, "*n rows"]]
-    """Of random columns only."""
+    """Covariances of random columns only."""
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from pathlib import Path
 from offprior.errors import Problem, SettingError
 
 MOST_CORES = 16
-"""Of one processor; beyond it a batch of ordinary size has too few prompts for each."""
+"""The most cores of one processor that share a batch; more would have too few prompts each."""
 
 
 def cores() -> int:

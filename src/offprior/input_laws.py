@@ -34,11 +34,11 @@ class InputLaw(Law):
         return self.base.nested
 
     def distribution(self) -> dist.Distribution:
-        """Of a coordinate under `base`."""
+        """The distribution of a coordinate under `base`."""
         return self.base.distribution()
 
     def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
-        """Of a coordinate under `base`."""
+        """Quantile of a coordinate under `base`."""
         return self.base.quantile(u)
 
     def scaled(self, factor: Scalar) -> Law:

@@ -56,7 +56,7 @@ class Console(RichConsole):
 
     @property
     def encoding(self) -> str:
-        """Of its stream; lines are drawn with what it has."""
+        """The encoding of the stream; lines are drawn with the characters that it has."""
         return (getattr(self.file, "encoding", None) or "utf-8").lower()
 
 

@@ -30,7 +30,7 @@ SECTIONS = {
 EXPERIMENT = ("mixture", "model", "training", "evaluation", "probes")
 """What the hash of a recipe covers; the rest is text."""
 OPTIONAL = ("predictors", "specialists", "study")
-"""Of the experiment too, and written, where they are asked for."""
+"""Sections that the hash covers, and a written recipe has, only where they are given."""
 
 
 def settings_class(section: str) -> type:
@@ -196,7 +196,7 @@ def from_mapping(raw: dict[str, Any], label: str = "recipe", known: Sequence[Pro
 
 
 def _study_disagreements(raw: dict[str, Any]) -> list[Problem]:
-    """Of a recipe that is wrong elsewhere: what does not hang on the rest of it."""
+    """The mistakes in a study that do not depend on the rest of the recipe, which is wrong elsewhere."""
     try:
         study = Study.model_validate(raw["study"])
     except (KeyError, pydantic.ValidationError):

@@ -13,7 +13,7 @@ from typing import Any
 from offprior.errors import Problem, SettingError
 
 ROUNDS = 6
-"""Of mending; a part's settings, then a mixture's, then a recipe's, and something in reserve."""
+"""Rounds of mending: a part's settings, then a mixture's, then a recipe's, and some in reserve."""
 STAND_INS = {
     "families": {"name": "linear"},
     "probes": {"name": "in-distribution"},

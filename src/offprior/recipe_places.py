@@ -18,7 +18,7 @@ from offprior.recipe_study import (
 )
 
 OPTIMISER = "muon"
-"""Of a recipe that names none."""
+"""The optimiser of a recipe that names none."""
 
 
 def with_places(

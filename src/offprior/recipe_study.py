@@ -12,7 +12,7 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe_file import put, shown
 
 MOST_PLACES = 1000
-"""Of a study, a probe or a trajectory: each is evaluated by itself, so that a slip of the pen would never end."""
+"""The most places of a study, a probe or a trajectory: each is evaluated by itself, and a typing error would run on."""
 VARIABLE = ("mixture", "model", "training", "evaluation", "probes")
 """The sections of a recipe that a place may change."""
 TEXTS = ("coordinate", "axis")

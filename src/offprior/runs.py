@@ -133,7 +133,7 @@ def all_runs(parent: Path = RUNS) -> list[Path]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that numbers depend on."""
+    """The versions of Python and of the packages that numbers depend on."""
     found = {"python": platform.python_version(), "offprior": __version__}
     for package in PACKAGES:
         try:

@@ -139,7 +139,7 @@ def _probe_place(
 
 
 def _crossed(job: Job, jobs: Sequence[Job]) -> dict[str, Mixture]:
-    """Of a study that tests every place on every other, the places' mixtures by the labels of the tests."""
+    """The places' mixtures, by the labels of their tests, where a study tests every place on every other."""
     study = _study(job)
     listed = zip(study.places, jobs, strict=False) if study.cross else ()
     return {mixture_label(place.label): there.recipe.mixture for place, there in listed}
@@ -218,7 +218,7 @@ def _gather(job: Job, jobs: Sequence[Job], places: Sequence[Place]) -> None:
 
 
 def _places(job: Job) -> list[Place]:
-    """Those that the recipe lists, and those that bisection has added so far."""
+    """The places that the recipe lists, and those that bisection has added so far."""
     study = _study(job)
     added = [Place(at=at, set={str(study.vary): at}) for at in job.run.manifest.get("bisected", [])]
     return [*study.places, *added]

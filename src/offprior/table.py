@@ -24,7 +24,7 @@ FLOOR = "B at 10× floor"
 SMOOTHER = "S"
 """Gaussian process regression fitted to each context: a smoother that knows no family."""
 BLEND = "best blend"
-"""Of two classes' posterior means, the weight fitted on the truth of each task: the most that blending can do."""
+"""The best blend of two classes' posterior means, its weight fitted on each task's truth: blending can do no more."""
 REFERENCES = ("B", "C", SMOOTHER, FLOOR, BLEND)
 """Predictors that an evaluation has of itself: S always, the others where their posteriors have a closed form."""
 OF_CLASSES = ("class: ", "best fit: ")

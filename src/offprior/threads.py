@@ -87,7 +87,7 @@ def _of_process() -> ThreadpoolController:
 
 @functools.cache
 def _of_thread() -> ThreadpoolController:
-    """Those of which each thread has its own number: a BLAS on OpenMP."""
+    """Controls the libraries whose number of threads each thread sets for itself, such as a BLAS on OpenMP."""
     found = ThreadpoolController()
     found.lib_controllers = [one for one in found.lib_controllers if _is_of_thread(one)]
     return found

@@ -80,7 +80,7 @@ def is_broken(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
 
 
 def fault(cell: Any, trained: bool = True) -> str:
-    """Whose fault a broken cell is: by M1, then by the two parts of the shortfall over C."""
+    """The fault in a broken cell, the model's or its prior's: by M1, then by the two parts of the shortfall over C."""
     if trained and not cell["trained"]:
         return UNDER_TRAINED
     if trained and cell["M1"] > M1_GATE:

@@ -223,7 +223,7 @@ def _check_probes(probes: Sequence[Probe]) -> None:
 
 
 def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:
-    """Those that are not among the references already, as `Bayes(mixture)` and `Smoother()` are.
+    """Predictors that are not among the references already, as `Bayes(mixture)` and `Smoother()` are.
 
     Raises:
         OffpriorError: a label is taken, by a reference or by another predictor.

@@ -21,7 +21,7 @@ from offprior.randomness import fold
 from offprior.threads import LAPACK, blas_on_one_thread
 
 PROMPTS = 3072
-"""Of the mixture, with which a read-out is fitted."""
+"""Prompts from the mixture with which a read-out is fitted."""
 HELD_OUT = 1024
 """Others, with which it is judged."""
 VALIDATION = 4
@@ -29,7 +29,7 @@ VALIDATION = 4
 PENALTIES = (0.03, 0.3, 3.0)
 """Inverse strengths (scikit-learn's C) from which each layer's is chosen by cross-entropy."""
 MOST_STEPS = 500
-"""Of the optimiser; what it has found by then will do."""
+"""The most steps of the optimiser; what it has found by then is used."""
 
 
 class LinearReadOut(NamedTuple):
@@ -76,7 +76,7 @@ class LinearReadOut(NamedTuple):
         return cls(weight, bias - mean @ weight)
 
     def log_probability(self, features: Float[np.ndarray, "*b w"]) -> Float[np.ndarray, "*b F"]:
-        """Of each family, normalised."""
+        """Log-probability of each family, normalised."""
         return log_softmax(features @ self.weight + self.bias, axis=-1)
 
 
@@ -95,12 +95,12 @@ class FamilyReadOut:
     cross_entropy: Float[np.ndarray, " s"]
     """Mean −log P(family) of held-out prompts, in nats."""
     exact_accuracy: float
-    """Of the exact P(family | context) on the same prompts: no read-out is better, in expectation. Not-a-number where
-    the mixture has no closed form."""
+    """Accuracy of the exact P(family | context) on the same prompts: no read-out is better, in expectation.
+    Not-a-number where the mixture has no closed form."""
     exact_cross_entropy: float
-    """Of the exact P(family | context), likewise."""
+    """Cross-entropy of the exact P(family | context), likewise."""
     chance_cross_entropy: float
-    """Of the mixture's weights alone."""
+    """Cross-entropy of the mixture's weights alone."""
 
     @classmethod
     def fitted(

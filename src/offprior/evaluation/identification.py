@@ -17,7 +17,7 @@ PRODUCT = "product: "
 SUM_TO_ONE = 1e4
 """How much heavier than the largest product the constraint on a blend's weights is."""
 SMALLEST_WEIGHT = 0.01
-"""Of a blend; what has less is not named."""
+"""The smallest weight in a blend that is named."""
 
 
 def identification(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame:

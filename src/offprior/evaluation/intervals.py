@@ -30,7 +30,7 @@ RESAMPLES = 1000
 STRETCH, SKEW_MOST, EXPONENT = 0.9, 1 / 3, 7 / 3
 """How far the end on the side of a tail is moved out, and the skewness over √T from which on no further."""
 HALVINGS = 14
-"""Of the stretch in which a ratio's end is looked for."""
+"""How often the stretch in which a ratio's end lies is halved."""
 MOST = 2.0
 """A ratio's ends are at most this many times as far away as with a bottom that is known: no set is unbounded."""
 SMALLEST_P = 1e-9
@@ -97,11 +97,11 @@ class Ratio(NamedTuple):
             return np.square(deviation).sum(-1) ** 2 / (deviation**4).sum(-1)
 
     def _skewness(self, third: Any, of_tasks: Any) -> Any:
-        """Of the mean: a sample's skewness over the root of its size, in (−1, 1)."""
+        """Skewness of the mean: the sample's over the root of its size, in (−1, 1)."""
         return np.where(of_tasks > 0, third / (self.tasks**2 * np.maximum(of_tasks, 1e-300) ** 1.5), 0.0)
 
     def _half_width(self, at: Any, side: Any, alpha: Any) -> Any:
-        """Of the mean of top − at·bottom, on one side, at the level 1 − alpha."""
+        """Half-width of the interval of the mean of top − at·bottom, on one side, at the level 1 − alpha."""
         squares, cubes, tasks = self.squares, self.cubes, self.tasks
         of_tasks = np.maximum(squares[0] - 2 * at * squares[1] + at * at * squares[2], 0.0)
         third = cubes[0] - 3 * at * cubes[1] + 3 * at * at * cubes[2] - at**3 * cubes[3]

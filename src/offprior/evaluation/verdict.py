@@ -51,7 +51,7 @@ COLUMNS = (
     *("M20", "M20_low", "M20_high", "bayes_distance", "shortfall", "off_bayes", "carried_by", "few_tasks_carry"),
     *("structure_gap", "structure_gap_low", "structure_gap_high", "seeds", "interval_over", "families_that_fail"),
 )
-"""Of a table of verdicts."""
+"""Columns of a table of verdicts."""
 
 
 def verdict(m1: float, prior_gap: Interval, gain: Interval, over_smoother: Interval) -> str:

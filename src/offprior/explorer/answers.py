@@ -28,7 +28,7 @@ from offprior.threads import LAPACK, blas_on_one_thread
 
 PLACES = 200
 MARGIN = 0.25
-"""Of the inputs' span, drawn on either side of it."""
+"""The share of the inputs' span that is drawn on either side of it."""
 TYPICAL = 128
 """Prompts of the mixture itself with which a surprise is compared."""
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 60)
@@ -188,7 +188,7 @@ class Answerer:
         return dataclasses.replace(state, points=self.source_of(state).tasks.points_of(state)[: self.longest])
 
     def source_of(self, state: State) -> "Answerer":
-        """Whose functions and verdicts a state is of: the second run's for one of its cells."""
+        """The run whose functions and verdicts a state shows: the second for one of its cells, else the first."""
         return self.beside if self.beside is not None and state.preset == CELL and state.run else self
 
     def probes_of(self, run: int) -> tuple[str, ...]:

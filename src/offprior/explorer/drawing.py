@@ -21,7 +21,7 @@ MOST_ATTENTION = 70
 """Pixels across a point on which the whole attention falls."""
 DASHES = ("solid", "dashed", "dotted", "dotdash", "dashdot")
 NEAR = 0.04
-"""Of the plot's width and height: how near to a point a drag has to begin."""
+"""How near to a point a drag has to begin, as a share of the plot's width and height."""
 
 
 class Drawing:

@@ -20,7 +20,7 @@ LEAST = 4
 
 
 class Look(NamedTuple):
-    """Of one query of a prompt."""
+    """The model's attention and read-outs at one query of a prompt."""
 
     attention: Float[np.ndarray, " n"]
     """Its weight on every pair, a mean over the heads and layers that were asked for."""
@@ -29,7 +29,7 @@ class Look(NamedTuple):
     families: Float[np.ndarray, "s F"] | None
     """P(family) as it is read from the embedded query, then from each layer; None until the read-out is fitted."""
     accuracy: Float[np.ndarray, " s"] | None
-    """Of that read-out on held-out prompts."""
+    """Accuracy of that read-out on held-out prompts."""
     exact_accuracy: float
     note: str
     """What to know of it, in words."""

@@ -9,7 +9,7 @@ from offprior.explorer.state import State
 USUAL = {field.name: field.default for field in dataclasses.fields(State)}
 NAMES = tuple(USUAL)
 ADDRESS = 'history.replaceState(null, "", cb_obj.value ? "?" + cb_obj.value : location.pathname);'
-"""Of a widget that holds the state: the browser's address follows it."""
+"""JavaScript that makes the browser's address follow the widget that holds the state."""
 COPY = """
 const area = Bokeh.index.find_one(text).input_el;
 if (navigator.clipboard) navigator.clipboard.writeText(text.value);

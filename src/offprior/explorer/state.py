@@ -16,7 +16,7 @@ CELL = "cell of the verdicts"
 """A function of a probe, at a place of its path."""
 MOST_POINTS = 60
 LARGEST = 1e6
-"""Of a coordinate."""
+"""The largest absolute value of a coordinate."""
 LONGEST_QUERY = 8192
 """Characters of an address."""
 LONGEST_NUMBER = 40
@@ -46,11 +46,11 @@ class State:
     strength: float = 0.0
     """Its place on the probe's path."""
     run: int = 0
-    """Whose cell it is: that of the first run, or 1, of the second."""
+    """The run that the cell belongs to: 0 for the first, 1 for the second."""
     query: float = 0.0
     """Where the model is looked into."""
     layer: int = 0
-    """Whose attention is drawn; 0 has the mean of all."""
+    """The layer whose attention is drawn; 0 draws the mean of all layers."""
     head: int = 0
     shown: tuple[str, ...] = ("model", "B", "C", "S", "truth")
 

@@ -16,7 +16,7 @@ from offprior.networks.heads import BucketHead, Head
 from offprior.predictors.pretrained import Pretrained
 
 MOST_PARAMETERS = 1_500_000
-"""Of a model in a page: a curve of one with so many takes a fifth of a second."""
+"""The largest model that a page can hold: one of its curves takes a fifth of a second."""
 CHOICES = {
     "tokens": ("alternating", "paired"),
     "attention": ("causal", "context"),

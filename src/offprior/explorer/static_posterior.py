@@ -21,7 +21,7 @@ from offprior.precision import double
 from offprior.predictors.bayes import References
 
 MOST_NUMBERS = 1_000_000
-"""Of the nodes and rows of scales of all groups."""
+"""The most numbers in the nodes and scales of all groups together."""
 MOST_PER_MOVE = 20_000_000
 """Nodes times rows of scales times columns²: what a page works through when a point is moved, a number a nanosecond."""
 

@@ -31,7 +31,7 @@ MOVES = {
     "reshape", "broadcast_in_dim", "squeeze", "expand_dims", "concatenate", "stack", "slice", "transpose", "rev",
     "stop_gradient", "split", "unstack", "copy", "copy_p",
 }  # fmt: skip
-"""Those that compute nothing."""
+"""Operations that compute nothing."""
 
 
 class Unsupported(OffpriorError):

@@ -15,7 +15,7 @@ from offprior.table import SMOOTHER
 from offprior.threads import LAPACK, blas_on_one_thread
 
 TASKS = 24
-"""Of every preset."""
+"""Prompts of every preset."""
 COMPARED = 64
 """Prompts, half of them of the mixture and half of combinations where it has two families."""
 COMPARED_LENGTHS = (3, 10, 20, 40)

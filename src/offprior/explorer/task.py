@@ -30,7 +30,7 @@ class Tasks:
     def __init__(self, mixture: Mixture, probes: Sequence[Probe] = ()):
         self.mixture = mixture
         self.probes = {probe.label: probe for probe in reversed(probes)}
-        """Of which cells are opened; of several of one label the first."""
+        """The probes whose cells can be opened, by label; the first where several share one."""
         self._known: dict[tuple[object, ...], Any] = {}
         self._lock = threading.Lock()
 

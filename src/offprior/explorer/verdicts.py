@@ -38,7 +38,7 @@ class Verdicts:
 
     @property
     def placements(self) -> tuple[str, ...]:
-        """Those of the queries that the cells tell apart."""
+        """The placements that the cells tell apart."""
         return tuple(name for name in WHERE if name in set(self.cells["placement"]))
 
     def of(self, probe: str, placement: str = ALL) -> pd.DataFrame:

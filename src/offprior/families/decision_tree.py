@@ -17,7 +17,7 @@ from offprior.parameter import Scalar, parameter
 MOST_CHOICES = 20_000
 """Choices of coordinates that are enumerated."""
 MOST_QUESTIONS = 31
-"""Of a tree that is; they matter where there is little to choose from."""
+"""The most questions of a tree that is enumerated; they matter where there is little to choose from."""
 
 
 class Tree(NamedTuple):

@@ -89,7 +89,7 @@ class Family(eqx.Module):
 
 
 def _held(mine: Any, theirs: Any) -> bool:
-    """Of one parameter."""
+    """Does one parameter of mine hold that of theirs?"""
     for kind in (Law, Family):
         if isinstance(mine, kind) and isinstance(theirs, kind):
             return mine.includes(theirs)  # pyright: ignore[reportArgumentType]

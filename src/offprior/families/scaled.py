@@ -43,7 +43,7 @@ class Scaled(Family):
         return jnp.abs(self.stretch) * self.family.angular_frequency(task)
 
     def components(self, nodes: int = 256) -> Components:
-        """Those of f, with columns at s·x + t and scales times c."""
+        """The components of f, with columns at s·x + t and scales times c."""
         own = self.family.components(nodes)
         features = MovedColumns(own.features, np.float64(self.stretch), np.float64(self.shift))
         return dataclasses.replace(own, features=features, scales=float(self.factor) * own.scales)

@@ -16,7 +16,7 @@ from offprior.precision import double
 
 DEGREE = np.pi / 180
 ROOT_STEPS = 18
-"""Of the search for a quantile of the angle: Newton's, or a halving where that would leave the bracket."""
+"""Steps of the search for a quantile of the angle: Newton's, or a halving where that would leave the bracket."""
 FEW, MANY = np.polynomial.legendre.leggauss(24), np.polynomial.legendre.leggauss(64)
 """They integrate sinⁿ over an angle to rounding, n up to 16 and up to a hundred."""
 

@@ -123,7 +123,7 @@ class ReportData:
     placed: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     """Metrics of queries between the context's points and beyond them, where they are known (column `placement`)."""
     breaks: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
-    """Of an atlas: where the predictor breaks first, a row a probe."""
+    """Where the predictor of an atlas breaks first, one row per probe."""
     study: StudyResult | None = None
     """Where the run is a study."""
 
@@ -146,7 +146,7 @@ class ReportData:
 
     @property
     def placements(self) -> list[str]:
-        """Those that the tables tell apart: all queries first, then those between and beyond the context's points."""
+        """The placements that the tables tell apart: all queries first, then between and beyond the context's points."""
         known = set(self.placed["placement"]) if "placement" in self.placed else set()
         return [ALL, *(name for name in PLACEMENTS if name in known)] if len(self.metrics) else []
 

@@ -47,7 +47,7 @@ LOOKS = {
 }
 ROW, WIDTH = 0.44, 10.5
 LETTERS = 11
-"""Of a family's name in a cell."""
+"""The most letters of a family's name in a cell."""
 
 
 class VerdictMap(Figure):

@@ -22,7 +22,7 @@ class Trace(NamedTuple):
     streams: Float[Any, "b s m w"]
     """The residual stream: the embedded query, then what each of the L layers leaves; s = L + 1."""
     attention: AttentionByPair
-    """Of each layer and head; its rows are [b, L, H, m]."""
+    """Attention of each layer and head; its rows are [b, L, H, m]."""
 
 
 class Network(eqx.Module):

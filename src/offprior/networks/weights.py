@@ -17,7 +17,7 @@ from offprior.errors import OffpriorError
 from offprior.files import beside
 
 FORMAT = 3
-"""Of the files; raised when an older program could not read them."""
+"""Version of the files' format; raised when an older program could not read them."""
 
 
 class UnreadableError(OffpriorError):
@@ -101,7 +101,7 @@ def _about(path: Path, file: Any) -> dict[str, Any]:
 
 
 def _header_checksum(about: dict[str, Any], names: Iterable[str]) -> int:
-    """Of everything but the arrays, so that a changed byte there is not taken for another model."""
+    """Checksum of everything but the arrays, so that a changed byte there is not taken for another model."""
     said = {key: value for key, value in about.items() if key != "header"}
     return zlib.crc32(json.dumps([said, sorted(names)], sort_keys=True).encode())
 

@@ -23,7 +23,7 @@ from offprior.precision import as_double, double
 from offprior.threads import LAPACK
 
 POSTERIORS = 1 << 12
-"""Whose quadratures are refined together, at most."""
+"""The most posteriors whose quadratures are refined together."""
 FEWEST = 16
 """Prompts for which a thread is worth its while."""
 MEMORY = 16 << 20
@@ -31,7 +31,7 @@ MEMORY = 16 << 20
 FARTHEST = 1e4
 """Times what the prior expects, up to which y is answered though rounding is more than a nat."""
 NODES_A_BLOCK = 1 << 10
-"""Of groups that have so many more nodes that they are looked at in blocks, as pools of tasks do."""
+"""Nodes per block of the groups that are computed in blocks because they have many, as pools of tasks do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Posterior:
     """Log-density of the context's y, in nats."""
     mean: Float[np.ndarray, "B L G m"]
     variance: Float[np.ndarray, "B L G m"]
-    """Of the noise-free value; not-a-number where it was not asked for."""
+    """Variance of the noise-free value; not-a-number where it was not asked for."""
     quadrature_error: Float[np.ndarray, "B L G"]
     """The estimated relative error of the evidence: 0 where nothing is integrated numerically, not-a-number where it
     is on a grid that is not refined (`Bayes.quadrature_gap`)."""

@@ -20,7 +20,7 @@ class Boxes(NamedTuple):
     log_mass: Float[np.ndarray, "L boxes"]
     """Logarithm of the evidence they hold."""
     log_error: Float[np.ndarray, "L axes boxes"]
-    """Of its estimated error along each axis."""
+    """Logarithm of its estimated error along each axis."""
 
     def at(self, which: np.ndarray) -> "Boxes":
         """Some of them."""
@@ -66,7 +66,7 @@ def begin(locate: Locate, boxes: int, prompts: int, lengths: int) -> Boxes:
 def affordable(
     boxes: Boxes, wanted: Bool[np.ndarray, "axes boxes"], is_kept: Bool[np.ndarray, " boxes"], most: int
 ) -> Bool[np.ndarray, "axes boxes"]:
-    """Of the cuts that are wanted those after which no prompt has more than so many boxes, the worst boxes first."""
+    """The wanted cuts after which no prompt has more than `most` boxes, the worst boxes first."""
     is_cut: np.ndarray = np.asarray(wanted.any(0))
     children = 1 << wanted.sum(0)
     room = most - np.bincount(boxes.prompt[is_kept & ~is_cut], minlength=boxes.prompt[-1] + 1)

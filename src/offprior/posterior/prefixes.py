@@ -28,7 +28,7 @@ class Points(NamedTuple):
     counted: Float[Any, " room"]
     """1; 0 for what precedes all points."""
     row: Int[Any, " room"]
-    """Of the answer after that point, among those that are asked for; -1 where none is."""
+    """Row of the answer after that point, among those that are asked for; -1 where none is."""
     count: Int[Any, ""]
     """Points that there are."""
 

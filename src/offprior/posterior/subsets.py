@@ -31,7 +31,7 @@ class Gram(NamedTuple):
     squares: float
 
     def log_evidence(self, masks: Bool[np.ndarray, "N c"]) -> Float[np.ndarray, " N"]:
-        """Of each subset, without the −(k/2)·log 2πσ² that all share."""
+        """Log evidence of each subset, without the −(k/2)·log 2πσ² that all share."""
         precision, towards = self._of(masks)
         # The last entry of the factor of the bordered matrix is what b·A⁻¹b leaves of its corner.
         bordered = np.zeros((len(masks), len(self.towards) + 1, len(self.towards) + 1))

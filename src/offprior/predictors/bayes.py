@@ -122,7 +122,7 @@ class ReferenceBatch(NamedTuple):
     bayes_mean: Float[np.ndarray, "B L m"]
     bayes_variance: Float[np.ndarray, "B L m"]
     combined_mean: Float[np.ndarray, "B L m"]
-    """Of C: half of its prior is the mixture, the other half the probe."""
+    """Posterior means of C: half of its prior is the mixture, the other half the probe."""
     combined_variance: Float[np.ndarray, "B L m"]
     class_means: Float[np.ndarray, "B L F m"]
     class_probability: Float[np.ndarray, "B L F"]

@@ -79,7 +79,7 @@ def _split(
     node: Int[Array, " k"],
     nodes: int,
 ) -> tuple[Int[Array, " nodes"], Float[Array, " nodes"]]:
-    """Of each node the input that it splits on, and where; at infinity where its points are all alike."""
+    """The input that each node splits on, and where; at infinity where its points are all alike."""
     same = node[:, None] == node[None]
     left = upto & same[None]
     count, total = same.sum(1).astype(float), jnp.where(same, residual[None], 0.0).sum(1)

@@ -20,7 +20,7 @@ FEW = 8
 STEPS = 4
 """Refinements of a length scale, each one eigendecomposition; those of a noise cost little."""
 NOISE_STEPS = 3
-"""Of a noise while the length scale is looked for."""
+"""Refinements of the noise at each length scale."""
 NATS = 1.0
 """What a constant has to add to the log-likelihood, as every further parameter in Akaike's criterion."""
 FLOOR = 1e-24
@@ -221,7 +221,7 @@ def _top(
     at_best: Float[np.ndarray, " B"],
     at_high: Float[np.ndarray, " B"],
 ) -> Float[np.ndarray, " B"]:
-    """Of the parabola through three places; a tenth into the longer side where it is the one in the middle, or none."""
+    """The top of the parabola through three places; a tenth into the longer side if it is the middle one, or none."""
     left, right = best - low, high - best
     down, up = left * (at_best - at_high), right * (at_best - at_low)
     with np.errstate(divide="ignore", invalid="ignore"):

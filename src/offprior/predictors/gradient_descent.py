@@ -14,7 +14,7 @@ from offprior.randomness import key_for
 
 NETWORK_RATE = 5e-3
 DECAYS, SMALL = (0.9, 0.999), 1e-8
-"""Of Adam (Kingma and Ba 2015, algorithm 1)."""
+"""Adam's constants (Kingma and Ba 2015, algorithm 1)."""
 
 Network = tuple[Float[Array, "d hidden"], Float[Array, " hidden"]]
 """The weights of two layers."""
@@ -64,7 +64,7 @@ class GradientDescent(Algorithm):
         return np.asarray(_trained(self.first_weights(x.shape[2]), *prompts, rate, self.steps), np.float64)
 
     def first_weights(self, dimension: int) -> Network:
-        """Of the relu network, for inputs of `dimension` numbers: normal, its values about as large as inputs."""
+        """First weights of the relu network for inputs of `dimension` numbers: normal, values about as large as inputs."""
         first, second = jax.random.split(key_for(self.first, "gradient descent"))
         return (
             jax.random.normal(first, (dimension, self.hidden), jnp.float32) / np.float32(np.sqrt(dimension)),

@@ -9,7 +9,7 @@ from offprior.predictors.predictor import LABEL, Algorithm, first_of_the_best, i
 LEAST = 1e-3
 """The least penalty of a cross-validation, as a share of the one above which all weights are 0."""
 STEPS_A_WEIGHT = 20
-"""Of a path: far more than paths have, so that one which a tie lets run in a circle ends."""
+"""The most steps of a path, per weight: far more than paths have, so that one which cycles after a tie ends."""
 NEGLIGIBLE = 1e-10
 """Share of a column's square that others leave of it, below which it is one of theirs and stays out."""
 

@@ -7,7 +7,7 @@ from offprior.parameter import parameter
 from offprior.predictors.predictor import LABEL, Algorithm, first_of_the_best, without_variance
 
 BANDWIDTHS = np.logspace(1, -2.5, 29)
-"""Of the choice by cross-validation, times the root mean square distance of the context's inputs; the widest first.
+"""Bandwidths to choose from, times the root mean square distance of the context's inputs; the widest first.
 
 Of bandwidths that do as well as each other the widest is taken.
 """

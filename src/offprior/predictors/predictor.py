@@ -18,7 +18,7 @@ from offprior.prompt_check import many_prompts, one_prompt
 from offprior.threads import blas_on_one_thread
 
 LABEL = "what tables and figures call it"
-"""Of the parameter that every predictor of a recipe has."""
+"""Describes the parameter that every predictor of a recipe has."""
 TIE = 1e-9
 """Relative difference of two errors that counts as none."""
 
@@ -220,6 +220,6 @@ def in_order(
 
 
 def first_of_the_best(errors: Float[np.ndarray, "B g"]) -> Int[np.ndarray, " B"]:
-    """Of settings whose errors are the same but for rounding, the first: no answer hangs on the last digit."""
+    """The first of the settings whose errors are the same but for rounding, so no answer depends on the last digit."""
     least = errors.min(1, keepdims=True)
     return (errors <= least + TIE * np.abs(least)).argmax(1)

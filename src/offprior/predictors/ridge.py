@@ -18,7 +18,7 @@ from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, first_of_th
 from offprior.randomness import key_for
 
 PENALTIES = np.logspace(4, -6, 41)
-"""Of the choice by cross-validation, times the mean of the squared inputs, summed over the context; the largest first.
+"""Penalties to choose from, times the mean of the squared inputs, summed over the context; the largest first.
 
 Of penalties that do as well as each other the largest is taken.
 """

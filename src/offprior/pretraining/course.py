@@ -18,7 +18,7 @@ FLAT_STEPS, FLAT_SHARE = 200, 0.15
 """How far behind the warm-up the loss has to have fallen: steps, and a share of all of them."""
 
 FLAT_ROWS = 6
-"""Of how many dispatches the losses are needed to say so."""
+"""How many dispatches' losses are needed to say that the loss is flat."""
 VISIBLE = 0.1
 """The share of the loss by which a fall has to show in its noise, before a loss is called flat."""
 

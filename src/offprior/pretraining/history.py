@@ -65,7 +65,7 @@ class History:
         return self._rows[-1]["loss"]
 
     def losses_since(self, step: float) -> list[float]:
-        """Of the rows after a step."""
+        """The losses of the rows after a step."""
         return [row["loss"] for row in self._rows if row["step"] > step]
 
     def latest(self) -> str:

@@ -46,7 +46,7 @@ class TwoFamilies(Probe):
         return [*(["own families"] if given else []), *super().departures()]
 
     def families(self, mixture: Mixture) -> tuple[Family, Family]:
-        """Those of f and of g.
+        """The families of f and of g.
 
         Raises:
             SettingError: the mixture has one family, and the probe none of its own.

@@ -60,7 +60,7 @@ class Sparsity(Probe):
         return [*(["normalised"] if self.normalised else []), *super().departures()]
 
     def _scale(self, strength: float, known: SparseLinear | Linear) -> float:
-        """Of a slope at a place. A family that draws its sparsity has d coordinates that may matter."""
+        """The scale of a slope at a place. A family that draws its sparsity has d coordinates that may matter."""
         scale = float(known.scale)
         if not self.normalised:
             return scale

@@ -18,7 +18,7 @@ FAULTS = {
     BOTH: "The prior breaks there as well, and the predictor loses more than B does.",
     UNDER_TRAINED: "The model is under-trained: it misses its own functions in distribution too.",
 }
-"""Whose fault it is, as a sentence."""
+"""The fault as a sentence."""
 FEW = 3
 """Probes that the summary names."""
 RATE = f"false-discovery rate {1 - LEVEL:.0%} over all cells looked at"

@@ -42,7 +42,7 @@ REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
 JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20")
 """The columns of a table of verdicts."""
 MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
-"""Those of the table below it: what the model's curve is made of."""
+"""The columns of the table below it: what the model's curve is made of."""
 HEADS = {"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl."}
 TABLES = ("verdicts", "metrics", "training", "panels", "breaks")
 
@@ -211,7 +211,7 @@ def _study_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def _error_tables(data: ReportData) -> list[dict[str, Any]]:
-    """Of a mixture without a Bayes predictor: the errors of the model and of the predictors beside it."""
+    """Tables of errors of the model and of other predictors, for a mixture without a Bayes predictor."""
     found = []
     for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
         lengths = sorted(rows["length"].unique())

@@ -54,7 +54,7 @@ def enumeration(words: Sequence[object]) -> str:
 
 
 def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -> list[dict[str, Any]]:
-    """Of each family: at which context lengths it passes the gate of M1, in words."""
+    """One row per family: the context lengths at which it passes the gate of M1, in words."""
     rows = data.cells(probe, placement)
     if rows.empty:
         return []
@@ -148,7 +148,7 @@ def _few_tasks(data: ReportData) -> str:
 
 
 def shares(data: ReportData) -> list[dict[str, Any]]:
-    """Of each family: its declared weight, and its realised share of every seed's training prompts."""
+    """One row per family: its declared weight, and its realised share of every seed's training prompts."""
     realised: Mapping[str, Mapping[str, float]] = data.manifest.get("realised") or {}
     mixture = data.recipe.get("mixture") or {}
     families = list(next(iter(realised.values()), {})) or data.families
