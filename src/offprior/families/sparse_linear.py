@@ -40,7 +40,7 @@ class SparseLinear(Family):
             raise SettingError(Problem("sparsity", message))
 
     def includes_alone(self, other: Family) -> bool:
-        """Functions of the same scale and sparsity; of any sparsity where it is drawn; dense ones where all may matter."""
+        """Functions of the same scale and sparsity; of any where it is drawn; dense ones where all may matter."""
         if isinstance(other, Linear):
             sparsity = other.dimension if not other.intercept else None
         else:

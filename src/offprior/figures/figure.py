@@ -146,7 +146,7 @@ class ReportData:
 
     @property
     def placements(self) -> list[str]:
-        """The placements that the tables tell apart: all queries first, then between and beyond the context's points."""
+        """Placements that the tables tell apart: all queries first, then between and beyond the context's points."""
         known = set(self.placed["placement"]) if "placement" in self.placed else set()
         return [ALL, *(name for name in PLACEMENTS if name in known)] if len(self.metrics) else []
 

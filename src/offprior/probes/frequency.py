@@ -68,7 +68,7 @@ class Frequency(Probe):
         return min(known), max(known)
 
     def _ends(self, mixture: Mixture) -> list[float]:
-        """Ends of the frequency ranges of all sinusoids in pretraining; of the one that changes where there are none."""
+        """Ends of the frequency ranges of all sinusoids in pretraining; of the one that changes if there are none."""
         laws = [wave.frequency for wave in of_kind(Sinusoid, mixture)] or [self._sinusoid(mixture).frequency]
         found = [getattr(law, name) for law in laws for name in ("low", "high", "value") if hasattr(law, name)]
         return [end for end in map(concrete, found) if end is not None]

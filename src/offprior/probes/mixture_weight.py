@@ -48,7 +48,7 @@ class MixtureWeight(Probe):
         return mixture.changed(families=families, weights=weights)
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
-        """With other shares, the families that have one; with sums, the first two at a share of 0, and all elsewhere."""
+        """With other shares, the families that have one; with sums, the first two at a share of 0, else all."""
         if not self.sums:
             weights = np.asarray(self.path(strength, mixture).weights, float)
             return tuple(np.flatnonzero(weights > 0).tolist())
