@@ -64,7 +64,7 @@ class GradientDescent(Algorithm):
         return np.asarray(_trained(self.first_weights(x.shape[2]), *prompts, rate, self.steps), np.float64)
 
     def first_weights(self, dimension: int) -> Network:
-        """The relu network at first, for inputs of `dimension` numbers: normal weights, values about as large as inputs."""
+        """The relu network at first, for inputs of `dimension` numbers: normal weights, values as large as inputs."""
         first, second = jax.random.split(key_for(self.first, "gradient descent"))
         return (
             jax.random.normal(first, (dimension, self.hidden), jnp.float32) / np.float32(np.sqrt(dimension)),
