@@ -114,24 +114,29 @@ def missed(*settings: Any, **more: Any) -> Missed:
 
 
 def _uneven(
-    population: Population, tasks: int, in_proportion: bool, samples: int
+    population: Population, tasks: int, in_proportion: bool, samples: int, seeds: int = 1, spread: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Errors and variances of tasks that differ, as of lines beside waves, and the true ratio of their means.
 
     Half of the tasks have a variance of 8χ² with one degree of freedom, the others an exponential one. Errors are
-    `in_proportion` to it, or independent of it.
+    `in_proportion` to it, or independent of it. Each of several seeds adds a normal number of its own to the errors of
+    all tasks before they are scaled, as `simulate` does.
     """
-    rng = np.random.default_rng([tasks, in_proportion])
+    rng = np.random.default_rng([tasks, in_proportion] if seeds == 1 else [tasks, in_proportion, seeds])
     steep, flat = 8 * rng.chisquare(1, (samples, tasks)), rng.exponential(size=(samples, tasks))
     variance = np.where(rng.random((samples, tasks)) < 0.5, steep, flat)
-    errors = population.draw(rng, (samples, tasks)) * (variance / 4.5 if in_proportion else 1.0)
-    return errors, variance, population.mean / 4.5
+    errors = np.repeat(population.draw(rng, (samples, tasks))[:, None], seeds, axis=1)
+    if seeds > 1:
+        errors += spread * population.deviation * rng.standard_normal((samples, seeds, 1))
+    return errors * (variance[:, None] / 4.5 if in_proportion else 1.0), variance, population.mean / 4.5
 
 
-def missed_ratio(population: Population, tasks: int, in_proportion: bool, samples: int = 4000) -> Missed:
+def missed_ratio(
+    population: Population, tasks: int, in_proportion: bool, samples: int = 4000, seeds: int = 1, spread: float = 0.0
+) -> Missed:
     """`missed`, of a mean error over a mean variance that differs from task to task."""
-    errors, variance, true = _uneven(population, tasks, in_proportion, samples)
-    low, high = ratio(errors[:, None], variance).interval()
+    errors, variance, true = _uneven(population, tasks, in_proportion, samples, seeds, spread)
+    low, high = ratio(errors, variance).interval()
     return Missed(float((high < true).mean()), float((low > true).mean()))
 
 
@@ -148,6 +153,7 @@ def by_label(population: Population, tasks: int, in_proportion: bool = False, sa
     """What the label says of coverage: of a mean, or of a ratio `in_proportion` (`missed_ratio`); one seed."""
     if in_proportion:
         top, bottom, true = _uneven(population, tasks, True, samples)
+        top = top[:, 0]
     else:
         top, true = population.draw(np.random.default_rng([1, tasks]), (samples, tasks)), population.mean
         bottom = np.ones((samples, tasks))
@@ -219,6 +225,20 @@ def print_ratios(samples: int) -> None:
     )
 
 
+def print_ratios_of_seeds(samples: int) -> None:
+    """Coverage of ratios of two means in proportion, over seeds and tasks."""
+    print("Several seeds, errors in proportion to the variances, spreads 0.03 and 0.3 (`missed_ratio`): coverage, %\n")
+    rows = []
+    for name, population in POPULATIONS.items():
+        row = [name]
+        for seeds in SEEDS[1:]:
+            for tasks in (64, 256):
+                of = (missed_ratio(population, tasks, True, samples, seeds, spread) for spread in (0.03, 0.3))
+                row.append(" ".join(_percent(one.coverage) for one in of))
+        rows.append(row)
+    _print(["population", *(f"{seeds} seeds, {tasks} tasks" for seeds in SEEDS[1:] for tasks in (64, 256))], rows)
+
+
 def print_labels(samples: int) -> None:
     """Coverage by whether few tasks carry an evaluation."""
     print("One seed: coverage of all, of the labelled, of the unlabelled, share labelled (`by_label`), %\n")
@@ -288,6 +308,7 @@ def print_gate(samples: int) -> None:
 PRINTED = {
     "one": print_one_seed,
     "ratio": print_ratios,
+    "ratio-seeds": print_ratios_of_seeds,
     "label": print_labels,
     "seeds": print_several_seeds,
     "claims": print_claims,

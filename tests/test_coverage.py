@@ -29,7 +29,7 @@ BENCH = bench()
 
 
 @pytest.mark.parametrize("name", BENCH.POPULATIONS)
-@pytest.mark.parametrize(("seeds", "spread"), [(1, 0.0), (3, 0.03), (3, 0.3), (3, 1.0), (5, 0.1), (5, 1.0)])
+@pytest.mark.parametrize(("seeds", "spread"), [(1, 0.0), *((s, spread) for s in (3, 5) for spread in BENCH.SPREADS)])
 def test_coverage_is_that_of_the_level(name, seeds, spread):
     for tasks in (64, 128, 256):
         found = BENCH.missed(BENCH.POPULATIONS[name], seeds, tasks, spread, samples=SAMPLES).coverage
@@ -48,14 +48,17 @@ def test_a_ratio_of_two_means_holds_nearly_as_often(name):
     """Errors in proportion to variances that differ by a factor of eight and more; what falls short is in the docs."""
     found = BENCH.missed_ratio(BENCH.POPULATIONS[name], 256, True, SAMPLES).coverage
     assert LEVEL - 0.02 - NOISE <= found <= 0.99
+    found = BENCH.missed_ratio(BENCH.POPULATIONS[name], 256, True, SAMPLES, seeds=3, spread=0.03).coverage
+    assert LEVEL - 0.02 - NOISE <= found <= 0.99
 
 
 @pytest.mark.parametrize("name", BENCH.POPULATIONS)
 @pytest.mark.parametrize("seeds", [1, 3, 5])
-def test_without_a_gain_few_verdicts_claim_one(name, seeds):
+@pytest.mark.parametrize("tasks", [64, 256])
+def test_without_a_gain_few_verdicts_claim_one(name, seeds, tasks):
     """On whichever side the errors' tail lies: at most 5% on either; the largest that was measured is 4.9%."""
     for population in (BENCH.POPULATIONS[name], BENCH.mirrored(BENCH.POPULATIONS[name])):
-        found = BENCH.claims(population, seeds, 64, 0.1, samples=SAMPLES)
+        found = BENCH.claims(population, seeds, tasks, 0.1, samples=SAMPLES)
         better, worse = found["generalises"] + found["smooths"], found["worse than Bayes"]
         assert max(better, worse) <= 1 - LEVEL + NOISE
         assert better + worse <= 1 - LEVEL + WITHIN + NOISE

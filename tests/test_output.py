@@ -11,6 +11,7 @@ from rich.table import Table
 
 from offprior import api, catalog, cli, experiment, output, studies
 from offprior.errors import OffpriorError
+from offprior.evaluation.verdict import verdicts
 from offprior.output import Console, survive, warn
 from offprior.parquet import write_parquet
 
@@ -158,3 +159,14 @@ def test_errors_print_whatever_they_hold(printed, monkeypatch):
     monkeypatch.setattr(api, "run", failed)
     code, said = printed("run", "mueller-2023")
     assert code == 2 and "[x] a\\udcff: " in said
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_printed_verdicts_survive_any_encoding(encoding, monkeypatch):
+    """`print(table.verdicts())` in a program of one's own, whose output may be a file in any encoding."""
+    metrics = report_data(probes=("frequency", "in-distribution")).metrics
+    found = verdicts(metrics[metrics["placement"] == "all"] if "placement" in metrics else metrics)
+    monkeypatch.setattr(sys, "stdout", stream(encoding))
+    print(found)
+    said = text(sys.stdout)
+    assert ("ω = " if encoding == "utf-8" else "omega = ") in said

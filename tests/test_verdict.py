@@ -194,7 +194,10 @@ def test_printed_verdicts_are_narrow_and_whole():
     assert max(map(len, printed.splitlines())) <= 100
     assert "1 seed: provisional" in printed and ".252 [.246, .257]" in printed
     assert all(column in found.to_string() for column in found.columns) and len(found.columns) > 20
-    assert type(found.query("strength == 0.5")) is pd.DataFrame
+    part = repr(found.query("strength == 0.5"))
+    assert part.count("generalises") == 1 and part.count("\n") == printed.count("\n") - 1
+    assert "generalises" in found.head(1)._repr_html_() and "M3_low" not in found._repr_html_()
+    assert "M3" in repr(found[["probe", "M3"]]), "other columns print as pandas prints them"
 
 
 def test_a_predictor_that_is_not_trained_is_not_provisional():
@@ -226,6 +229,30 @@ def test_without_a_prior_gap_a_model_far_from_bayes_is_marked():
     off, near = (metrics(table({"model": model, "B": 0.4, "C": 0.4}, gap=0.0)) for model in (3.0, 0.41))
     assert off.query("probe == 'convex'")["off_bayes"].all() and set(off["verdict"]) == {"no prior gap"}
     assert not near["off_bayes"].any()
+
+
+def test_of_many_cells_one_that_is_hardly_off_bayes_is_not_marked():
+    """Among cells that are not off, p = .04 is chance; p = 1e-6 is not; another probe's cells do not count."""
+    cell = {"verdict": rule.NO_PRIOR_GAP, "shortfall": 0.01, "shortfall_p": 0.5, "placement": "all", "probe": "convex"}
+    cell |= {"bayes_distance": 0.01, "bayes_distance_p": 0.5}
+    off = {**cell, "shortfall": 0.1, "bayes_distance": 0.1}
+    doubtful, sure = ({**off, "shortfall_p": p, "bayes_distance_p": p} for p in (0.04, 1e-6))
+    others = [{**cell, "probe": "shift"}] * 39
+    assert list(rule.is_off_bayes(pd.DataFrame([doubtful, *[cell] * 39]))) == [False] * 40
+    assert list(rule.is_off_bayes(pd.DataFrame([sure, *[cell] * 39]))) == [True] + [False] * 39
+    assert rule.is_off_bayes(pd.DataFrame([doubtful, *others])).iloc[0]
+    judged = {**sure, "verdict": rule.UNDECIDED}
+    assert not rule.is_off_bayes(pd.DataFrame([judged])).any(), "a verdict says more"
+
+
+def test_a_gain_that_s_is_missing_for_is_marked():
+    """M4 is above 0, and only S is not known: `no S`, however small the gain; not where M3 decides nothing."""
+    rows = table({"model": 1.0, "B": 2.0, "C": 0.4, "S": 1.6})
+    found = verdicts(metrics(rows)).iloc[:1]
+    lacking = {"verdict": rule.UNDECIDED, "verdict_fdr": rule.UNDECIDED, "M19": np.nan, "M4_low": 0.01, "M3_low": 0.1}
+    assert list(found.assign(**lacking).compact()["notes"]) == ["no S"]
+    for other in ({"M4_low": -0.01}, {"M3_low": 0.01}, {"M1": np.nan}, {"M19": 0.1}):
+        assert list(found.assign(**{**lacking, **other}).compact()["notes"]) == [""]
 
 
 @pytest.mark.parametrize("seeds", [1, 5])

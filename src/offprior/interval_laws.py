@@ -65,7 +65,7 @@ class SubInterval(IntervalLaw):
 
 
 class OneSided(IntervalLaw):
-    """Inputs only: contexts in the lower share c of the range, queries in the rest (settings ours).
+    """Inputs only: contexts in the lower share c of the inputs' mass, queries in the rest (settings ours).
 
     Where c is 1 both are those of the law that it is made from.
     """

@@ -132,7 +132,7 @@ def print_errors(errors: Any, console: Console | None = None) -> None:
 def _surely(result: Any) -> list[str]:
     """The first place at which the threshold is passed with certainty."""
     found = result.surely_behind
-    return [] if found is None else [f"the first place whose whole interval is behind it: {found:.4g}"]
+    return [] if found is None else [f"the first place whose whole (own) 95% interval is behind it: {found:.4g}"]
 
 
 def _families_that_fail(rows: Any) -> list[str]:

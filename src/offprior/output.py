@@ -32,6 +32,12 @@ def spelt(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(ERRORS, spelt)
 
 
+def printable(text: str) -> str:
+    """The text as the standard output can print it: what `print` of an object's text needs."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, ERRORS).decode(encoding)
+
+
 def survive(*streams: Any) -> None:
     """Let streams of this process spell out what their encoding lacks."""
     for stream in streams:

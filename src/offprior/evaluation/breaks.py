@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.intervals import LEVEL, benjamini_hochberg
-from offprior.evaluation.verdict import M1_GATE, M3_LEAST, MARGIN, NO_PRIOR_GAP, directed
+from offprior.evaluation.intervals import LEVEL
+from offprior.evaluation.verdict import M1_GATE, M3_LEAST, MARGIN, falls_short
 from offprior.table import ALL, IN_DISTRIBUTION
 
 PRIOR, MODEL, BOTH = "the prior's", "the model's", "both"
@@ -66,17 +66,8 @@ def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = 
 
 
 def is_broken(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
-    """Which cells are broken, the false-discovery rate held to `rate` over all of them (Benjamini and Hochberg 1995).
-
-    The hypotheses are that a cell's shortfall is above the margin, one for each cell; and that its distance from B is,
-    in cells without a prior gap whose shortfall's estimate is above the margin.
-    """
-    short = cells["shortfall"].to_numpy(float) > MARGIN
-    by_shortfall = directed(cells["shortfall_p"], short)
-    away = directed(cells["bayes_distance_p"], short & (cells["bayes_distance"].to_numpy(float) > MARGIN))
-    away = np.where((cells["verdict"] == NO_PRIOR_GAP).to_numpy(), away, np.nan)
-    found = benjamini_hochberg(np.concatenate([by_shortfall, away]), rate)
-    return pd.Series(found.reshape(2, -1).any(0), cells.index)
+    """Which cells are broken, the false-discovery rate held to `rate` over all of them (`falls_short`)."""
+    return pd.Series(falls_short(cells, np.ones(len(cells), bool), rate), cells.index)
 
 
 def fault(cell: Any, trained: bool = True) -> str:

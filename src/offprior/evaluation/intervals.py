@@ -32,7 +32,7 @@ STRETCH, SKEW_MOST, EXPONENT = 0.9, 1 / 3, 7 / 3
 HALVINGS = 14
 """How often the stretch in which a ratio's end lies is halved."""
 MOST = 2.0
-"""A ratio's ends are at most this many times as far away as with a bottom that is known: no set is unbounded."""
+"""A ratio's ends are at most this many times as far away as linearised at the estimate: no set is unbounded."""
 SMALLEST_P = 1e-9
 
 Array = Float[np.ndarray, "*batch"]

@@ -163,6 +163,7 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     smoother = cell.nmse(SMOOTHER) if cell.has(SMOOTHER) else None
     row |= _named("smoother_nmse", smoother)
     row |= _over_smoother(smoother, model, combined)
+    row |= _named("M7", best_blend_ratio(cell, model))
     if key[-1] == ALL:
         row |= _of_all_queries(key, cell, model)
     return row
@@ -171,7 +172,6 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
 def _of_all_queries(key: tuple, cell: Cell, model: Estimate) -> dict[str, Any]:
     """Metrics that a table knows for all queries together only."""
     row = _named("M6", nearest_class_ratio(cell, model))
-    row |= _named("M7", best_blend_ratio(cell, model))
     row |= _named("M8_class_probability", cell.mean(cell.column(cell.predictor, "class_probability")[:1]))
     weight, residual = implied_weight(cell)
     row |= _named("M8", weight) | _named("M8_residual", residual)

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from offprior.evaluation.intervals import LEVEL, benjamini_hochberg
+from offprior.output import printable
 
 M1_GATE = 0.01
 M3_LEAST = 0.02
@@ -78,10 +79,28 @@ def verdict(m1: float, prior_gap: Interval, gain: Interval, over_smoother: Inter
     return GENERALISES if over_smoother[0] > 0 else SMOOTHS
 
 
-def is_off_bayes(cells: pd.DataFrame) -> pd.Series:
-    """Where there is no prior gap and yet the predictor is off: away from B, and worse than it, beyond the margin."""
-    away = (cells["bayes_distance_low"] > MARGIN) & (cells["shortfall"] > MARGIN)
-    return (cells["verdict"] == NO_PRIOR_GAP) & (away | (cells["shortfall_low"] > MARGIN))
+def is_off_bayes(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
+    """Where there is no prior gap and yet the predictor is off: away from B, and worse than it, beyond the margin.
+
+    The false-discovery rate is held to `rate` over the cells of each probe and placement.
+    """
+    found = pd.Series(False, cells.index)
+    for _, part in cells.groupby(["probe", "placement"], sort=False):
+        found.loc[part.index] = falls_short(part, (part["verdict"] == NO_PRIOR_GAP).to_numpy(), rate)
+    return found
+
+
+def falls_short(cells: pd.DataFrame, counted: np.ndarray, rate: float = 1 - LEVEL) -> np.ndarray:
+    """Which of the cells that are counted fall short of C, the false-discovery rate held to `rate` over all of them.
+
+    The hypotheses (Benjamini and Hochberg 1995) are that a cell's shortfall is above the margin, one per cell; and that
+    its distance from B is, in cells without a prior gap whose shortfall's estimate is above the margin.
+    """
+    short = cells["shortfall"].to_numpy(float) > MARGIN
+    by_shortfall = np.where(counted, directed(cells["shortfall_p"], short), np.nan)
+    away = directed(cells["bayes_distance_p"], short & (cells["bayes_distance"].to_numpy(float) > MARGIN))
+    away = np.where(counted & (cells["verdict"] == NO_PRIOR_GAP).to_numpy(), away, np.nan)
+    return benjamini_hochberg(np.concatenate([by_shortfall, away]), rate).reshape(2, -1).any(0)
 
 
 def controlled(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
@@ -174,11 +193,11 @@ def is_judged(cells: pd.DataFrame) -> bool:
 
 
 class Verdicts(pd.DataFrame):
-    """Verdicts, one row per cell; printed as a narrow table of the main columns. Parts of it are plain data frames."""
+    """Verdicts, one row per cell; printed as a narrow table of the main columns, as are its rows alone."""
 
     @property
     def _constructor(self) -> Any:
-        return pd.DataFrame
+        return Verdicts
 
     def compact(self) -> pd.DataFrame:
         """Where each cell lies, its verdict, M4 and M19 with their intervals, and notes, as words."""
@@ -210,7 +229,12 @@ class Verdicts(pd.DataFrame):
             )
             lines += [str(probe), *(f"  {line}" for line in (head, *body))]
         notes = sorted({note for note in self["provisional"] if note})
-        return "\n".join([*lines, *notes, f"{len(self.columns)} columns in all; .to_string() prints them"])
+        return printable("\n".join([*lines, *notes, f"{len(self.columns)} columns in all; .to_string() prints them"]))
+
+    def _repr_html_(self) -> str | None:
+        if not set(COLUMNS) <= set(self.columns) or not len(self):
+            return pd.DataFrame(self)._repr_html_()  # pyright: ignore[reportCallIssue]
+        return self.compact()._repr_html_()  # pyright: ignore[reportCallIssue]
 
 
 def _interval(row: Mapping[Any, Any], name: str) -> str:
@@ -223,11 +247,12 @@ def _interval(row: Mapping[Any, Any], name: str) -> str:
 
 def _notes(row: Mapping[Any, Any]) -> str:
     notes = [f"{row['families_that_fail']} misses M1"] if row["verdict"] == UNDER_TRAINED else []
-    notes += [FEW_TASKS_CARRY] if row["few_tasks_carry"] else []
+    notes += [FEW_TASKS_CARRY] if carry_mark(row) else []
     notes += ["off B"] if row["off_bayes"] else []
     notes += [note] if row["verdict"] in (GENERALISES, SMOOTHS) and (note := smoother_note(row)) else []
-    notes += ["not at an FDR of 5%"] if row["verdict_fdr"] != row["verdict"] else []
-    notes += ["no S"] if row["verdict"] == UNDECIDED and row["M4_low"] > MARGIN and math.isnan(row["M19"]) else []
+    notes += [f"{row['verdict_fdr']} at an FDR of 5%"] if row["verdict_fdr"] != row["verdict"] else []
+    is_open = row["verdict"] == UNDECIDED and row["M4_low"] > 0 and not row["M3_low"] <= M3_LEAST
+    notes += ["no S"] if is_open and not math.isnan(row["M1"]) and math.isnan(row["M19"]) else []
     return "; ".join(notes)
 
 

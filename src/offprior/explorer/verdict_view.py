@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Select, TapTo
 from bokeh.plotting import figure
 
 from offprior.explorer.verdicts import Verdicts, in_words, is_along_length
-from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of
+from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate_in_words
 from offprior.table import ALL
 
 CHOOSE = "choose a cell"
@@ -72,7 +72,9 @@ class VerdictView:
             self.figure.y_range.factors = [""] if along else [f"{length:g}" for length in reversed(lengths)]
             self.words.glyph.text_font_size = "10px" if len(strengths) <= FEW else "8px"
             self.figure.height = 90 + ROW * len(self.figure.y_range.factors)
-            self.figure.xaxis.axis_label = str(cells["coordinate"].iloc[0]) if len(cells) else ""
+            coordinate = str(cells["coordinate"].iloc[0]) if len(cells) else ""
+            rate = rate_in_words(cells) if len(cells) else ""
+            self.figure.xaxis.axis_label = f"{coordinate} ({rate})" if rate else coordinate
             self.source.selected.indices = []
             self.source.data = {
                 "x": [f"{strength:g}" for strength in cells["strength"]],

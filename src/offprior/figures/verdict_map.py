@@ -54,8 +54,8 @@ class VerdictMap(Figure):
     """The verdict of every cell, a probe's coordinate across and the context length down.
 
     Under the verdict stands M4, the gain over Bayes. A cell without a prior gap has M2, and is "off B" where the model
-    is further from B than 0.02, its whole interval: the prior holds the functions, the model does not. An under-trained
-    cell names the family that misses the gate. A dagger at M4: few tasks carry it.
+    is further from B than 0.02 and loses that much to C: the prior holds the functions, the model does not. An
+    under-trained cell names the family that misses the gate. A dagger at M4: few tasks carry it.
     """
 
     place: ClassVar[int] = 15

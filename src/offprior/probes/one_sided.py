@@ -11,16 +11,16 @@ from offprior.probes.probe import inputs_parameter, noise_parameter, places
 
 
 class OneSided(CovariateShift):
-    """Contexts in the lower share c of the range, queries in the rest; c = 1 is as trained (settings ours).
+    """Contexts in the lower share c of the inputs' mass, queries in the rest; c = 1 is as trained (settings ours).
 
-    All queries lie beyond the context, where an RBF smoother goes back to its mean; a straight line may still do well.
-    Combinations are asked there by giving another probe these inputs:
+    For uniform inputs that is a share of the range. All queries lie beyond the context, where an RBF smoother goes back
+    to its mean; a straight line may still do well. Combinations are asked there by giving another probe these inputs:
     ``{name: convex, inputs: {name: one-sided, share: 0.6}}``. Inputs of several numbers have their sides in the first
     coordinate.
     """
 
     coordinate: ClassVar[str] = "c"
-    axis: ClassVar[str] = "share c of the range that the context covers"
+    axis: ClassVar[str] = "share c of the inputs' mass that the context covers"
 
     shares: tuple[float, ...] = parameter(
         (0.4, 0.6, 0.8, 1.0), "the shares c of the inputs' mass", above=0, maximum=1, static=True

@@ -153,5 +153,9 @@ def study_summary(data: ReportData) -> str:
     least, most = (rows.loc[pick] for pick in (rows["value"].idxmin(), rows["value"].idxmax()))
     ends = f"from {number(least['value'])} at {least['label']} to {number(most['value'])} at {most['label']}"
     sure = data.study.surely_behind
-    first = f" The first place whose whole interval is behind the threshold: {sure:.4g}." if sure is not None else ""
+    first = (
+        f" The first place whose whole interval is behind the threshold, each by its own 95%: {sure:.4g}."
+        if sure is not None
+        else ""
+    )
     return f"{begun[0].upper()}{begun[1:]}: {ends}. {data.study.crossing_in_words}{first}".rstrip()

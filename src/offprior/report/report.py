@@ -24,6 +24,7 @@ from offprior.evaluation.verdict import (
     NO_PRIOR_GAP,
     SMOOTHS,
     UNDER_TRAINED,
+    carry_mark,
     families_that_fail,
     is_judged,
     smoother_note,
@@ -39,7 +40,7 @@ from offprior.table import IN_DISTRIBUTION, WHERE
 
 PAGE = "index.html"
 REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
-JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20")
+JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20", "M7")
 """The columns of a table of verdicts."""
 MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
 """The columns of the table below it: what the model's curve is made of."""
@@ -256,7 +257,7 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     judged = verdict != NO_PRIOR_GAP
     notes = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
     notes += [f"off B by {words.number(cell.get('bayes_distance'))}"] if look == OFF else []
-    notes += [FEW_TASKS_CARRY] if judged and cell.get("few_tasks_carry") else []
+    notes += [FEW_TASKS_CARRY] if carry_mark(cell) else []
     notes += [note] if verdict in (GENERALISES, SMOOTHS) and (note := smoother_note(cell)) else []
     held = held_verdict(cell)
     notes += [f"{held}, all cells counted"] if held != verdict else []
