@@ -100,7 +100,7 @@ def falls_short(cells: pd.DataFrame, counted: np.ndarray, rate: float = 1 - LEVE
     by_shortfall = np.where(counted, directed(cells["shortfall_p"], short), np.nan)
     away = directed(cells["bayes_distance_p"], short & (cells["bayes_distance"].to_numpy(float) > MARGIN))
     away = np.where(counted & (cells["verdict"] == NO_PRIOR_GAP).to_numpy(), away, np.nan)
-    return benjamini_hochberg(np.concatenate([by_shortfall, away]), rate).reshape(2, -1).any(0)
+    return np.asarray(benjamini_hochberg(np.concatenate([by_shortfall, away]), rate).reshape(2, -1).any(0))
 
 
 def controlled(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
