@@ -29,3 +29,13 @@ def test_a_warning_that_is_an_error_stays_one():
         with approximations() as found:
             warnings.warn("B is approximate", ApproximationWarning, stacklevel=1)
     assert found == ["B is approximate"]
+
+
+def test_a_block_that_fails_gives_its_warnings_too():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(KeyError), approximations() as found:
+            warnings.warn("B is approximate", ApproximationWarning, stacklevel=1)
+            warnings.warn("a division by zero", RuntimeWarning, stacklevel=1)
+            raise KeyError
+    assert found == ["B is approximate"] and [str(one.message) for one in caught] == ["a division by zero"]

@@ -20,6 +20,7 @@ from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.product import Product
 from offprior.families.sinusoid import Sinusoid
+from offprior.families.task_pool import TaskPool
 from offprior.mixture import Mixture, draw_prompts
 from offprior.posterior import best_fit, posterior, refinement
 from offprior.posterior.cuts import Boxes, affordable, cut
@@ -178,3 +179,22 @@ def test_components_of_several_laws_begin_with_few_nodes():
         found: Components = family.components()
         assert found.locate is not None and found.node_count <= 4096
         assert np.exp(found.log_weights).sum() == pytest.approx(1)
+
+
+def test_a_grid_that_is_not_refined_is_told_by_every_answer():
+    """Beside very many known functions no error is known; an answer without a word would be silently wrong."""
+    bayes = Bayes(Mixture([Combination(TaskPool(Linear(), 300), Sinusoid(frequency=(1.0, 1.1)))], noise=0.1))
+    x, y, queries, _ = prompts_of(Linear(), 0.1, count=1, pairs=4)
+    for ask in (
+        lambda: bayes.predict_batch(x, y, queries, [4]),
+        lambda: bayes.predict(x[0], y[0], queries[0]),
+        lambda: bayes.log_evidence(x[0], y[0]),
+        lambda: bayes.family_posterior(x[0], y[0]),
+    ):
+        with pytest.warns(UserWarning, match="a grid that is not refined, beside very many known functions"):
+            ask()
+
+
+def test_nothing_asked_has_no_gap():
+    x, y, queries, _ = prompts_of(Linear(), 0.1, count=1, pairs=4)
+    assert Bayes(Mixture([Linear()], noise=0.1)).quadrature_gap(x, y, queries[:, :0], [4]) == 0

@@ -17,7 +17,6 @@ from offprior.table import ALL, IN_DISTRIBUTION, WHERE, Table
 WORDS = ["probe", "coordinate", "placement", "verdict", "verdict_fdr", "provisional"]
 NUMBERS = ["strength", "length", "M4", "M19"]
 COLUMNS = [*WORDS, *NUMBERS, "off_bayes"]
-"""Placements of queries, in words."""
 
 
 class Verdicts:

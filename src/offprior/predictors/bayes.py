@@ -73,6 +73,7 @@ class Bayes(Predictor):
         """Posterior means and variances [B, L, m] of the noise-free value, in double precision."""
         of_groups = posterior(self.groups, x, y, queries, lengths, self.noise)
         warn_of_quadrature(of_groups)
+        self._warn_of_fixed_grids(of_groups)
         return BatchPrediction(*mixed(of_groups, self.weights)[:2])
 
     def classes(
@@ -108,11 +109,23 @@ class Bayes(Predictor):
         share = np.exp(log_mass - np.logaddexp.reduce(log_mass, axis=-1)[..., None])
         error = share * np.nan_to_num(found.quadrature_error, posinf=np.inf)
         reach = np.sqrt(found.variance) + np.abs(found.mean - mean[:, :, None])
-        return float(max(np.abs(mean - finer_mean).max(), (error[..., None] * reach).sum(2).max()))
+        return float(
+            max(np.abs(mean - finer_mean).max(initial=0.0), (error[..., None] * reach).sum(2).max(initial=0.0))
+        )
+
+    def _warn_of_fixed_grids(self, found: Posterior) -> None:
+        """Warns where a law is integrated on a grid that is not refined, of which no error is known."""
+        if np.isnan(found.quadrature_error).any():
+            message = (
+                f"{self.label} integrates over a law on a grid that is not refined, beside very many known functions: "
+                "it may be far off (Bayes.quadrature_gap tells by how much)"
+            )
+            warnings.warn(message, stacklevel=3)
 
     def _log_mass(self, x: Any, y: Any) -> Float[np.ndarray, " groups"]:
         x, y = np.asarray(x, np.float64)[None], np.asarray(y, np.float64)[None]
         found = posterior(self.groups, x, y, x[:, :1], [y.shape[1]], self.noise, variance=False)
+        self._warn_of_fixed_grids(found)
         return found.log_evidence[0, 0] + _logarithm(self.weights)
 
 
