@@ -136,6 +136,7 @@ def test_the_map_of_a_placement_is_chosen(runs):
     assert set(drawn["word"]) == {word} and set(drawn["fill"]) == {fill}
     told = "beyond the context's points; gain over Bayes +0.5; gain over the smoother -0.25"
     assert all(told in text for text in drawn["says"])
+    assert "false-discovery rate 5%" in view.figure.xaxis[0].axis_label
     view.show("convex")
     assert "smooths" not in view.source.data["word"]
 

@@ -138,6 +138,8 @@ def test_blends_solve_what_averages_solve():
     """M7 of B on the equal combination is above 1: some blend of the classes' means is nearer to the truth than B."""
     table = evaluate([Changed(of_bayes())], Convex(count=3), [12], mixture=MIXTURE, tasks=100, queries=24)
     assert table.metrics().query("strength == 0.5")["M7"].item() > 1
+    between = table.metrics(placement="between").query("strength == 0.5")["M7"].item()
+    assert between > 1 and between != table.metrics().query("strength == 0.5")["M7"].item()
 
 
 def test_frequency_response_tells_an_alias():

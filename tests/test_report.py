@@ -231,7 +231,7 @@ def test_every_placement_has_its_table(tmp_path):
     for placement in ("between the context&#39;s points", "beyond the context&#39;s points"):
         assert f"<summary>convex, {placement}" in text
         assert f"<summary>The same, {placement}" in text
-    for name in ("S", "M19", "M20"):
+    for name in ("S", "M19", "M20", "M7"):
         assert f"<th>{name}</th>" in text
     assert "false-discovery rate 5%" in text and 'id="figure-between-and-beyond-convex"' in text
 
