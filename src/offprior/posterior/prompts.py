@@ -8,11 +8,12 @@ from jaxtyping import Float, Int
 
 from offprior.posterior.prefixes import Points
 
-ROOM, ROOM_OF_QUERIES = 64, 8
+ROOM, ROOM_OF_QUERIES = 128, 8
 """Points and queries are filled up to multiples of these, so that few programs are compiled. Points that are not there
 take no time."""
-FEWEST = 32
-"""Things that a program looks at together, at least and for the same reason."""
+FEW = 8
+"""Where an eighth of the things that a program looks at together is enough, it looks at that many, and at no other
+number: for the same reason."""
 
 
 class Prompts(NamedTuple):
@@ -59,12 +60,11 @@ def rounded_up(number: int, step: int) -> int:
 
 
 def parts(count: int, most: int) -> Iterator[tuple[slice, int]]:
-    """So many things in parts, each with the size that it is filled up to: the most, or a few smaller ones."""
+    """So many things in parts, each with the size that it is filled up to: the most, or an eighth of it."""
+    few = max(1, most // FEW)
     for start in range(0, count, most):
-        size = most
-        while size >= 4 * max(1, min(FEWEST, most)) and size // 4 >= count - start:
-            size //= 4
-        yield slice(start, min(start + most, count)), size
+        stop = min(start + most, count)
+        yield slice(start, stop), few if stop - start <= few else most
 
 
 def filled(array: np.ndarray, size: int) -> np.ndarray:

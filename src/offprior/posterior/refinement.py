@@ -24,7 +24,7 @@ from offprior.laws import PANEL_NODES
 from offprior.posterior.cuts import LOWER, Boxes, affordable, begin, cut, joined
 from offprior.posterior.nodes import Sums, columns_of
 from offprior.posterior.prefixes import box_masses, predictions
-from offprior.posterior.prompts import FEWEST, Prompts, filled, parts, rounded_up
+from offprior.posterior.prompts import Prompts, filled, parts, rounded_up
 
 TOLERANCE = (1e-8, 1e-8, 1e-6, 1e-4, 1e-3)
 """Estimated error of a box's integral over 0, 1, 2, 3 or 4 laws, as a share of the evidence, above which it is cut."""
@@ -40,11 +40,13 @@ MOST_NODES = 1 << 19
 """Nodes of a prompt's boxes on several axes, for the same."""
 TOGETHER = 512 * PANEL_NODES
 """Nodes that a compiled program looks at together, at most: what is known of them stays in the caches."""
-FEWEST_OF_PROMPT, MOST_OF_PROMPT = 16, 1024
-"""Boxes of a prompt with which predictions are made together: at least, so that few programs are compiled, and in
-nodes at most."""
+BOXES_OF_PIECE, NODES_OF_PIECE = 16, 1024
+"""Predictions are made from so many boxes of a prompt at once, or in fewer with so many nodes. It is one number, so that
+one program is compiled."""
 ROOM_OF_LENGTHS = 4
-"""Lengths at which boxes are looked at are filled up to multiples of this."""
+"""Context lengths at which predictions are made are filled up to multiples of this, for the same reason."""
+ROOM_OF_MASSES = 16
+"""Context lengths at which boxes are looked at; those that are not there take next to no time."""
 
 
 def of_axes(table: tuple[float, ...], group: Components) -> float:
@@ -96,7 +98,7 @@ def refined(
     count, nodes = len(prompts.queries), int(np.prod(orders_of(group.locate)))
     most = most_boxes(group)
     boxes = begin(group.locate, boxes_of(group), count, prompts.lengths)
-    together = _together(group, prompts, memory_bytes, nodes)
+    together = TOGETHER // nodes
     unresolved = np.zeros((prompts.lengths, count))
     for level in levels:
         boxes = _evaluated(group, prompts, boxes, level, together)
@@ -122,13 +124,14 @@ def refined(
         if is_last or is_short.any():
             errors = np.add.reduceat(boxes.errors(boxes.totals()), boxes.starts(), axis=1)
             unresolved = np.maximum(unresolved, errors if is_last else np.where(is_short, errors, 0.0))
-    return _predicted(group, prompts, boxes, levels[-1], variance, together), unresolved.T
+    piece_count = _together(group, prompts, memory_bytes, nodes)
+    return _predicted(group, prompts, boxes, levels[-1], variance, piece_count), unresolved.T
 
 
 def _evaluated(group: Components, prompts: Prompts, boxes: Boxes, noise: float, together: int) -> Boxes:
     """Boxes, with what they hold at a level of noise."""
     log_mass, log_error = np.empty_like(boxes.log_mass), np.empty_like(boxes.log_error)
-    rows_of_lengths = rounded_up(prompts.lengths, ROOM_OF_LENGTHS)
+    rows_of_lengths = rounded_up(prompts.lengths, ROOM_OF_MASSES)
     for rows, size in parts(len(boxes.prompt), together):
         low, width = (filled(each[:, rows].T, size).T for each in (boxes.low, boxes.width))
         points = prompts.at(filled(boxes.prompt[rows], size))
@@ -139,35 +142,29 @@ def _evaluated(group: Components, prompts: Prompts, boxes: Boxes, noise: float, 
 
 
 def _predicted(group: Components, prompts: Prompts, boxes: Boxes, noise: float, variance: bool, together: int) -> Sums:
-    """What boxes sum to; prompts with about as many of them go together, filled up with boxes of width 0.
-
-    Those with very many are answered part by part.
-    """
+    """What boxes sum to: in pieces of so many boxes of a prompt, filled up with boxes of width 0, which are then added."""
     assert group.locate is not None
-    most = max(1, MOST_OF_PROMPT // int(np.prod(orders_of(group.locate))))
-    fewest = min(FEWEST_OF_PROMPT, most)
+    size = max(1, min(BOXES_OF_PIECE, NODES_OF_PIECE // int(np.prod(orders_of(group.locate)))))
     counts, starts = np.bincount(boxes.prompt), boxes.starts()
-    pieces = -(-counts // most)
+    pieces = -(-counts // size)
     owner = np.repeat(np.arange(len(counts)), pieces)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    first = starts[owner] + most * number
-    count = np.minimum(counts[owner] - most * number, most)
+    first = starts[owner] + size * number
+    count = np.minimum(counts[owner] - size * number, size)
     shape = (len(owner), prompts.lengths)
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
-    sizes = np.clip(1 << np.ceil(np.log2(count)).astype(int), fewest, most)
-    for size in np.unique(sizes).tolist():
-        alike = np.flatnonzero(sizes == size)
-        for rows, block in parts(len(alike), max(1, together // size)):
-            piece = filled(alike[rows], block)
-            place = first[piece][:, None] + np.arange(size)[None, :]
-            is_there = np.arange(size)[None, :] < count[piece][:, None]
-            place = np.minimum(place, len(boxes.prompt) - 1)
-            low, width = (np.where(is_there[:, None], np.moveaxis(each[:, place], 0, 1), 0.0) for each in boxes[1:3])
-            prompt = owner[piece]
-            at, queries = prompts.at(prompt), prompts.queries[prompt]
-            found = predictions(group, at, queries, low, width, noise, prompts.lengths, variance)
-            for whole, part in zip(sums, found, strict=True):
-                whole[alike[rows]] = np.asarray(part)[: rows.stop - rows.start]
+    rows_of_lengths = rounded_up(prompts.lengths, ROOM_OF_LENGTHS)
+    for rows, block in parts(len(owner), max(1, together // size)):
+        piece = filled(np.arange(rows.start, rows.stop), block)
+        place = first[piece][:, None] + np.arange(size)[None, :]
+        is_there = np.arange(size)[None, :] < count[piece][:, None]
+        place = np.minimum(place, len(boxes.prompt) - 1)
+        low, width = (np.where(is_there[:, None], np.moveaxis(each[:, place], 0, 1), 0.0) for each in boxes[1:3])
+        prompt = owner[piece]
+        at, queries = prompts.at(prompt), prompts.queries[prompt]
+        found = predictions(group, at, queries, low, width, noise, rows_of_lengths, variance)
+        for whole, part in zip(sums, found, strict=True):
+            whole[rows] = np.asarray(part)[: rows.stop - rows.start, : prompts.lengths]
     whole = _together_again(sums, np.cumsum(pieces) - pieces, owner)
     return Sums(whole.log_evidence, *(moment[..., : prompts.asked] for moment in whole[1:]))
 
@@ -189,6 +186,5 @@ def _together(group: Components, prompts: Prompts, memory: int, nodes: int) -> i
     """Boxes whose arrays take about as many bytes as they may, a power of two."""
     columns, second, m = len(group.fixed), len(pairs(len(group.fixed) + 1)), prompts.queries.shape[1]
     numbers = prompts.lengths * (3 + 2 * columns + second) + 4 * second + m * (2 * columns + second)
-    fewest = max(1, FEWEST * PANEL_NODES // nodes)
-    fitting = max(fewest, min(TOGETHER // nodes, memory // (8 * nodes * numbers)))
+    fitting = max(1, min(TOGETHER // nodes, memory // (8 * nodes * numbers)))
     return 1 << (fitting.bit_length() - 1)
