@@ -21,6 +21,7 @@ ROWS = (
     {"evaluation", "panels", "pretraining"},
     {"probes", "predictors"},
     {"latents", "mixture", "posterior", "runs", "smc"},
+    {"draws"},
     {"families", "models"},
     {"joined"},
     {"components", "conjugate", "networks"},

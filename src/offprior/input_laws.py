@@ -60,8 +60,11 @@ class InputLaw(Law):
     def prompt(
         self, of_context: PRNGKeyArray, of_queries: PRNGKeyArray, n: int, m: int, d: int
     ) -> tuple[Inputs, Inputs]:
-        drawn = self.base.prompt(of_context, of_queries, n, m, d)
-        return self.change(fold(of_context, type(self).__name__), *drawn)
+        return self.changed(of_context, *self.base.prompt(of_context, of_queries, n, m, d))
+
+    def changed(self, of_context: PRNGKeyArray, context: Inputs, queries: Inputs) -> tuple[Inputs, Inputs]:
+        """`change`, with a key that is this law's own, made from that of the context."""
+        return self.change(fold(of_context, type(self).__name__), context, queries)
 
 
 def base_parameter():

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from offprior.draws import inputs_of, keys_of, members_of, noisy, tasks_of, values_of
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.families.linear import Linear
@@ -21,7 +22,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Law, Uniform, concrete, law
 from offprior.parameter import Scalar, parameter
 from offprior.precision import single
-from offprior.randomness import fold, key_for
+from offprior.randomness import key_for
 
 SCALE_PROMPTS = 4096, 1
 """Functions by whose values the scale of y is told, and the pairs of a context, which are not looked at."""
@@ -172,23 +173,24 @@ class Mixture(eqx.Module):
         """`batch` prompts of `points` pairs; a pure function of the key."""
         with single():
             inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
-            x = jax.vmap(lambda one: inputs.sequence(one, points, self.dimension))(_keys(key, "inputs", batch))
+            x = jax.vmap(lambda one: inputs.sequence(one, points, self.dimension))(keys_of(key, "inputs", batch))
             values, family, frequency = self.values(key, x)
-            return Sequences(x, _noisy(noise, degrees, key, values), values, family, frequency)
+            return Sequences(x, noisy(noise, degrees, key, values), values, family, frequency)
 
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
         """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
         with single():
             inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
-            context, asked = _inputs(inputs, key, count, length, queries, self.dimension)
+            keys = keys_of(key, "inputs", count), keys_of(key, "queries", count)
+            context, asked = inputs_of(inputs, *keys, length, queries, self.dimension)
             values, family, frequency = self.values(key, jnp.concatenate([context, asked], axis=1))
-            y = _noisy(noise, degrees, key, values[:, :length])
+            y = noisy(noise, degrees, key, values[:, :length])
             return Prompts(context, y, asked, values[:, length:], family, frequency)
 
     def noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
         """Values with the mixture's own noise, normal or Student's t."""
         with single():
-            return _noisy(*_as_single((self.noise, self.noise_degrees)), key, values)
+            return noisy(*_as_single((self.noise, self.noise_degrees)), key, values)
 
     def values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]
@@ -197,12 +199,12 @@ class Mixture(eqx.Module):
         with single():
             families, weights, x = _as_single((self.families, self.weights, jnp.asarray(x)))
             batch = x.shape[0]
-            member = _members(weights, key, batch)
+            member = members_of(weights, key, batch)
             # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more
             # slowly.
             values, frequency = jnp.zeros(x.shape[:2], x.dtype), jnp.full((batch,), jnp.nan, x.dtype)
             for place, family in enumerate(families):
-                of_family = _of_family(family, key, jnp.asarray(place), x)
+                of_family = values_of(family, tasks_of(family, key, jnp.asarray(place), batch), x)
                 here = member == place
                 values = jnp.where(here[:, None], of_family[0], values)
                 frequency = jnp.where(here, of_family[1], frequency)
@@ -225,42 +227,6 @@ def draw_prompts(mixture: Mixture, key: PRNGKeyArray, count: int, length: int, q
     return mixture.prompts(key, count, length, queries)
 
 
-@functools.partial(jax.jit, static_argnames=("count", "length", "queries", "dimension"))
-def _inputs(
-    inputs: Law, key: PRNGKeyArray, count: int, length: int, queries: int, dimension: int
-) -> tuple[Float[Array, "b k d"], Float[Array, "b m d"]]:
-    keys = _keys(key, "inputs", count), _keys(key, "queries", count)
-    return jax.vmap(functools.partial(inputs.prompt, n=length, m=queries, d=dimension))(*keys)
-
-
-@functools.partial(jax.jit, static_argnames=("count",))
-def _members(weights: Float[Array | np.ndarray, " families"], key: PRNGKeyArray, count: int) -> Int[Array, " b"]:
-    return jax.random.categorical(fold(key, "family"), jnp.log(weights), shape=(count,), mode="low").astype(jnp.int32)
-
-
-@jax.jit
-def _of_family(
-    family: Family, key: PRNGKeyArray, place: Int[Array, ""], x: Float[Array, "b n d"]
-) -> tuple[Float[Array, "b n"], Float[Array, " b"]]:
-    """Values and frequencies of a task for every prompt, drawn from one family."""
-    tasks = jax.vmap(family.draw)(jax.random.split(fold(key, "tasks", place), x.shape[0]))
-    return jax.vmap(family.evaluate)(tasks, x), jax.vmap(family.angular_frequency)(tasks)
-
-
-@jax.jit
-def _noisy(
-    noise: Scalar, degrees: Scalar | None, key: PRNGKeyArray, values: Float[Array, "b n"]
-) -> Float[Array, "b n"]:
-    of_noise = fold(key, "noise")
-    if degrees is None:
-        return values + noise * jax.random.normal(of_noise, values.shape, values.dtype)
-    degrees = jnp.asarray(degrees, values.dtype)
-    # Up to two degrees of freedom the law has no variance to scale to.
-    has_variance = degrees > 2
-    scale = jnp.where(has_variance, jnp.sqrt(1 - 2 / jnp.where(has_variance, degrees, 4)), 1)
-    return values + noise * scale * jax.random.t(of_noise, degrees, values.shape, values.dtype)
-
-
 def _as_single(tree: Any) -> Any:
     """Arrays in single precision: whoever gave a number in double precision gets the same prompts."""
 
@@ -269,10 +235,6 @@ def _as_single(tree: Any) -> Any:
         return leaf.astype(np.float32) if is_wide else leaf
 
     return jax.tree.map(narrowed, tree)
-
-
-def _keys(key: PRNGKeyArray, name: str, count: int) -> Key[Array, " count"]:
-    return jax.random.split(fold(key, name), count)
 
 
 def _normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families"]:

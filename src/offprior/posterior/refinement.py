@@ -41,8 +41,8 @@ MOST_NODES = 1 << 19
 TOGETHER = 512 * PANEL_NODES
 """Nodes that a compiled program looks at together, at most: what is known of them stays in the caches."""
 BOXES_OF_PIECE, NODES_OF_PIECE = 16, 1024
-"""Predictions are made from so many boxes of a prompt at once, or in fewer with so many nodes. It is one number, so that
-one program is compiled."""
+"""Predictions are made from so many boxes of a prompt at once, or from fewer with so many nodes. It is one number, so
+that one program is compiled."""
 ROOM_OF_LENGTHS = 4
 """Context lengths at which predictions are made are filled up to multiples of this, for the same reason."""
 ROOM_OF_MASSES = 16
@@ -142,7 +142,7 @@ def _evaluated(group: Components, prompts: Prompts, boxes: Boxes, noise: float, 
 
 
 def _predicted(group: Components, prompts: Prompts, boxes: Boxes, noise: float, variance: bool, together: int) -> Sums:
-    """What boxes sum to: in pieces of so many boxes of a prompt, filled up with boxes of width 0, which are then added."""
+    """What boxes sum to, in pieces of so many boxes of a prompt; the last is filled up with boxes of width 0."""
     assert group.locate is not None
     size = max(1, min(BOXES_OF_PIECE, NODES_OF_PIECE // int(np.prod(orders_of(group.locate)))))
     counts, starts = np.bincount(boxes.prompt), boxes.starts()

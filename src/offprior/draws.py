@@ -1,0 +1,90 @@
+"""The compiled parts of drawing prompts: inputs, tasks, values and noise.
+
+A program that draws random numbers takes long to compile. What is drawn therefore stands apart from what is computed
+with it: prompts of all lengths share the programs that draw tasks, laws of inputs those of the law that they change.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
+
+from offprior.families.family import Family
+from offprior.input_laws import InputLaw
+from offprior.laws import Law
+from offprior.parameter import Scalar
+from offprior.randomness import fold
+
+Keys = Key[Array, " b"]
+
+
+@functools.partial(jax.jit, static_argnames=("name", "count"))
+def keys_of(key: PRNGKeyArray, name: str, count: int) -> Keys:
+    """A key per prompt, for what `name` says."""
+    return jax.random.split(fold(key, name), count)
+
+
+def inputs_of(
+    inputs: Law, of_context: Keys, of_queries: Keys, length: int, queries: int, dimension: int
+) -> tuple[Float[Array, "b k d"], Float[Array, "b m d"]]:
+    """Inputs of prompts, those of their contexts and of their queries: `Law.prompt` of every pair of keys."""
+    kind = type(inputs)
+    if isinstance(inputs, InputLaw) and kind.prompt is InputLaw.prompt:
+        drawn = inputs_of(inputs.base, of_context, of_queries, length, queries, dimension)
+        return _changed(inputs, of_context, *drawn)
+    if kind.prompt is Law.prompt:
+        return _of_contexts(inputs, of_context, length, dimension), _asked(inputs, of_queries, queries, dimension)
+    return _of_prompts(inputs, of_context, of_queries, length, queries, dimension)
+
+
+@functools.partial(jax.jit, static_argnames=("length", "queries", "dimension"))
+def _of_prompts(inputs: Law, of_context: Keys, of_queries: Keys, length: int, queries: int, dimension: int) -> Any:
+    return jax.vmap(functools.partial(inputs.prompt, n=length, m=queries, d=dimension))(of_context, of_queries)
+
+
+@functools.partial(jax.jit, static_argnames=("length", "dimension"))
+def _of_contexts(inputs: Law, of_context: Keys, length: int, dimension: int) -> Float[Array, "b k d"]:
+    return jax.vmap(lambda key: inputs.inputs(key, length, dimension))(of_context)
+
+
+@functools.partial(jax.jit, static_argnames=("queries", "dimension"))
+def _asked(inputs: Law, of_queries: Keys, queries: int, dimension: int) -> Float[Array, "b m d"]:
+    return jax.vmap(lambda key: inputs.queries(key, queries, dimension))(of_queries)
+
+
+@jax.jit
+def _changed(inputs: InputLaw, of_context: Keys, context: Float[Array, "b k d"], queries: Float[Array, "b m d"]) -> Any:
+    return jax.vmap(inputs.changed)(of_context, context, queries)
+
+
+@functools.partial(jax.jit, static_argnames=("count",))
+def members_of(weights: Float[Array, " families"], key: PRNGKeyArray, count: int) -> Int[Array, " b"]:
+    """Which family each prompt's function comes from."""
+    return jax.random.categorical(fold(key, "family"), jnp.log(weights), shape=(count,), mode="low").astype(jnp.int32)
+
+
+@functools.partial(jax.jit, static_argnames=("count",))
+def tasks_of(family: Family, key: PRNGKeyArray, place: Int[Array, ""], count: int) -> Any:
+    """A task for every prompt, drawn from the family at a place of the mixture."""
+    return jax.vmap(family.draw)(jax.random.split(fold(key, "tasks", place), count))
+
+
+@jax.jit
+def values_of(family: Family, tasks: Any, x: Float[Array, "b n d"]) -> tuple[Float[Array, "b n"], Float[Array, " b"]]:
+    """Values of tasks of one family at inputs, and their angular frequencies."""
+    return jax.vmap(family.evaluate)(tasks, x), jax.vmap(family.angular_frequency)(tasks)
+
+
+@jax.jit
+def noisy(noise: Scalar, degrees: Scalar | None, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
+    """Values with noise of a standard deviation: normal, or Student's t with so many degrees of freedom."""
+    of_noise = fold(key, "noise")
+    if degrees is None:
+        return values + noise * jax.random.normal(of_noise, values.shape, values.dtype)
+    degrees = jnp.asarray(degrees, values.dtype)
+    # Up to two degrees of freedom the law has no variance to scale to.
+    has_variance = degrees > 2
+    scale = jnp.where(has_variance, jnp.sqrt(1 - 2 / jnp.where(has_variance, degrees, 4)), 1)
+    return values + noise * scale * jax.random.t(of_noise, degrees, values.shape, values.dtype)
