@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compilations import programs_compiled
 
 from offprior import input_laws as laws
 from offprior.errors import SettingError
 from offprior.families.linear import Linear
 from offprior.laws import LAWS, Evenly, Fixed, LogUniform, Normal, Uniform
-from offprior.mixture import Mixture, _inputs, draw_prompts
+from offprior.mixture import Mixture, draw_prompts
 from offprior.recipe_parts import law_from, plain
 
 KEYS = jax.random.key(0), jax.random.key(1)
@@ -162,6 +163,6 @@ def test_laws_of_laws_are_written_and_read():
 def test_numbers_of_laws_are_leaves_of_one_program():
     mixture = Mixture([Linear(dimension=2)], inputs=laws.Skewed(power=1.0))
     draw_prompts(mixture, KEYS[0], 4, 3, 2)
-    programs = _inputs._cache_size()
+    programs = programs_compiled()
     draw_prompts(mixture.changed(inputs=laws.Skewed(Uniform(-1.0, 1.0), power=2.0)), KEYS[0], 4, 3, 2)
-    assert _inputs._cache_size() == programs
+    assert programs_compiled() == programs

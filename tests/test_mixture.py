@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
+from compilations import programs_compiled
 
 from offprior.errors import SettingError
 from offprior.families.combination import Combination
@@ -12,7 +13,7 @@ from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws import Evenly
-from offprior.mixture import Mixture, _drawn, draw_prompts, draw_sequences
+from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.predictors.bayes import Bayes
 from offprior.randomness import fold, key_for
 
@@ -144,9 +145,9 @@ def test_weights_and_noise_are_leaves_of_one_program():
     shares = jax.vmap(share)(jnp.asarray([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
     assert shares[0] == 1 and shares[2] == 0 and abs(shares[1] - 0.2) < 0.1
     draw_sequences(mixture, KEY, 4, 3)
-    programs = _drawn._cache_size()
+    programs = programs_compiled()
     draw_sequences(Mixture([Linear(scale=2.0), Sinusoid(frequency=(0.5, 1.5))], [0.1, 0.9], (-1, 1), 0.2), KEY, 4, 3)
-    assert _drawn._cache_size() == programs
+    assert programs_compiled() == programs
 
 
 @pytest.mark.parametrize(

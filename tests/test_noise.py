@@ -4,13 +4,14 @@
 import jax
 import numpy as np
 import pytest
+from compilations import programs_compiled
 from scipy import stats
 
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
 from offprior.families.linear import Linear
 from offprior.laws import Evenly, Normal
-from offprior.mixture import Mixture, _drawn, draw_prompts, draw_sequences
+from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.in_distribution import InDistribution
 from offprior.recipe import Recipe, read
@@ -48,9 +49,9 @@ def test_normal_noise_is_bit_for_bit_what_it_was():
 
 def test_degrees_are_a_leaf_and_are_bounded():
     draw_sequences(Mixture(noise_degrees=4.0), KEY, 4, 3)
-    programs = _drawn._cache_size()
+    programs = programs_compiled()
     draw_sequences(Mixture(noise_degrees=9.0), KEY, 4, 3)
-    assert _drawn._cache_size() == programs
+    assert programs_compiled() == programs
     with pytest.raises(SettingError, match=r"noise_degrees: -1.* above 0"):
         Mixture(noise_degrees=-1.0)
 
