@@ -4,7 +4,16 @@ import warnings
 
 import pytest
 
+from offprior.errors import QuadratureWarning
 from offprior.evaluation.approximation import ApproximationWarning, approximations
+from offprior.evaluation.evaluate import evaluate
+from offprior.families.sinusoid import Sinusoid
+from offprior.laws import Uniform
+from offprior.mixture import Mixture
+from offprior.posterior import refinement
+from offprior.predictors.mean import Mean
+from offprior.probes.in_distribution import InDistribution
+from offprior.progress import Silence
 
 
 def test_approximations_are_listed_and_other_warnings_given():
@@ -39,3 +48,23 @@ def test_a_block_that_fails_gives_its_warnings_too():
             warnings.warn("a division by zero", RuntimeWarning, stacklevel=1)
             raise KeyError
     assert found == ["B is approximate"] and [str(one.message) for one in caught] == ["a division by zero"]
+
+
+def test_each_is_said_once_and_rough_quadratures_are_counted_together():
+    with approximations() as found:
+        for far, worst in ((3, 0.7), (1, 2.5)):
+            warnings.warn(QuadratureWarning(far, 100, worst, 0.5), stacklevel=1)
+            warnings.warn("B is approximate", ApproximationWarning, stacklevel=1)
+    assert found[0] == "B is approximate" and len(found) == 2
+    assert "of 4 of 200 posteriors is above 0.5 of the evidence, at most 2.5" in found[1]
+
+
+def test_posteriors_of_too_few_boxes_reach_a_tables_approximations(monkeypatch):
+    """Little noise on a wave of three laws, whose boxes are all used up."""
+    monkeypatch.setattr(refinement, "most_boxes", lambda group: 1)
+    mixture = Mixture([Sinusoid(frequency=(0.5, 1.5), amplitude=Uniform(0.5, 1.5))], noise=0.001)
+    with approximations() as found:
+        evaluate(Mean(), InDistribution(), [12], mixture=mixture, tasks=4, queries=4, progress=Silence())
+    (said,) = found
+    assert "posteriors is above 0.5 of the evidence, at most" in said
+    assert 1 <= int(said.split(" of ")[1].replace(",", "")) <= 4

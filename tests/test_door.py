@@ -266,3 +266,5 @@ def test_further_entries_are_checked_too():
         Smoother().fit(X[None], broken[None])
     with pytest.raises(SettingError, match=r"truth\[0, 1\] is not finite"):
         References(MIXTURE).best_fits(QUERIES[None], np.asarray([[1.0, np.inf]]))
+    with pytest.raises(SettingError, match="inputs have 2 numbers, the mixture's have 1"):
+        References(MIXTURE).best_fits(wide[:, :2], np.zeros((1, 2)))

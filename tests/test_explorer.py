@@ -1,5 +1,6 @@
 """What the explorer's page is made of: states and addresses, points from files, tasks, answers, the newest request."""
 
+import copy
 import dataclasses
 import threading
 import time
@@ -18,7 +19,11 @@ from offprior.explorer.latest import Latest
 from offprior.explorer.reading import reading
 from offprior.explorer.share import as_python
 from offprior.explorer.state import BOUNDS, MOST_POINTS, OWN, PRESETS, State, from_query, read_csv, to_query
-from offprior.predictors.bayes import Bayes
+from offprior.explorer.task import Tasks
+from offprior.families.gaussian_process import GaussianProcess
+from offprior.families.linear import Linear
+from offprior.mixture import Mixture
+from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.smoother import Smoother
 
 
@@ -248,3 +253,27 @@ def test_inputs_of_several_numbers_are_refused(tmp_path):
     run = carried_out(tmp_path, mixture=mixture, probes=[])
     with pytest.raises(SettingError, match="inputs have 2 numbers, and a page shows those of one"):
         Answerer(run)
+
+
+def test_noise_has_the_tails_of_the_mixtures():
+    """Student's t of three degrees leaves four standard deviations a hundred times as often as the normal law."""
+    far = {}
+    for degrees in (None, 3.0):
+        tasks = Tasks(Mixture([Linear(intercept=False)], noise=0.1, noise_degrees=degrees))
+        states = [State(task=task, preset="line", slope=0.0, noise=1.0, length=MOST_POINTS) for task in range(200)]
+        drawn = abs(np.asarray([tasks.points_of(state) for state in states])[..., 1])
+        # The mean of |t| under a variance of 1 is 2/π, of the normal law's √(2/π).
+        assert drawn.mean() == pytest.approx(0.8 if degrees is None else 0.64, rel=0.1)
+        far[degrees] = (drawn > 4).sum()
+    assert far[3.0] > 20 > 5 > far[None]
+
+
+def test_a_reference_that_is_approximate_is_named(answerer):
+    assert answerer.approximation == ""
+    other = copy.copy(answerer)
+    other.mixture = Mixture([GaussianProcess(kernel="matern")], noise=0.1, noise_degrees=4.0)
+    other.references, other.has_combined = References(other.mixture), False
+    said = other.approximation
+    assert said.startswith("B is approximate: ") and "Student's t" in said
+    answers = answerer.answer(answerer.drawn(State(preset="sinusoid", length=7)))
+    assert "<h3>Approximate</h3>" in reading(answers, said) and "Approximate" not in reading(answers, "")

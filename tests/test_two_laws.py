@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
 from brute_force import extrapolated, free_columns, known_waves, midpoints
 
-from offprior.components import Components
+from offprior.components import FIXED_GRID, Components
+from offprior.errors import ApproximationWarning
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
@@ -184,6 +185,9 @@ def test_components_of_several_laws_begin_with_few_nodes():
 def test_a_grid_that_is_not_refined_is_told_by_every_answer():
     """Beside very many known functions no error is known; an answer without a word would be silently wrong."""
     bayes = Bayes(Mixture([Combination(TaskPool(Linear(), 300), Sinusoid(frequency=(1.0, 1.1)))], noise=0.1))
+    assert bayes.approximation == FIXED_GRID
+    refined = Bayes(Mixture([Combination(TaskPool(Linear(), 30), Sinusoid(frequency=(1.0, 1.1)))], noise=0.1))
+    assert refined.approximation == ""
     x, y, queries, _ = prompts_of(Linear(), 0.1, count=1, pairs=4)
     for ask in (
         lambda: bayes.predict_batch(x, y, queries, [4]),
@@ -191,7 +195,7 @@ def test_a_grid_that_is_not_refined_is_told_by_every_answer():
         lambda: bayes.log_evidence(x[0], y[0]),
         lambda: bayes.family_posterior(x[0], y[0]),
     ):
-        with pytest.warns(UserWarning, match="a grid that is not refined, beside very many known functions"):
+        with pytest.warns(ApproximationWarning, match=FIXED_GRID):
             ask()
 
 

@@ -18,6 +18,7 @@ from offprior.boxes import Locate
 from offprior.errors import OffpriorError
 
 __all__ = [
+    "FIXED_GRID",
     "Columns",
     "Components",
     "Locate",
@@ -29,6 +30,8 @@ __all__ = [
     "merged",
 ]
 
+FIXED_GRID = "a law is integrated on a grid that is not refined, for each of very many known functions"
+"""What is approximate about components that are integrated and cannot be located."""
 DECIMALS = 12
 """Scales that agree to so many decimals are one."""
 
@@ -89,7 +92,9 @@ class Components(eqx.Module):
 
 def approximations(sides: Sequence[Components]) -> str:
     """What is approximate about any of them, each said once."""
-    return "; ".join(dict.fromkeys(side.approximation for side in sides if side.approximation))
+    said = [side.approximation for side in sides if side.approximation]
+    said += [FIXED_GRID for side in sides if side.integrated and side.locate is None]
+    return "; ".join(dict.fromkeys(said))
 
 
 def distinct(

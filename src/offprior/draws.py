@@ -5,10 +5,12 @@ with it: prompts of all lengths share the programs that draw tasks, laws of inpu
 """
 
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from offprior.families.family import Family
@@ -17,10 +19,31 @@ from offprior.laws import Law
 from offprior.parameter import Scalar
 from offprior.randomness import fold
 
+F = TypeVar("F", bound=Callable[..., Any])
 Keys = Key[Array, " b"]
 
+QUICKLY = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+"""Half the time to compile, for a program that runs for a moment."""
 
-@functools.partial(jax.jit, static_argnames=("name", "count"))
+
+def _compiled(*static: str) -> Callable[[F], F]:
+    """`jax.jit`, which compiles quickly what is called by itself; inside of another program it is optimised with it."""
+
+    def decorated(function: F) -> F:
+        inside = jax.jit(function, static_argnames=static)
+        alone = jax.jit(function, static_argnames=static, compiler_options=QUICKLY)
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            is_inside = isinstance(jnp.zeros(()), Tracer)
+            return (inside if is_inside or jax.default_backend() != "cpu" else alone)(*args, **kwargs)
+
+        return called  # type: ignore[return-value]
+
+    return decorated
+
+
+@_compiled("name", "count")
 def keys_of(key: PRNGKeyArray, name: str, count: int) -> Keys:
     """A key per prompt, for what `name` says."""
     return jax.random.split(fold(key, name), count)
@@ -39,45 +62,45 @@ def inputs_of(
     return _of_prompts(inputs, of_context, of_queries, length, queries, dimension)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "queries", "dimension"))
+@_compiled("length", "queries", "dimension")
 def _of_prompts(inputs: Law, of_context: Keys, of_queries: Keys, length: int, queries: int, dimension: int) -> Any:
     return jax.vmap(functools.partial(inputs.prompt, n=length, m=queries, d=dimension))(of_context, of_queries)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "dimension"))
+@_compiled("length", "dimension")
 def _of_contexts(inputs: Law, of_context: Keys, length: int, dimension: int) -> Float[Array, "b k d"]:
     return jax.vmap(lambda key: inputs.inputs(key, length, dimension))(of_context)
 
 
-@functools.partial(jax.jit, static_argnames=("queries", "dimension"))
+@_compiled("queries", "dimension")
 def _asked(inputs: Law, of_queries: Keys, queries: int, dimension: int) -> Float[Array, "b m d"]:
     return jax.vmap(lambda key: inputs.queries(key, queries, dimension))(of_queries)
 
 
-@jax.jit
+@_compiled()
 def _changed(inputs: InputLaw, of_context: Keys, context: Float[Array, "b k d"], queries: Float[Array, "b m d"]) -> Any:
     return jax.vmap(inputs.changed)(of_context, context, queries)
 
 
-@functools.partial(jax.jit, static_argnames=("count",))
+@_compiled("count")
 def members_of(weights: Float[Array, " families"], key: PRNGKeyArray, count: int) -> Int[Array, " b"]:
     """Which family each prompt's function comes from."""
     return jax.random.categorical(fold(key, "family"), jnp.log(weights), shape=(count,), mode="low").astype(jnp.int32)
 
 
-@functools.partial(jax.jit, static_argnames=("count",))
+@_compiled("count")
 def tasks_of(family: Family, key: PRNGKeyArray, place: Int[Array, ""], count: int) -> Any:
     """A task for every prompt, drawn from the family at a place of the mixture."""
     return jax.vmap(family.draw)(jax.random.split(fold(key, "tasks", place), count))
 
 
-@jax.jit
+@_compiled()
 def values_of(family: Family, tasks: Any, x: Float[Array, "b n d"]) -> tuple[Float[Array, "b n"], Float[Array, " b"]]:
     """Values of tasks of one family at inputs, and their angular frequencies."""
     return jax.vmap(family.evaluate)(tasks, x), jax.vmap(family.angular_frequency)(tasks)
 
 
-@jax.jit
+@_compiled()
 def noisy(noise: Scalar, degrees: Scalar | None, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
     """Values with noise of a standard deviation: normal, or Student's t with so many degrees of freedom."""
     of_noise = fold(key, "noise")

@@ -9,6 +9,24 @@ class OffpriorError(Exception):
     """Everything a user can cause; the command line prints its message and no traceback."""
 
 
+class ApproximationWarning(UserWarning):
+    """A reference is approximate, or there is none."""
+
+
+class QuadratureWarning(ApproximationWarning):
+    """Of `count` posteriors, `far` have an estimated error above `limit` of the evidence, at most `worst`."""
+
+    def __init__(self, far: int, count: int, worst: float, limit: float):
+        self.far, self.count, self.worst, self.limit = far, count, worst, limit
+        super().__init__(
+            f"the estimated quadrature error of {far:,} of {count:,} posteriors is above {limit:g} of the evidence, at "
+            f"most {worst:.2g}: they are approximate (Bayes.quadrature_gap tells by how much)"
+        )
+
+    def __reduce__(self):
+        return type(self), (self.far, self.count, self.worst, self.limit)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake: where it stands and what to write instead."""

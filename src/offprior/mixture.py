@@ -190,7 +190,8 @@ class Mixture(eqx.Module):
     def noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
         """Values with the mixture's own noise, normal or Student's t."""
         with single():
-            return noisy(*_as_single((self.noise, self.noise_degrees)), key, values)
+            noise, degrees = _as_single((self.noise, self.noise_degrees))
+            return noisy(noise, degrees, key, values)
 
     def values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]

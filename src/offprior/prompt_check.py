@@ -63,6 +63,22 @@ def many_prompts(x: Any, y: Any, queries: Any, lengths: Any, dimension: int | No
     return ManyPrompts(x, y, queries, _lengths(lengths, x.shape[1]))
 
 
+def many_values(
+    queries: Any, truth: Any, dimension: int | None = None
+) -> tuple[Float[np.ndarray, "B m d"], Float[np.ndarray, "B m"]]:
+    """Functions' values at queries, in double precision.
+
+    Raises:
+        SettingError: a number is missing, masked or not finite; the shapes do not fit together.
+    """
+    queries, truth = as_numbers("queries", queries), as_numbers("truth", truth)
+    if queries.ndim != 3 or truth.shape != queries.shape[:2]:
+        given = f"queries {list(queries.shape)}, truth {list(truth.shape)} were given"
+        raise SettingError(f"{given}; expected [prompts, m, d], [prompts, m]")
+    _check_dimension(queries.shape[2], dimension)
+    return queries, truth
+
+
 def as_numbers(name: str, value: Any) -> Float[np.ndarray, "..."]:
     """What a user calls `name` in double precision: of lists, tables, integers, whatever holds finite numbers.
 

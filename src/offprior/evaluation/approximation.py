@@ -4,14 +4,17 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 
+from offprior.errors import ApproximationWarning, QuadratureWarning
 
-class ApproximationWarning(UserWarning):
-    """A reference of an evaluation is approximate, or there is none."""
+__all__ = ["ApproximationWarning", "approximations"]
 
 
 @contextlib.contextmanager
 def approximations() -> Iterator[list[str]]:
-    """The list that approximations are added to when the block ends; every other warning is given as it would be."""
+    """The list that approximations are added to when the block ends; every other warning is given as it would be.
+
+    Each is said once, and quadratures that were not refined far enough are counted together.
+    """
     found: list[str] = []
     caught: list[warnings.WarningMessage] = []
     try:
@@ -19,8 +22,15 @@ def approximations() -> Iterator[list[str]]:
             warnings.simplefilter("always", ApproximationWarning)
             yield found
     finally:  # a block that fails has given its warnings too
+        rough: list[QuadratureWarning] = []
         for one in caught:
-            if issubclass(one.category, ApproximationWarning):
+            if isinstance(one.message, QuadratureWarning):
+                rough.append(one.message)
+            elif issubclass(one.category, ApproximationWarning):
                 found.append(str(one.message))
             else:
                 warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
+        if rough:
+            far, count = sum(one.far for one in rough), sum(one.count for one in rough)
+            found.append(str(QuadratureWarning(far, count, max(one.worst for one in rough), rough[0].limit)))
+        found[:] = dict.fromkeys(found)

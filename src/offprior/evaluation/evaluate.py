@@ -9,8 +9,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from offprior.errors import OffpriorError, Problem, SettingError
-from offprior.evaluation.approximation import ApproximationWarning
+from offprior.errors import ApproximationWarning, OffpriorError, Problem, SettingError
 from offprior.evaluation.gate import Asked, gate, with_gates
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance

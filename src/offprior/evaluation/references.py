@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.components import NoClosedForm
-from offprior.evaluation.approximation import ApproximationWarning
+from offprior.errors import ApproximationWarning
 from offprior.evaluation.blend import best_blend
 from offprior.evaluation.rows import UNTRAINED, Answer, Place
 from offprior.mixture import Mixture
@@ -20,10 +20,6 @@ from offprior.table import BLEND, FLOOR, SMOOTHER
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
 """What a mixture without an exact posterior lacks."""
 NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
-NOT_REFINED = (
-    "a family integrates over a law for each of very many known functions, on a grid that is not refined: B and C are "
-    "approximate where noise is little or contexts are long (Bayes.quadrature_gap tells by how much)"
-)
 FLOOR_FACTOR = 10
 MOST_LOST = 0.05
 """Nats of a log evidence that rounding may take."""
@@ -55,8 +51,6 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
         reason = str(error).removeprefix(f"{probe.label}: ")
         warnings.warn(f"{probe.label}: {reason}; {NO_COMBINED}", ApproximationWarning, stacklevel=3)
         return Known(alone, has_combined)
-    if not references.is_refined:
-        warnings.warn(f"{probe.label}: {NOT_REFINED}", ApproximationWarning, stacklevel=3)
     if references.approximation:
         warnings.warn(
             f"{probe.label}: B and C are approximate: {references.approximation}", ApproximationWarning, stacklevel=3

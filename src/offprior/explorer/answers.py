@@ -13,6 +13,7 @@ from offprior.api import Run
 from offprior.devices import cores
 from offprior.errors import Problem, SettingError
 from offprior.evaluation.atlas import applicable
+from offprior.evaluation.evaluate import NOISE_TAKEN_AS_NORMAL
 from offprior.evaluation.panel import panel
 from offprior.explorer.film import Film
 from offprior.explorer.look import Look, Looks
@@ -116,6 +117,16 @@ class Answerer:
     def looks(self) -> Looks:
         """The inside of the models."""
         return Looks(self.mixture, self.models)
+
+    @property
+    def approximation(self) -> str:
+        """What is approximate about B and C, in words; empty where nothing is."""
+        if self.references is None:
+            return ""
+        names = "B and C are" if self.has_combined else "B is"
+        found = [f"{names} approximate: {said}" for said in [self.references.approximation] if said]
+        found += [] if self.mixture.noise_degrees is None else [NOISE_TAKEN_AS_NORMAL]
+        return "; ".join(found)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -110,12 +110,12 @@ class Page:
         if any(label in self.answerer.panel for label in answers.state.shown):
             self.later.ask(answers)
         else:
-            self.reading.text = reading(answers)
+            self.reading.text = reading(answers, self.answerer.approximation)
 
     def _show_panel(self, answers: Answers) -> None:
         self.drawing.show_panel(answers)
         if answers.state is self._shown:  # else the numbers of a newer answer stand there, or will
-            self.reading.text = reading(answers)
+            self.reading.text = reading(answers, self.answerer.approximation)
 
     def _wait_for_read_out(self, number: int) -> None:
         """Ask again once the layers can be read, once a model."""

@@ -6,8 +6,11 @@ from html import escape
 from offprior.explorer.answers import Answers
 
 
-def reading(answers: Answers) -> str:
-    """P(family | context), how far outside the prior, errors and the nearest cell's verdict, as HTML."""
+def reading(answers: Answers, approximation: str = "") -> str:
+    """P(family | context), how far outside the prior, errors and the nearest cell's verdict, as HTML.
+
+    `approximation` is what is approximate about the exact predictors, in words.
+    """
     parts = []
     if answers.probability:
         bars = "".join(_bar(name, share) for name, share in answers.probability.items())
@@ -30,6 +33,8 @@ def reading(answers: Answers) -> str:
         parts.append(_inside(answers))
     if answers.verdict:
         parts.append(f"<h3>Verdict of the nearest cell</h3><p>{escape(answers.verdict)}</p>")
+    if approximation and answers.probability:
+        parts.append(f"<h3>Approximate</h3><p>{escape(approximation)}</p>")
     if not parts:
         parts.append("<p>There are no points: double-click into the plot, or press New task.</p>")
     return f"<div class='reading'>{''.join(parts)}</div>"

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from offprior.draws import noisy
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.explorer.state import CELL, FAMILY, MOST_POINTS, State
 from offprior.families.linear import Linear
@@ -73,7 +74,7 @@ class Tasks:
         if state.preset == CELL:
             return self._prompt_of_cell(state)
         x = self._once(("inputs", state.task), lambda: self._inputs(state.task))[: state.length]
-        noise = np.random.default_rng([state.task, 1]).normal(size=MOST_POINTS)[: len(x)]
+        noise = self._once(("noise", state.task), lambda: self._noise(state.task))[: len(x)]
         y = function(x) + state.noise * noise
         return tuple((float(at), float(value)) for at, value in zip(x, y, strict=True))
 
@@ -138,6 +139,16 @@ class Tasks:
         with LAPACK:  # which some laws of inputs call
             drawn = self.mixture.inputs.inputs(key_for(task, "explorer", "inputs"), MOST_POINTS, 1)
             return np.asarray(drawn, np.float64)[:, 0]
+
+    @single()
+    def _noise(self, task: int) -> Float[np.ndarray, " n"]:
+        """Of standard deviation 1, with the tails of the mixture's."""
+        degrees = self.mixture.noise_degrees
+        if degrees is None:
+            return np.random.default_rng([task, 1]).normal(size=MOST_POINTS)
+        of_task = key_for(task, "explorer", "noise")
+        drawn = noisy(jnp.ones(()), jnp.asarray(degrees, jnp.float32), of_task, jnp.zeros((1, MOST_POINTS)))
+        return np.asarray(drawn, np.float64)[0]
 
     def _once(self, name: tuple[object, ...], make: Callable[[], Any]) -> Any:
         found = self._known.get(name)

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from offprior.components import Components, approximations, equal, merged
-from offprior.errors import Problem, SettingError
+from offprior.components import FIXED_GRID, Components, approximations, equal, merged
+from offprior.errors import ApproximationWarning, Problem, QuadratureWarning, SettingError
 from offprior.laws import concrete
 from offprior.mixture import Mixture
 from offprior.posterior import Posterior, best_fit, posterior
 from offprior.predictors.predictor import BatchPrediction, Predictor
-from offprior.prompt_check import as_numbers, many_prompts
+from offprior.prompt_check import many_prompts, many_values
 
 MOST_ERROR = 0.5
 """Estimated error of an evidence, as a share of it, that is warned of; those of four laws are a thousandth of it."""
@@ -60,7 +60,7 @@ class Bayes(Predictor):
 
     @property
     def approximation(self) -> str:
-        """What is approximate about it beyond a quadrature, in words; empty where nothing is."""
+        """What is approximate about it beyond a quadrature that is refined, in words; empty where nothing is."""
         return approximations(self.groups)
 
     def predict_batch(
@@ -116,11 +116,8 @@ class Bayes(Predictor):
     def _warn_of_fixed_grids(self, found: Posterior) -> None:
         """Warns where a law is integrated on a grid that is not refined, of which no error is known."""
         if np.isnan(found.quadrature_error).any():
-            message = (
-                f"{self.label} integrates over a law on a grid that is not refined, beside very many known functions: "
-                "it may be far off (Bayes.quadrature_gap tells by how much)"
-            )
-            warnings.warn(message, stacklevel=3)
+            message = f"{self.label}: {FIXED_GRID}; it may be far off (Bayes.quadrature_gap tells by how much)"
+            warnings.warn(message, ApproximationWarning, stacklevel=3)
 
     def _log_mass(self, x: Any, y: Any) -> Float[np.ndarray, " groups"]:
         x, y = np.asarray(x, np.float64)[None], np.asarray(y, np.float64)[None]
@@ -201,18 +198,17 @@ class References:
         )
 
     @property
-    def is_refined(self) -> bool:
-        """Is every quadrature refined where a posterior is narrow? One for each of very many known functions is not."""
-        return not any(group.integrated and group.locate is None for group in self.groups)
-
-    @property
     def approximation(self) -> str:
-        """What is approximate about B or C beyond a quadrature, in words; empty where nothing is."""
+        """What is approximate about B or C beyond a quadrature that is refined, in words; empty where nothing is."""
         return approximations(self.groups)
 
     def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
-        """The nearest function of each of the mixture's families to the truth at the queries."""
-        queries, truth = as_numbers("queries", queries), as_numbers("truth", truth)
+        """The nearest function of each of the mixture's families to the truth at the queries.
+
+        Raises:
+            SettingError: a number is missing or not finite; shapes do not fit together.
+        """
+        queries, truth = many_values(queries, truth, self.mixture.dimension)
         return best_fit(self.groups[: len(self.mixture.families)], queries, truth)
 
 
@@ -262,13 +258,10 @@ def mixed(
 
 def warn_of_quadrature(found: Posterior) -> None:
     """Warns of posteriors that needed more boxes than they may have."""
-    is_far = found.quadrature_error.max(-1) > MOST_ERROR
-    if is_far.any():
-        message = (
-            f"the estimated quadrature error of {is_far.sum()} of {is_far.size} posteriors is above {MOST_ERROR:g} of "
-            "the evidence: they are approximate (Bayes.quadrature_gap tells by how much)"
-        )
-        warnings.warn(message, stacklevel=3)
+    error = np.nan_to_num(found.quadrature_error, nan=0.0, posinf=np.inf).max(-1)
+    if (is_far := error > MOST_ERROR).any():
+        warning = QuadratureWarning(int(is_far.sum()), is_far.size, float(error.max()), MOST_ERROR)
+        warnings.warn(warning, stacklevel=3)
 
 
 def _evenly(probe_mixtures: Sequence[Mixture]) -> list[tuple[float, Mixture]]:

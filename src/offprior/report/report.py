@@ -34,7 +34,8 @@ from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate
 from offprior.files import beside
 from offprior.parquet import write_parquet
 from offprior.recipe_study import Study
-from offprior.report import breaking, headline, images, words
+from offprior.report import breaking, headline, words
+from offprior.report.drawing import Named, drawn
 from offprior.runs import RECIPE, RunFolder
 from offprior.table import IN_DISTRIBUTION, WHERE
 
@@ -127,21 +128,22 @@ def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list
     for name in catalog.names("figures"):
         figure = catalog.find("figures", name)()
         kinds.append((figure.place, name, figure))
+    asked = [
+        (name, Named(slug(f"{name} {added}"), figure))
+        for _, name, kind in sorted(kinds, key=lambda entry: entry[:2])
+        if kind.belongs_to(data)
+        for added, figure in kind.variants(data).items()
+    ]
     found, absent = [], []
-    for _, name, kind in sorted(kinds, key=lambda entry: entry[:2]):
-        if not kind.belongs_to(data):
+    for (name, (stem, figure)), svg in zip(asked, drawn([each for _, each in asked], data, folder), strict=True):
+        if svg is None:
+            absent.append(figure.caption)
             continue
-        for added, figure in kind.variants(data).items():
-            canvas = figure.draw(data)
-            if canvas is None:
-                absent.append(figure.caption)
-                continue
-            stem = slug(f"{name} {added}")
-            body = (type(figure).__doc__ or "").strip().partition("\n")[2]
-            svg = Markup(images.save(canvas, folder, stem))  # our own drawing, its texts escaped by matplotlib
-            # What holds for every figure of a kind is said once.
-            more = "" if any(entry["kind"] == name for entry in found) else " ".join(body.split())
-            found.append({"name": stem, "kind": name, "svg": svg, "caption": figure.caption, "more": more})
+        body = (type(figure).__doc__ or "").strip().partition("\n")[2]
+        # What holds for every figure of a kind is said once.
+        more = "" if any(entry["kind"] == name for entry in found) else " ".join(body.split())
+        # Our own drawing, its texts escaped by matplotlib.
+        found.append({"name": stem, "kind": name, "svg": Markup(svg), "caption": figure.caption, "more": more})
     return found, absent
 
 
