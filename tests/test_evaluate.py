@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from offprior.errors import OffpriorError
+from offprior.components import FIXED_GRID
+from offprior.errors import ApproximationWarning, OffpriorError
 from offprior.evaluation.evaluate import evaluate
 from offprior.families.combination import Combination
 from offprior.families.linear import Linear
@@ -163,5 +164,5 @@ def test_who_knows_no_mixture_needs_one_given():
 
 def test_a_reference_that_is_not_refined_says_so():
     mixture = Mixture(families=[Combination(TaskPool(Linear(), 300), Sinusoid(frequency=(1.0, 1.1)))])
-    with pytest.warns(UserWarning, match="a law for each of very many known functions"):
+    with pytest.warns(ApproximationWarning, match=f"B and C are approximate: {FIXED_GRID}"):
         evaluate([], [], [5], mixture=mixture, tasks=2, queries=4)
