@@ -225,6 +225,16 @@ def test_what_evaluate_cannot_use_is_said_in_one_line(predictors, probes, messag
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_mixture_that_is_none_is_said_in_one_line():
+    with pytest.raises(SettingError, match="mixture: 'mueller-2023' is no mixture; give one"):
+        inspect.unwrap(evaluate)([Ridge()], Convex(), [3], mixture="mueller-2023")
+
+
+def test_no_length_of_a_context_is_told():
+    with pytest.raises(SettingError, match=r"lengths: \[\] were given, prompts have 6 pairs"):
+        Bayes(MIXTURE).classes(X[None], Y[None], QUERIES[None], [])
+
+
 @pytest.mark.parametrize("number", [1.5, np.float32(1.5), np.asarray(1.5)])
 def test_a_single_number_is_one(number):
     """As the query that a model is looked into at."""

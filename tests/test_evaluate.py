@@ -7,6 +7,7 @@ import pytest
 from offprior.components import FIXED_GRID
 from offprior.errors import ApproximationWarning, OffpriorError
 from offprior.evaluation.evaluate import evaluate
+from offprior.evaluation.rows import UNTRAINED
 from offprior.families.combination import Combination
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
@@ -39,9 +40,10 @@ class Relabelled(Predictor):
 
 
 class Constant(Predictor):
-    """One number, whatever the context."""
+    """One number, whatever the context; its seed is of nothing that was trained."""
 
     label = "model"
+    seed = 5
 
     def predict_batch(self, x, y, queries, lengths):
         mean = np.full((len(x), len(lengths), queries.shape[1]), 0.3)
@@ -166,3 +168,8 @@ def test_a_reference_that_is_not_refined_says_so():
     mixture = Mixture(families=[Combination(TaskPool(Linear(), 300), Sinusoid(frequency=(1.0, 1.1)))])
     with pytest.warns(ApproximationWarning, match=f"B and C are approximate: {FIXED_GRID}"):
         evaluate([], [], [5], mixture=mixture, tasks=2, queries=4)
+
+
+def test_a_seed_alone_makes_no_predictor_trained():
+    found = evaluate(Constant(), [], [5], mixture=MIXTURE, tasks=2, queries=4).to_pandas()
+    assert set(found.loc[found["predictor"] == "model", "seed"]) == {UNTRAINED}

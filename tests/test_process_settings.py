@@ -33,6 +33,7 @@ OTHER = {
     "jax_default_prng_impl": "rbg",
     "jax_threefry_partitionable": False,
     "jax_high_dynamic_range_gumbel": True,
+    "jax_random_seed_offset": 7,
 }
 MODEL = Transformer(layers=1, heads=2, width=8, head="gaussian")
 TRAINING = Training(steps=4, batch=2, points=4, optimiser="adam")

@@ -173,14 +173,14 @@ def probe_run(folder: str | Path, probes: Sequence[str] = (), *, progress: bool 
     from offprior import experiment, studies
     from offprior.recipe_parts import part_from
 
-    found = Run(folder)
-    job = experiment.Job(found, found.recipe)
-    if found.recipe.study is None:
-        experiment.check_pretrained(job)
-    # A probe of the recipe comes with the recipe's settings, any other with its defaults.
-    own = {name: [probe for probe in found.recipe.probes if _probe_name(probe) == name] for name in probes}
-    chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
-    with locked(found.folder):
+    with locked(Run(folder).folder):
+        found = Run(folder)  # as it is now that nobody else writes
+        job = experiment.Job(found, found.recipe)
+        if found.recipe.study is None:
+            experiment.check_pretrained(job)
+        # A probe of the recipe comes with the recipe's settings, any other with its defaults.
+        own = {name: [probe for probe in found.recipe.probes if _probe_name(probe) == name] for name in probes}
+        chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
         if found.recipe.study is not None:
             studies.probe_again(job, chosen, progress)
         else:

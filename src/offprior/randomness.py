@@ -14,7 +14,9 @@ Name = str | int | np.integer | Int[Array, ""]
 def key_for(seed: int, *names: Name) -> PRNGKeyArray:
     """The key of what `names` address, under a seed."""
     with single():
-        return fold(jax.random.key(seed), *names)
+        # A process may have all its seeds moved (`jax_random_seed_offset`); ours are not.
+        moved_by = jax.config.jax_random_seed_offset  # pyright: ignore[reportAttributeAccessIssue]
+        return fold(jax.random.key(seed - moved_by), *names)
 
 
 def fold(key: PRNGKeyArray, *names: Name) -> PRNGKeyArray:

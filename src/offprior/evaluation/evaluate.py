@@ -70,6 +70,8 @@ def evaluate(
     check_count("queries", queries, least=1)
     predictors = _all_of(Predictor, "predictors", predictors)
     probes = _all_of(Probe, "probes", probes)
+    if mixture is not None and not isinstance(mixture, Mixture):
+        raise SettingError(Problem("mixture", f"{mixture!r} is no mixture; give one, as offprior.Mixture()"))
     mixture = mixture if mixture is not None else _mixture_of(predictors)
     predictors = _beside_references([predictor.for_mixture(mixture) for predictor in predictors], mixture)
     _check_dimensions(predictors, mixture)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from offprior.components import Components
 from offprior.conjugate import ROWS_TIMES_NODES, is_large, pairs
 from offprior.devices import cores
-from offprior.errors import OffpriorError
+from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.posterior import passes, subsets
 from offprior.posterior.nodes import Sums, columns_of
 from offprior.posterior.prompts import filled, prompts_of
@@ -203,13 +203,15 @@ def check_prompts(
     """Do the shapes of prompts fit together, and the lengths and the noise with them?
 
     Raises:
-        ValueError: the shapes do not, or a length lies outside them.
+        ValueError: the shapes do not.
+        SettingError: there are no lengths, or one lies outside of the prompts.
         OffpriorError: the noise is not above 0.
     """
     if len(x) != 3 or len(queries) != 3 or y != x[:2] or queries[0] != x[0] or queries[2] != x[2]:
         message = f"x {x}, y {y}, queries {queries} were given; expected [prompts, n, d], [prompts, n], [prompts, m, d]"
         raise ValueError(message)
     if not lengths or min(lengths) < 0 or max(lengths) > x[1]:
-        raise ValueError(f"lengths {list(lengths)} were given, prompts have {x[1]} pairs; they lie between 0 and that")
+        message = f"{list(lengths)} were given, prompts have {x[1]} pairs; give one length or more between 0 and that"
+        raise SettingError(Problem("lengths", message))
     if not noise > 0:
         raise OffpriorError(f"noise: {noise:g} is too little for an exact posterior; give the mixture a noise floor")

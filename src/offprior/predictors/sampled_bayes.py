@@ -72,8 +72,7 @@ class SampledBayes(Predictor):
             if value < least:
                 raise SettingError(Problem(key, f"{value} are too few; choose at least {least}"))
         self.particles, self.runs, self.moves = particles, runs, moves
-        # Not `seed`: what has one is taken for trained with it.
-        self._seed = seed
+        self.seed = seed
         self.label = label
         self.noise = noise_of(self.mixture, noise)
         self.verbose = verbose
@@ -160,7 +159,7 @@ class SampledBayes(Predictor):
         """Log-evidence, mean, variance and no quadrature error, [B, L, 1, ...]; `diagnostics` gets a row for each."""
         log_evidence, mean, variance = [], [], []
         with double():
-            key = key_for(self._seed, "sampled posterior", name)
+            key = key_for(self.seed, "sampled posterior", name)
             for prompt in range(len(x)):
                 for length in lengths:
                     mask = (np.arange(x.shape[1]) < length).astype(float)

@@ -37,7 +37,7 @@ class NoiseLevel(Probe):
         if self.levels is not None:
             return places("levels", self.levels)
         own = self._own(mixture)
-        return tuple(round(factor * own, 10) for factor in FACTORS) if own > 0 else WITHOUT
+        return tuple(_rounded(factor * own) for factor in FACTORS) if own > 0 else WITHOUT
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
         return mixture if strength == self._own(mixture) else mixture.changed(noise=strength)
@@ -46,4 +46,9 @@ class NoiseLevel(Probe):
         return True
 
     def _own(self, mixture: Mixture) -> float:
-        return round(float(np.asarray(mixture.noise)), 10)
+        return _rounded(float(np.asarray(mixture.noise)))
+
+
+def _rounded(level: float) -> float:
+    """To digits that single precision holds: .1 and not .10000000149."""
+    return float(f"{level:.7g}")
