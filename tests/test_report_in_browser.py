@@ -24,6 +24,7 @@ const found = {
   figures: [...document.querySelectorAll("figure svg")].map(
     svg => [box(svg).width, box(svg).height, svg.querySelectorAll("path").length]),
   tables: [...document.querySelectorAll("table")].map(table => box(table).height),
+  wide_tables: document.querySelectorAll(".scroll:has(.cells)").length,
   cut: [...document.querySelectorAll(".scroll:has(.cells)")].filter(each => each.scrollWidth > each.clientWidth).length,
   beyond: [...document.querySelectorAll("p, h1, h2, h3, ul, dl, figcaption")]
     .filter(text => box(text).right > wide + 1).length,
@@ -71,5 +72,6 @@ def test_everything_shows_and_nothing_is_fetched(run, tmp_path, width):
     assert all(height > 20 for height in found["tables"]) and len(found["tables"]) > 3
     assert not found["scrolls"], "wider than its window"
     assert found["beyond"] == found["dead"] == 0
+    assert found["wide_tables"] > 0
     assert width < 1280 or found["cut"] == 0, "a column of verdicts is out of sight"
     assert found["fetched"] == [] and complaints == []

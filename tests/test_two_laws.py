@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
 from brute_force import extrapolated, free_columns, known_waves, midpoints
 
+from offprior.boxes import orders_of
 from offprior.components import FIXED_GRID, Components
 from offprior.errors import ApproximationWarning
 from offprior.families.combination import Combination
@@ -202,3 +203,11 @@ def test_a_grid_that_is_not_refined_is_told_by_every_answer():
 def test_nothing_asked_has_no_gap():
     x, y, queries, _ = prompts_of(Linear(), 0.1, count=1, pairs=4)
     assert Bayes(Mixture([Linear()], noise=0.1)).quadrature_gap(x, y, queries[:, :0], [4]) == 0
+
+
+def test_of_very_many_laws_a_box_at_a_time_is_looked_at():
+    """Its nodes, 4⁸, are more than a program looks at together."""
+    pieces = [Sinusoid(amplitude=1.0), Sinusoid(amplitude=1.5)]
+    group = Combination(Combination(*pieces), Combination(*pieces)).components(8)
+    assert group.locate is not None and np.prod(orders_of(group.locate)) > refinement.TOGETHER
+    assert refinement._together(group, 16, 0, 1 << 30, int(np.prod(orders_of(group.locate)))) == 1

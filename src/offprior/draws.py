@@ -35,7 +35,8 @@ def _compiled(*static: str) -> Callable[[F], F]:
 
         @functools.wraps(function)
         def called(*args: Any, **kwargs: Any) -> Any:
-            is_inside = isinstance(jnp.zeros(()), Tracer)
+            leaves = [jnp.zeros(()), *jax.tree.leaves((args, kwargs))]
+            is_inside = any(isinstance(leaf, Tracer) for leaf in leaves)
             return (inside if is_inside or jax.default_backend() != "cpu" else alone)(*args, **kwargs)
 
         return called  # type: ignore[return-value]

@@ -14,17 +14,18 @@ class ApproximationWarning(UserWarning):
 
 
 class QuadratureWarning(ApproximationWarning):
-    """Of `count` posteriors, `far` have an estimated error above `limit` of the evidence, at most `worst`."""
+    """So many posteriors have an estimated error above `limit` of the evidence, `worst` at most."""
 
-    def __init__(self, far: int, count: int, worst: float, limit: float):
-        self.far, self.count, self.worst, self.limit = far, count, worst, limit
+    def __init__(self, count: int, worst: float, limit: float):
+        self.count, self.worst, self.limit = count, worst, limit
+        largest = f"at most {worst:.2g}" if worst < float("inf") else "in one without a bound"
         super().__init__(
-            f"the estimated quadrature error of {far:,} of {count:,} posteriors is above {limit:g} of the evidence, at "
-            f"most {worst:.2g}: they are approximate (Bayes.quadrature_gap tells by how much)"
+            f"the estimated quadrature error of {count:,} posterior{'s' if count != 1 else ''} is above {limit:g} of "
+            f"the evidence, {largest}: approximate (Bayes.quadrature_gap tells by how much)"
         )
 
     def __reduce__(self):
-        return type(self), (self.far, self.count, self.worst, self.limit)
+        return type(self), (self.count, self.worst, self.limit)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,6 @@ def approximations() -> Iterator[list[str]]:
             else:
                 warnings.warn_explicit(one.message, one.category, one.filename, one.lineno, source=one.source)
         if rough:
-            far, count = sum(one.far for one in rough), sum(one.count for one in rough)
-            found.append(str(QuadratureWarning(far, count, max(one.worst for one in rough), rough[0].limit)))
+            count, worst = sum(one.count for one in rough), max(one.worst for one in rough)
+            found.append(str(QuadratureWarning(count, worst, rough[0].limit)))
         found[:] = dict.fromkeys(found)

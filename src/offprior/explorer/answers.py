@@ -13,7 +13,6 @@ from offprior.api import Run
 from offprior.devices import cores
 from offprior.errors import Problem, SettingError
 from offprior.evaluation.atlas import applicable
-from offprior.evaluation.evaluate import NOISE_TAKEN_AS_NORMAL
 from offprior.evaluation.panel import panel
 from offprior.explorer.film import Film
 from offprior.explorer.look import Look, Looks
@@ -125,7 +124,10 @@ class Answerer:
             return ""
         names = "B and C are" if self.has_combined else "B is"
         found = [f"{names} approximate: {said}" for said in [self.references.approximation] if said]
-        found += [] if self.mixture.noise_degrees is None else [NOISE_TAKEN_AS_NORMAL]
+        if self.mixture.noise_degrees is not None:
+            found.append(f"{names} approximate: the mixture's noise is of Student's t, and is taken for normal")
+        if self.beside is not None and "B" in self._of_beside and self.beside.approximation:
+            found.append(f"{self.beside.name}: {self.beside.approximation}")
         return "; ".join(found)
 
     @property

@@ -142,7 +142,7 @@ class Tasks:
 
     @single()
     def _noise(self, task: int) -> Float[np.ndarray, " n"]:
-        """Of standard deviation 1, with the tails of the mixture's."""
+        """With the tails of the mixture's, of standard deviation 1 where its law has one."""
         degrees = self.mixture.noise_degrees
         if degrees is None:
             return np.random.default_rng([task, 1]).normal(size=MOST_POINTS)

@@ -98,7 +98,7 @@ def refined(
     count, nodes = len(prompts.queries), int(np.prod(orders_of(group.locate)))
     most = most_boxes(group)
     boxes = begin(group.locate, boxes_of(group), count, prompts.lengths)
-    together = TOGETHER // nodes
+    together = _together(group, rounded_up(prompts.lengths, ROOM_OF_MASSES), 0, memory_bytes, nodes)
     unresolved = np.zeros((prompts.lengths, count))
     for level in levels:
         boxes = _evaluated(group, prompts, boxes, level, together)
@@ -124,7 +124,7 @@ def refined(
         if is_last or is_short.any():
             errors = np.add.reduceat(boxes.errors(boxes.totals()), boxes.starts(), axis=1)
             unresolved = np.maximum(unresolved, errors if is_last else np.where(is_short, errors, 0.0))
-    piece_count = _together(group, prompts, memory_bytes, nodes)
+    piece_count = _together(group, prompts.lengths, prompts.queries.shape[1], memory_bytes, nodes)
     return _predicted(group, prompts, boxes, levels[-1], variance, piece_count), unresolved.T
 
 
@@ -182,9 +182,9 @@ def _together_again(sums: Sums, starts: np.ndarray, owner: np.ndarray) -> Sums:
     return Sums(highest + np.log(mass), mean, np.add.reduceat(share * spread, starts))
 
 
-def _together(group: Components, prompts: Prompts, memory: int, nodes: int) -> int:
+def _together(group: Components, lengths: int, queries: int, memory: int, nodes: int) -> int:
     """Boxes whose arrays take about as many bytes as they may, a power of two."""
-    columns, second, m = len(group.fixed), len(pairs(len(group.fixed) + 1)), prompts.queries.shape[1]
-    numbers = prompts.lengths * (3 + 2 * columns + second) + 4 * second + m * (2 * columns + second)
+    columns, second = len(group.fixed), len(pairs(len(group.fixed) + 1))
+    numbers = lengths * (3 + 2 * columns + second) + 4 * second + queries * (2 * columns + second)
     fitting = max(1, min(TOGETHER // nodes, memory // (8 * nodes * numbers)))
     return 1 << (fitting.bit_length() - 1)

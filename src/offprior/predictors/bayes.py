@@ -260,7 +260,7 @@ def warn_of_quadrature(found: Posterior) -> None:
     """Warns of posteriors that needed more boxes than they may have."""
     error = np.nan_to_num(found.quadrature_error, nan=0.0, posinf=np.inf).max(-1)
     if (is_far := error > MOST_ERROR).any():
-        warning = QuadratureWarning(int(is_far.sum()), is_far.size, float(error.max()), MOST_ERROR)
+        warning = QuadratureWarning(int(is_far.sum()), float(error.max()), MOST_ERROR)
         warnings.warn(warning, stacklevel=3)
 
 

@@ -19,6 +19,7 @@ from offprior.networks.heads import Moments
 from offprior.precision import single
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import as_single
+from offprior.randomness import key_for
 
 TOKENS_A_PASS = {"cpu": 1 << 12}
 """Tokens of one forward pass: larger batches are cut. What fits a processor's caches is three times as fast."""
@@ -55,7 +56,7 @@ class Pretrained(Predictor):
             toy = Transformer(layers=1, heads=2, width=16)
             limit = toy.longest(trained_to)
             network = toy.initialise(
-                jax.random.key(seed),
+                key_for(seed),
                 dimension=self.mixture.dimension,
                 points=trained_to,
                 targets=jnp.linspace(-1, 1, 64),

@@ -40,7 +40,7 @@ class NoiseLevel(Probe):
         return tuple(_rounded(factor * own) for factor in FACTORS) if own > 0 else WITHOUT
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
-        return mixture if strength == self._own(mixture) else mixture.changed(noise=strength)
+        return mixture if _rounded(strength) == self._own(mixture) else mixture.changed(noise=strength)
 
     def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
         return True

@@ -27,9 +27,9 @@ def drawn(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str 
     processes = min(cores(), MOST_PROCESSES, len(figures) // FEWEST_A_PROCESS)
     if processes < 2:
         return _share(figures, data, folder)
-    # Every so-manieth figure to each: neighbours are of a kind, and take alike.
+    # Every n-th figure to each: neighbours are of a kind, and take alike.
     shares = [figures[first::processes] for first in range(processes)]
-    parallel = joblib.Parallel(n_jobs=processes, max_nbytes=None)
+    parallel = joblib.Parallel(n_jobs=processes, backend="loky", max_nbytes=None)
     parts = parallel(joblib.delayed(_share)(share, data, folder) for share in shares)
     found: list[str | None] = [None] * len(figures)
     for first, part in enumerate(parts):
