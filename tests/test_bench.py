@@ -62,9 +62,13 @@ def test_all_have_the_same_parameters_are_causal_and_learn(begun):
     np.testing.assert_allclose(one.predict(x, changed, 8), before, atol=1e-5)
     changed[:, 7] += 5
     assert np.abs(one.predict(x, changed, 8) - before).max() > 1e-4
-    assert one.steps(700) >= 700
     error = lambda mean: np.square(mean - y[:, 8]).mean()  # noqa: E731
-    assert error(one.predict(x, y, 8)) < 0.8 * error(before)
+    # How soon it learns differs by the seed and, in the last bits, by the processor; that it learns does not.
+    for _ in range(6):
+        assert one.steps(700) >= 700
+        if learned := error(one.predict(x, y, 8)) < 0.6 * error(before):
+            break
+    assert learned
 
 
 def moments(x, y):
