@@ -33,6 +33,7 @@ lint: $(VENV)/.dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(VENV)/.dev
+	$(BIN)/python scripts/write_stubs.py
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 

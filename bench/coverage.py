@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from offprior.evaluation.intervals import ratio
-from offprior.evaluation.metrics import FEW_TASKS
-from offprior.evaluation.verdict import FOLLOWS, GENERALISES, M1_GATE, SMOOTHS, UNDECIDED, WORSE, verdict
+from offprior.analysis.intervals import ratio
+from offprior.analysis.metrics import FEW_TASKS
+from offprior.analysis.verdict import FOLLOWS, GENERALISES, M1_GATE, SMOOTHS, UNDECIDED, WORSE, verdict
 
 TASKS = (64, 128, 256)
 SEEDS = (1, 3, 5)

@@ -23,21 +23,21 @@ import numpy as np
 from rich.console import Console
 
 import offprior as op
-from offprior.api import pretrain_run
-from offprior.devices import one_device_a_core
+from offprior.commands.pretrain import pretrain_run
+from offprior.compute.devices import use_one_device_per_core
 from offprior.evaluation.atlas import LENGTHS, QUERIES, TASKS
 from offprior.mixture import Mixture, Prompts, draw_prompts
 from offprior.predictors.bayes import NODES, References
 from offprior.predictors.pretrained import Pretrained
 from offprior.predictors.smoother import Smoother
-from offprior.recipe import read
+from offprior.recipe.recipe import read
 
 DEMO = "mueller-2023"
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
-    one_device_a_core()
+    use_one_device_per_core()
     console = Console()
     _posteriors(options, console)
     _smoother(options.repeats, console)
@@ -116,7 +116,7 @@ def _atlas(run: Path, out: Path, console: Console) -> None:
 
 def _untrained(folder: Path) -> Path:
     """A run of the demo's model after a single step."""
-    pretrain_run(DEMO, out=folder, set=["training.steps=1"], progress=False)
+    pretrain_run(DEMO, out=folder, overrides=["training.steps=1"], progress=False)
     return folder
 
 

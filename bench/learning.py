@@ -22,7 +22,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from offprior.devices import one_device_a_core
+from offprior.compute.devices import use_one_device_per_core
+from offprior.compute.randomness import key_for
 from offprior.mixture import draw_prompts
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.pretrained import Pretrained
@@ -31,8 +32,7 @@ from offprior.pretraining.optimiser import predicting
 from offprior.pretraining.program import program
 from offprior.pretraining.step import initial_state, setting
 from offprior.pretraining.training import Training
-from offprior.randomness import key_for
-from offprior.recipe import Recipe, read
+from offprior.recipe.recipe import Recipe, read
 
 GATE = 0.01
 PROMPTS, QUERIES = 256, 64
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    one_device_a_core()
+    use_one_device_per_core()
     recipe, console = read(options.recipe, options.set), Console()
     gate = Gate(recipe)
     names = [name.strip() for name in options.variants.split(",")]

@@ -16,9 +16,9 @@ import pandas as pd
 from rich.console import Console
 
 import offprior as op
-from offprior.interval_laws import OneSided
-from offprior.progress import Silence
-from offprior.recipe import read
+from offprior.console.progress import Silence
+from offprior.input_laws.one_sided import OneSided
+from offprior.recipe.recipe import read
 
 DEMO = "mueller-2023"
 LENGTHS = (10, 20, 40)

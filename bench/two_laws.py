@@ -22,7 +22,7 @@ from brute_force import Answer, extrapolated, free_columns, known_waves, midpoin
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Uniform
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture, draw_prompts
 from offprior.posterior import posterior
 

@@ -17,6 +17,6 @@ lock() {
         --no-emit-index-url --no-annotate "$@" --output-file "requirements/$name.lock.txt" >/dev/null
     printf 'requirements/%s.lock.txt: %s packages\n' "$name" "$(grep -c == "requirements/$name.lock.txt")"
 }
-lock run --group build
-lock dev --group build --group dev --constraints requirements/run.lock.txt
-lock docs --group build --group docs --constraints requirements/run.lock.txt --constraints requirements/dev.lock.txt
+lock run --group build --extra explore
+lock dev --group build --extra explore --group dev --constraints requirements/run.lock.txt
+lock docs --group build --extra explore --group docs --constraints requirements/run.lock.txt --constraints requirements/dev.lock.txt

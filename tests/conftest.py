@@ -1,12 +1,12 @@
 """JAX made strict for every test, and for the programs that tests start."""
 
-import atexit
+import ctypes
 import gc
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
+
+import shared_folder
 
 # In the environment, before jax is imported: a command line started by a test is held to the same.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
@@ -27,42 +27,71 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
-# What one program that a test starts has compiled, the next need not. Not for this process, where what a killed program
-# has written by half would be an error.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="offprior-compiled-")
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+# What one program that a test starts has compiled, the next need not, whichever worker starts it. Not for this process,
+# where what a killed program has written by half would be an error.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared_folder.of("compiled"))
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 jax.config.update("jax_compilation_cache_dir", None)
 
-MOST_MAPPINGS = 15_000
-"""After which a test file leaves nothing compiled to the next."""
+MOST_MEMORY = 1.2e9
+"""Bytes of this process after which a test leaves nothing compiled to the next: 2 GB are all that a worker may take."""
+SLOW_FIRST = (
+    "test_bench.py", "test_processes.py", "test_pretraining.py", "test_population.py", "test_explorer_views.py",
+    "test_explorer_views_in_browser.py", "test_devices.py", "test_studies.py", "test_cli.py", "test_atlas.py",
+    "test_explorer_static_page.py", "test_transformer.py", "test_sampled_bayes.py", "test_every_pair_of_families.py",
+    "test_every_probe.py", "test_killed.py", "test_every_figure.py", "test_explorer_in_browser.py",
+)  # fmt: skip
+"""Files that take longest begin first, so that no worker is left alone with one of them at the end."""
 
 # Compilation makes the first example slow; what is tested must not hang on the machine's speed or the day's seed.
 settings.register_profile("offprior", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("offprior")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def programs_are_let_go():
-    """Compiled programs of earlier files, which nothing calls again.
+def pytest_collection_modifyitems(items):
+    rank = {name: place for place, name in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
-    Each takes some of the memory mappings that the kernel allows a process (65,530); without any left it crashes.
+
+def pytest_collection_finish():
+    """Tracing makes many objects that live on: looking through all of them again and again took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Drops compiled programs once they take much memory.
+
+    They also take memory mappings, of which the kernel allows a process 65,530; without any left it crashes. Where
+    nobody knows how much memory is taken, each file begins with none.
     """
-    yield
-    if mappings() > MOST_MAPPINGS:
-        import equinox
-
-        from offprior.pretraining import program
-
-        program._programs.clear()
-        equinox.clear_caches()
-        jax.clear_caches()
-        gc.collect()
+    result = yield
+    taken = memory()
+    if taken > MOST_MEMORY or (taken == 0 and (nextitem is None or nextitem.path != item.path)):
+        let_programs_go()
+    return result
 
 
-def mappings() -> int:
-    maps = Path("/proc/self/maps")
-    return maps.read_bytes().count(b"\n") if maps.exists() else MOST_MAPPINGS + 1
+def let_programs_go() -> None:
+    """What is compiled, and what the C library keeps for later of the memory that was given back to it."""
+    import equinox
+
+    from offprior.pretraining import program
+
+    program.forget()
+    equinox.clear_caches()
+    jax.clear_caches()
+    gc.collect()
+    if sys.platform == "linux" and hasattr(c_library := ctypes.CDLL(None), "malloc_trim"):
+        c_library.malloc_trim(0)
+
+
+def memory() -> int:
+    """Bytes that this process has in memory; 0 where that cannot be read."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else 0
 
 
 @pytest.fixture(scope="module")

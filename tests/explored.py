@@ -8,8 +8,28 @@ import signal
 import subprocess
 import sys
 
+from small_runs import carried_out
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 MIXTURE = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
+
+TITLE = '</script><script>globalThis.broken = true</script> & <b>"quoted"</b>'
+FILMED = {
+    "changes": {"training.trajectory": 4}, "mixture": MIXTURE,
+    "probes": [{"name": "convex", "count": 3}, {"name": "context-length"}],
+}  # fmt: skip
+NOISY = {"mixture": {**MIXTURE, "noise": 0.3}, "probes": [{"name": "convex", "count": 5}]}
+
+
+def plain_run(folder):
+    """A run whose title would break a page that took it for more than text."""
+    return carried_out(folder, mixture=MIXTURE, title=TITLE)
+
+
+def two_runs(folder):
+    """One with weights along its training, and a noisier one."""
+    return carried_out(folder, "one", **FILMED), carried_out(folder, "two", **NOISY)
+
 
 CURVE = """label => {
     const plot = Bokeh.documents[0].get_model_by_name("prompt");

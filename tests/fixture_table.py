@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from offprior import recipe_file
-from offprior.evaluation.along_places import study_result
+from offprior.analysis.study import study_result
 from offprior.figures.figure import ReportData
-from offprior.parquet import write_parquet
-from offprior.recipe_study import Measure, Place, Study
+from offprior.recipe import file as recipe_file
+from offprior.recipe.study import Measure, Study, StudyPlace
+from offprior.storage.parquet import write_parquet
 
 FAMILIES = ("linear", "sinusoid")
 LENGTHS = (5, 20, 40)
@@ -26,6 +26,10 @@ OF_PLACEMENT = [
     *(f"{name}_between" for name in ("squared_error", "bayes_gap", "truth_mean", "truth_square")),
 ]
 RANGE = (0.5, 1.5)
+AXES = {
+    "in-distribution": "in distribution", "convex": "weight a of the first family", "frequency": "angular frequency ω",
+    "mixture-weight": "share w of the prompts", "context-length": "context length k",
+}  # fmt: skip
 RECIPE = recipe_file.RECIPES / "mueller-2023.yaml"
 
 
@@ -66,7 +70,7 @@ def study_data(seeds: int = 2) -> ReportData:
         coordinate="w",
         axis="share of lines in pretraining",
         scale="log",
-        places=[Place(at=at) for at in PLACES],
+        places=[StudyPlace(at=at) for at in PLACES],
         measure=Measure(name="M5", probe="convex", strength=0.5, length=40),
         threshold=0.5,
         direction="falling",
@@ -156,6 +160,8 @@ def _cell(
     names = np.where(weight >= 0.5, *FAMILIES) if share is None else np.full(TASKS, "combination")
     common = {
         "probe": probe, "coordinate": coordinate, "strength": strength, "length": length, "inside": inside,
+        "axis": AXES[probe], "prior_low": RANGE[0] if probe == "frequency" else np.nan,
+        "prior_high": RANGE[1] if probe == "frequency" else np.nan,
         "task": np.arange(TASKS), "family": names, "truth_mean": truth.mean(1), "truth_square": (truth**2).mean(1),
         "surprise": rng.gamma(4, length / 8, TASKS), "class_probability": probability,
         "true_slope": true_slope, "true_amplitude": true_amplitude, **gram,
@@ -209,7 +215,7 @@ def training(seeds: int = 1) -> pd.DataFrame:
 
 
 def panels() -> pd.DataFrame:
-    """Prediction panels as `offprior.panels` writes them."""
+    """Prediction panels as `offprior.evaluation.prediction_panels` writes them."""
     rng = np.random.default_rng(3)
     x = np.linspace(-5, 5, 120)
     found = []

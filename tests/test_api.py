@@ -1,12 +1,17 @@
 """What the commands do from Python: overrides of any kind, one lock from a run's beginning to its end."""
 
+import functools
+
 import pytest
 from filelock import FileLock, Timeout
 from small_runs import write
 
-from offprior import api, experiment, studies
+from offprior.commands import recipe_run, study_run
+from offprior.commands.pretrain import pretrain_run
+from offprior.commands.run import run
 from offprior.errors import OffpriorError
-from offprior.files import LOCK
+from offprior.storage import run_folder
+from offprior.storage.files import LOCK
 
 SETTINGS = ["training.steps=7", "evaluation.tasks=5"]
 
@@ -22,7 +27,7 @@ def is_free(folder):
     return True
 
 
-@pytest.fixture(params=["run", "pretrain_run"])
+@pytest.fixture(params=[functools.partial(run, report=False), pretrain_run], ids=["run", "pretrain"])
 def begun(request, tmp_path, monkeypatch):
     """`run` or the first half of it, without training and report; notes whether the folder was free meanwhile."""
     free = []
@@ -36,11 +41,11 @@ def begun(request, tmp_path, monkeypatch):
 
     def begin(name="run", **settings):
         folder = tmp_path / name
-        assert studies.pretrain is experiment.pretrain  # it has imported what is replaced here
-        for module, function in ((experiment, "pretrain"), (experiment, "probe"), (api, "_report")):
+        assert study_run.pretrain is recipe_run.pretrain  # it has imported what is replaced here
+        for module, function in ((recipe_run, "pretrain"), (recipe_run, "probe")):
             monkeypatch.setattr(module, function, noted(folder))
-        monkeypatch.setattr(api.runs, "create", watched(api.runs.create, noted(folder)))
-        return getattr(api, request.param)(write(tmp_path), out=folder, progress=False, **settings), free
+        monkeypatch.setattr(run_folder, "create", watched(run_folder.create, noted(folder)))
+        return request.param(write(tmp_path), out=folder, progress=False, **settings), free
 
     return begin
 
@@ -56,8 +61,8 @@ def watched(function, note):
 
 @pytest.mark.parametrize("kind", [list, tuple, iter, lambda given: (one for one in given), dict.fromkeys])
 def test_overrides_may_be_anything_that_can_be_walked_through(begun, kind):
-    run, _ = begun(set=kind(SETTINGS))
-    assert (run.recipe.training.steps, run.recipe.evaluation.tasks) == (7, 5)
+    found, _ = begun(overrides=kind(SETTINGS))
+    assert (found.recipe.training.steps, found.recipe.evaluation.tasks) == (7, 5)
 
 
 def test_the_folder_is_locked_from_its_creation_to_the_last_line(begun, tmp_path):

@@ -4,16 +4,16 @@ import warnings
 
 import pytest
 
+from offprior.console.progress import Silence
 from offprior.errors import QuadratureWarning
 from offprior.evaluation.approximation import ApproximationWarning, approximations
 from offprior.evaluation.evaluate import evaluate
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Uniform
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
-from offprior.posterior import refinement
+from offprior.posterior import quadrature_refinement
 from offprior.predictors.mean import Mean
 from offprior.probes.in_distribution import InDistribution
-from offprior.progress import Silence
 
 
 def test_approximations_are_listed_and_other_warnings_given():
@@ -62,7 +62,7 @@ def test_each_is_said_once_and_rough_quadratures_are_counted_together():
 
 def test_posteriors_of_too_few_boxes_reach_a_tables_approximations(monkeypatch):
     """Little noise on a wave of three laws, whose boxes are all used up."""
-    monkeypatch.setattr(refinement, "most_boxes", lambda group: 1)
+    monkeypatch.setattr(quadrature_refinement, "most_boxes", lambda group: 1)
     mixture = Mixture([Sinusoid(frequency=(0.5, 1.5), amplitude=Uniform(0.5, 1.5))], noise=0.001)
     with approximations() as found:
         evaluate(Mean(), InDistribution(), [12], mixture=mixture, tasks=4, queries=4, progress=Silence())

@@ -5,7 +5,7 @@ import pytest
 import small_runs
 
 from offprior import catalog, cli
-from offprior.atlas import atlas
+from offprior.commands.atlas import atlas
 from offprior.errors import SettingError
 from offprior.evaluation import atlas as probing
 from offprior.evaluation.evaluate import evaluate
@@ -66,7 +66,7 @@ def test_a_run_is_probed_outside_of_its_own_mixture(two_probes, tmp_path):
 def test_probes_are_chosen_by_name(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = {}
-    monkeypatch.setattr("offprior.atlas.atlas", lambda what, **settings: asked.update(settings))
+    monkeypatch.setattr("offprior.commands.atlas.atlas", lambda what, **settings: asked.update(settings))
     assert cli.main(["atlas", "mean", "--probes", "shift", "convex"]) == 0
     assert asked["probes"] == ["shift", "convex"]
     assert [type(p).__name__ for p in probing.applicable(Mixture(), ["shift", "convex", "shift"]).probes] == [

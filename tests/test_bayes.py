@@ -14,7 +14,7 @@ from offprior.families.family import Family
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Rayleigh
+from offprior.laws.rayleigh import Rayleigh
 from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes, References
 from offprior.predictors.least_squares import LeastSquares

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from offprior.recipe import read
+from offprior.recipe.recipe import read
 
 BENCH = Path(__file__).parents[1] / "bench"
 HAS_TORCH = all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from fixture_table import report_data
 
-from offprior.evaluation.breaks import MODEL, PRIOR, UNDECIDED, breaks
+from offprior.analysis.breaks import MODEL, PRIOR, UNDECIDED, breaks
 from offprior.figures.figure import ReportData
-from offprior.report import breaking
+from offprior.report import where_it_breaks as breaking
 from offprior.report.report import write_page
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from offprior.evaluation.breaks import BOTH, MODEL, OWN, PRIOR, UNDECIDED, UNDER_TRAINED, breaks
+from offprior.analysis.breaks import BOTH, MODEL, OWN, PRIOR, UNDECIDED, UNDER_TRAINED, breaks
 
 
 def cell(

@@ -1,17 +1,44 @@
 """Parts are found by their files; other packages' by their entry points, which may be broken and may not shadow."""
 
+import importlib
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
+import offprior
 from offprior import catalog
 from offprior.errors import OffpriorError, SettingError
 
 PACKAGE = """
 class Chirp:
     'A family of another package.'
+
+
+import pathlib
+
+import jax.numpy as jnp
+
+from offprior.laws.law import Law
+from offprior.parameter import Scalar, parameter
+
+RECIPE = pathlib.Path(__file__).parent / "theirs.yaml"
+
+
+class Exponential(Law):
+    'A law of another package.'
+
+    rate: Scalar = parameter(1.0, "how fast it falls", above=0)
+
+    def quantile(self, u):
+        return -jnp.log1p(-u) / self.rate
+"""
+RECIPE = """
+title: Their recipe
+mixture: {families: [linear]}
+model: {name: transformer, layers: 1, heads: 2, width: 16}
 """
 
 
@@ -19,13 +46,13 @@ class Chirp:
 def outside(tmp_path, monkeypatch):
     """Puts another package on the path, whose metadata declare entry points of families."""
 
-    def declare(name, value):
+    def declare(name, value, group="families"):
         (tmp_path / "elsewhere.py").write_text(PACKAGE)
         (tmp_path / "torn.py").write_text("import a_module_that_nobody_has")
         metadata = tmp_path / "elsewhere-1.0.dist-info"
         metadata.mkdir()
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text(f"[offprior.families]\n{name} = {value}\n")
+        (metadata / "entry_points.txt").write_text(f"[offprior.{group}]\n{name} = {value}\n")
         monkeypatch.syspath_prepend(str(tmp_path))
         for module in ("elsewhere", "torn"):
             monkeypatch.delitem(sys.modules, module, raising=False)
@@ -133,10 +160,41 @@ def test_a_plugins_name_is_the_one_that_finds_it(tmp_path, monkeypatch, name, va
         monkeypatch.delitem(sys.modules, known, raising=False)
     part = catalog.find("families", name)
     assert catalog.name_of(part) == name
-    from offprior.recipe_parts import part_from, plain
+    from offprior.recipe.parts import part_from, plain
 
     assert plain(part_from("families", name))["name"] == name
     assert type(part_from("families", plain(part()))) is part
+
+
+def test_a_recipe_of_another_package_is_listed_described_and_read(outside, tmp_path, capsys):
+    from offprior import cli
+    from offprior.recipe.recipe import read
+
+    outside("theirs", "elsewhere:RECIPE", "recipes")
+    (tmp_path / "theirs.yaml").write_text(RECIPE)
+    assert cli.main(["list", "recipes"]) == cli.main(["describe", "theirs"]) == cli.main(["validate", "theirs"]) == 0
+    assert capsys.readouterr().out.count("Their recipe") == 2
+    assert read("theirs").name == "theirs" and read("theirs", ["mixture.noise=0.3"]).mixture.noise == 0.3
+
+
+@pytest.mark.parametrize("value", ["torn:RECIPE", "elsewhere:NOTHING"])
+def test_a_broken_recipe_of_another_package_is_said_in_a_line(outside, value, capsys):
+    from offprior import cli
+
+    outside("theirs", value, "recipes")
+    assert cli.main(["validate", "theirs"]) == 2
+    assert f"theirs: {value}, which offers it, gives no path: " in capsys.readouterr().err
+    assert cli.main(["list", "recipes"]) == 0
+    assert "broken: theirs: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("group", ["laws", "input_laws"])
+def test_a_law_of_another_package_is_read_in_a_recipe(outside, group):
+    from offprior.recipe.parts import law_from, plain
+
+    outside("exponential", "elsewhere:Exponential", group)
+    found = law_from({"name": "exponential", "rate": 3})
+    assert type(found).__name__ == "Exponential" and plain(found) == {"name": "exponential", "rate": 3.0}
 
 
 def test_a_class_that_no_package_offers_has_its_own_name():
@@ -145,3 +203,16 @@ def test_a_class_that_no_package_offers_has_its_own_name():
     for name, expected in (("Absolute", "absolute"), ("ReLUNetwork", "re-lu-network"), ("Slope2Scale", "slope2-scale")):
         part = type(name, (Linear,), {"__module__": "__main__", "__doc__": "Of a script."})
         assert catalog.name_of(part) == expected
+
+
+def test_the_stubs_name_every_part(monkeypatch):
+    """What editors and type checkers read is what the catalogue finds; `make format` writes it."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "scripts"))
+    stubs = importlib.import_module("write_stubs").stubs()
+    package = Path(offprior.__file__).parent
+    assert {path: (package / path).read_text(encoding="utf-8") for path in stubs} == stubs
+    assert set(package.rglob("*.pyi")) == {package / path for path in stubs}
+    for line in stubs[Path("__init__.pyi")].splitlines():
+        if " import " in line:
+            name = line.rpartition(" ")[2]
+            assert getattr(offprior, name) is not None

@@ -12,18 +12,18 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from offprior.console.progress import Silence
 from offprior.errors import OffpriorError
 from offprior.families.linear import Linear
-from offprior.files import locked
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
-from offprior.networks.weights import read_arrays, write_arrays
-from offprior.parquet import read_parquet
 from offprior.pretraining import checkpoint
-from offprior.pretraining.loop import pretrain
+from offprior.pretraining.checkpoint_writer import Writer
+from offprior.pretraining.pretrain import pretrain
 from offprior.pretraining.training import Training
-from offprior.pretraining.writer import Writer
-from offprior.progress import Silence
+from offprior.storage.arrays import read_arrays, write_arrays
+from offprior.storage.files import locked
+from offprior.storage.parquet import read_parquet
 
 MODEL = Transformer(layers=1, heads=2, width=16)
 MIXTURE = Mixture(families=[Linear()])

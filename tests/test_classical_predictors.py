@@ -11,7 +11,7 @@ from sklearn.linear_model import LassoCV, RidgeCV
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.neighbors import KNeighborsRegressor
 
-from offprior.evaluation.panel import panel
+from offprior.evaluation.comparison_panel import panel
 from offprior.families.linear import Linear
 from offprior.families.relu_network import ReluNetwork
 from offprior.families.sinusoid import Sinusoid

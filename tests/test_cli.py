@@ -14,8 +14,10 @@ from collections import namedtuple
 import pytest
 import yaml
 
-from offprior import api, cli
-from offprior.evaluation.verdict import VERDICTS
+from offprior import cli
+from offprior.analysis.verdict import VERDICTS
+from offprior.commands.list import SORTS
+from offprior.commands.stored_run import Run
 
 RECIPE = {
     "title": "A small one",
@@ -117,11 +119,19 @@ def test_more_seeds_join_the_first(finished, tmp_path):
     assert (home / "runs" / "small" / "seed-1" / "model.safetensors").read_bytes() != weights
 
 
+def test_exploring_without_bokeh_says_what_to_install(finished, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    for module in [name for name in sys.modules if name.startswith(("bokeh.", "offprior.explorer"))]:
+        monkeypatch.delitem(sys.modules, module)
+    assert cli.main(["explore", "runs/small"]) == 2
+    assert "pip install 'offprior[explore]'" in capsys.readouterr().err
+
+
 def test_probing_and_reporting_again(finished, tmp_path, capsys, monkeypatch):
     home = shutil.copytree(finished[0].parents[1], tmp_path / "home")
     monkeypatch.chdir(home)
     assert cli.main(["probe", "runs/small", "context-length"]) == 0
-    assert {"convex", "context-length"} <= set(api.Run("runs/small").evaluation()["probe"])
+    assert {"convex", "context-length"} <= set(Run("runs/small").evaluation()["probe"])
     assert cli.main(["report", "runs/small"]) == 0
     assert "context-length" in capsys.readouterr().out
 
@@ -255,3 +265,10 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(recipe, tmp_path):
     assert probed.returncode == 2 and "of 100000 steps; go on with offprior run --resume" in probed.stderr
     again = offprior("run", "long.yaml", folder=tmp_path)
     assert again.returncode == 2 and "the run in it is unfinished; go on with --resume" in again.stderr
+
+
+def test_everything_that_is_listed_can_be_listed_alone(capsys):
+    for sort in SORTS:
+        assert cli.main(["list", sort]) == 0
+    said = capsys.readouterr().out
+    assert "log-uniform" in said and "opposite-orthants" in said and "input-laws" in said

@@ -28,7 +28,7 @@ from offprior.families.scaled import Scaled
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.step_function import StepFunction
 from offprior.families.task_pool import TaskPool
-from offprior.laws import Rayleigh
+from offprior.laws.rayleigh import Rayleigh
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 

@@ -34,7 +34,7 @@ def python(package: Path, *arguments: str) -> str:
 
 def test_there_is_an_example_of_each():
     folders = {Path(path).parent.name for path in EXAMPLES}
-    assert folders == {"families", "predictors", "probes", "recipes"}
+    assert folders == {"families", "laws", "input_laws", "predictors", "probes", "figures", "recipes"}
 
 
 def test_examples_are_listed_and_described(package):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offprior.evaluation.intervals import LEVEL, benjamini_hochberg, ratio, stacked
-from offprior.evaluation.verdict import NO_PRIOR_GAP, UNDECIDED, verdict
+from offprior.analysis.intervals import LEVEL, benjamini_hochberg, ratio, stacked
+from offprior.analysis.verdict import NO_PRIOR_GAP, UNDECIDED, verdict
 
 SAMPLES = 2000
 NOISE = 3 * (LEVEL * (1 - LEVEL) / SAMPLES) ** 0.5

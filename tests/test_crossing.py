@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from offprior.evaluation.crossing import Axis, bracket, crossed_at, crossing, next_place
-from offprior.evaluation.intervals import seed_interval
+from offprior.analysis.crossing import Axis, bracket, crossed_at, crossing, next_place
+from offprior.analysis.intervals import seed_interval
 
 
 def test_a_straight_line_is_crossed_where_it_is():

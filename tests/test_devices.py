@@ -8,15 +8,15 @@ import sys
 import jax
 import pytest
 
+from offprior.console.progress import Silence
 from offprior.errors import OffpriorError
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
-from offprior.pretraining import loop, program
-from offprior.pretraining.loop import pretrain, pretrain_population
+from offprior.pretraining import program, training_loop
 from offprior.pretraining.population import Member
+from offprior.pretraining.pretrain import pretrain, pretrain_population
 from offprior.pretraining.training import Training
-from offprior.progress import Silence
 
 MODEL = Transformer(layers=1, heads=2, width=16)
 MIXTURE = Mixture(families=[Linear()])
@@ -41,8 +41,8 @@ def test_a_device_that_is_not_there_is_said_in_one_line():
 
 
 DISPATCHES_ON_TWO_DEVICES = """
-from offprior.devices import one_device_a_core
-one_device_a_core()
+from offprior.compute.devices import use_one_device_per_core
+use_one_device_per_core()
 import numpy as np
 from offprior import Linear, Mixture
 from offprior.models.transformer import Transformer
@@ -86,7 +86,7 @@ def needs(batch, members=1, at_once=0):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program.Program, "__init__", kept)
-        patch.setattr(program, "_programs", {})
+        program.forget()
         pretrain_population(
             MODEL, [member(batch, seed, at_once) for seed in range(members)], at_once=members, progress=Silence()
         )
@@ -135,6 +135,6 @@ def test_a_device_that_runs_out_of_memory_on_the_way_says_what_to_try(monkeypatc
         def __call__(self, *_):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
 
-    monkeypatch.setattr(loop, "program", lambda *_: Full())
+    monkeypatch.setattr(training_loop, "program", lambda *_: Full())
     with pytest.raises(OffpriorError, match=r"out of memory with batches of 12; training\.batch=6 may fit"):
         pretrain(MODEL, MIXTURE, member(12).training, progress=Silence())

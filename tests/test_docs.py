@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 import offprior
-from offprior import catalog, recipe_file
+from offprior import catalog
+from offprior.analysis.metric_names import METRICS
 from offprior.cli import app
-from offprior.recipe_parts import laws_by_name
+from offprior.commands.describe import print_description
+from offprior.recipe import file as recipe_file
+from offprior.recipe.parts import LAW_FOLDERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -44,11 +47,29 @@ def test_every_documented_command_exists(command):
 
 @pytest.mark.parametrize("folder", catalog.PART_FOLDERS)
 def test_every_part_is_documented_in_its_section(folder):
-    _, heading, rest = page("parts.md").partition(f"## {folder.capitalize()}\n")
+    _, heading, rest = page("parts.md").partition(f"## {folder.replace('_', ' ').capitalize()}\n")
     assert heading, f"docs/parts.md has no section for {folder}"
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", rest.partition("\n## ")[0], re.MULTILINE))
     switches = {"tokens", "attention", "positions", "norm", "head"} if folder == "models" else set()
     assert documented - switches == set(catalog.built_in(folder))
+
+
+def test_metrics_have_the_names_of_their_documentation():
+    """Word for word, but for markup."""
+    rows = re.findall(r"^\| (M\d+) \| ([a-z][^|]*) \| ([^|]*) \| ([^|]*) \|$", page("metrics.md"), re.MULTILINE)
+    plainly = [[re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell).replace("`", "").strip() for cell in row] for row in rows]
+    assert {code: tuple(rest) for code, *rest in plainly} == {code: tuple(metric) for code, metric in METRICS.items()}
+
+
+@pytest.mark.parametrize(
+    "name", ["training", "mixture", "evaluation", "recipe", "study", "M5", "m5", "ordered", "log-uniform"]
+)
+def test_sections_metrics_and_laws_are_described(name, capsys):
+    print_description(name)
+    said = capsys.readouterr().out
+    expected = {"training": "optimiser", "mixture": "noise_floor", "evaluation": "queries", "ordered": "degree"}
+    expected |= {"recipe": "specialists", "study": "threshold"}
+    assert expected.get(name, "share of the prior gap closed" if name in ("M5", "m5") else "upper end") in said
 
 
 def test_every_recipe_is_documented():
@@ -75,7 +96,7 @@ def test_every_recipe_has_a_row_of_its_reproduction():
 
 def test_every_law_is_documented_and_no_other():
     said = page("recipes.md").partition("- **Laws**")[2].partition("\n- **")[0]
-    assert set(re.findall(r"`([a-z-]+)`", said)) == set(laws_by_name())
+    assert set(re.findall(r"`([a-z-]+)`", said)) == {name for folder in LAW_FOLDERS for name in catalog.names(folder)}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -99,7 +120,7 @@ def anchors(path: Path) -> set[str]:
 
 def test_pages_are_in_the_table_of_contents():
     index = page("index.md")
-    listed = set(re.search(r"```\{toctree\}.*?\n\n(.*?)```", index, re.DOTALL)[1].split())  # type: ignore[index]
+    listed = set("\n".join(re.findall(r"```\{toctree\}.*?\n\n(.*?)```", index, re.DOTALL)).split())
     assert listed == {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from offprior import catalog
 from offprior.errors import OffpriorError, SettingError
 from offprior.evaluation.evaluate import evaluate
-from offprior.evaluation.inside import Inside
+from offprior.evaluation.inside_model import Inside
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes, References

@@ -12,7 +12,7 @@ from offprior.families.combination import Combination
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.task_pool import TaskPool
-from offprior.laws import Evenly
+from offprior.input_laws.evenly import Evenly
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares

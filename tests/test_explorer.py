@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from explored import MIXTURE, plain_run
 from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import MIDDLE, WEIGHTS, carried_out
@@ -148,8 +149,7 @@ def test_work_that_fails_does_not_end_the_page():
 
 @pytest.fixture(scope="module")
 def answerer(tmp_path_factory):
-    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
-    return Answerer(carried_out(tmp_path_factory.mktemp("explored"), mixture=mixture))
+    return Answerer(plain_run(tmp_path_factory.mktemp("explored")))
 
 
 def test_answers_are_those_of_the_predictors(answerer):
@@ -228,8 +228,7 @@ def test_the_lines_of_python_give_all_that_is_shown_again(answerer, capsys):
 
 
 def test_of_a_study_a_place_is_explored(tmp_path):
-    mixture = {"families": ["linear", "sinusoid"], "inputs": [-5.0, 5.0], "noise": 0.1}
-    run = carried_out(tmp_path, mixture=mixture, study={"places": WEIGHTS, "measure": {"name": "M2", **MIDDLE}})
+    run = carried_out(tmp_path, mixture=MIXTURE, study={"places": WEIGHTS, "measure": {"name": "M2", **MIDDLE}})
     with pytest.raises(SettingError, match=r"study: a study has a model a place; explore one of them, as .*place-0"):
         Answerer(run)
     Answerer(run.places()[0])

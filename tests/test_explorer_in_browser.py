@@ -3,15 +3,14 @@
 import socket
 
 import pytest
-from explored import CHROMIUM, MIXTURE, POINTS, Opened, opening, served
-from small_runs import carried_out
+from explored import CHROMIUM, POINTS, Opened, opening, plain_run, served
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    run = carried_out(tmp_path_factory.mktemp("explored"), mixture=MIXTURE)
+    run = plain_run(tmp_path_factory.mktemp("explored"))
     with served(run.folder) as found:
         yield found
 

@@ -9,6 +9,7 @@ from explored import CHROMIUM
 
 from offprior import catalog
 from offprior.components import NoClosedForm
+from offprior.compute.randomness import key_for
 from offprior.explorer.static_arrays import packed, unpacked
 from offprior.explorer.static_network import network_of
 from offprior.explorer.static_page import ENGINE, SCRIPTS
@@ -25,7 +26,6 @@ from offprior.predictors.bayes import References
 from offprior.predictors.pretrained import Pretrained
 from offprior.predictors.smoother import Smoother
 from offprior.probes.convex import Convex
-from offprior.randomness import key_for
 
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 PLACES = np.linspace(-6.0, 6.0, 31)

@@ -6,14 +6,14 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
-from explored import MIXTURE
+from explored import FILMED, NOISY, two_runs
 from small_runs import carried_out
 
-from offprior.api import Run
 from offprior.cli import main
+from offprior.commands.stored_run import Run
 from offprior.errors import OffpriorError, SettingError
 from offprior.evaluation.family_read_out import FamilyReadOut
-from offprior.evaluation.inside import Inside
+from offprior.evaluation.inside_model import Inside
 from offprior.explorer.answers import ATTENTION, Answerer
 from offprior.explorer.opening import opened
 from offprior.explorer.reading import reading
@@ -24,18 +24,13 @@ from offprior.explorer.verdicts import Verdicts
 from offprior.figures.verdict_map import LOOKS
 from offprior.pretraining.checkpoint import steps_kept, weights_file
 from offprior.probes.convex import Convex
-from offprior.runs import ATLAS, EVALUATION
+from offprior.storage.run_folder import ATLAS, EVALUATION
 from offprior.table import Table
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("explored")
-    probes = [{"name": "convex", "count": 3}, {"name": "context-length"}]
-    return (
-        carried_out(folder, "one", changes={"training.trajectory": 4}, mixture=MIXTURE, probes=probes),
-        carried_out(folder, "two", mixture={**MIXTURE, "noise": 0.3}, probes=[{"name": "convex", "count": 5}]),
-    )
+    return two_runs(tmp_path_factory.mktemp("explored"))
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +164,7 @@ def test_the_lines_of_python_give_a_frame_of_the_film_and_the_second_run_again(a
 
 
 def test_torn_weights_of_a_step_are_told_and_leave_the_last_ones_alone(tmp_path):
-    run = carried_out(tmp_path, changes={"training.trajectory": 4}, mixture=MIXTURE, probes=[])
+    run = carried_out(tmp_path, "one", **FILMED)
     (run.folder / "seed-0" / "weights-best.safetensors").write_bytes(b"")
     path = weights_file(run.folder, 0, steps_kept(run.folder, 0)[0])
     path.write_bytes(path.read_bytes()[:100])
@@ -200,13 +195,13 @@ def test_a_cell_of_the_second_run_is_of_its_own_path(answerer):
 
 @pytest.mark.parametrize(("order", "weight"), [(["linear", "sinusoid"], 0.25), (["sinusoid", "linear"], 0.75)])
 def test_the_weight_of_the_line_finds_its_cell_whichever_family_is_first(tmp_path, order, weight):
-    mixture = {**MIXTURE, "families": order}
-    run = carried_out(tmp_path, mixture=mixture, probes=[{"name": "convex", "count": 5}])
+    run = carried_out(tmp_path, "two", **{**NOISY, "mixture": {**NOISY["mixture"], "families": order}})
     assert f"a = {weight:g}, " in Verdicts(run).nearest(State(preset="combination", weight=0.25), 8)
 
 
 def test_other_families_have_no_verdict_of_lines_and_waves(tmp_path):
-    run = carried_out(tmp_path, mixture={**MIXTURE, "families": ["linear", {"name": "fourier", "harmonics": 1}]})
+    run = carried_out(tmp_path)
+    assert run.recipe.mixture.family_names == ["linear", "fourier"]
     for preset in ("combination", "sinusoid", "line"):
         assert Verdicts(run).nearest(State(preset=preset), 8) == ""
 

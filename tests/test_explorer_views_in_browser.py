@@ -4,8 +4,7 @@ import math
 import signal
 
 import pytest
-from explored import CHROMIUM, CURVE, MIXTURE, POINTS, Opened, opening, served
-from small_runs import carried_out
+from explored import CHROMIUM, CURVE, POINTS, Opened, opening, served, two_runs
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 CELL = "cell of the verdicts"
@@ -19,14 +18,7 @@ PRESS_CELL = """([name, x, y]) => {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("explored")
-    changes = {"training.trajectory": 4}
-    other = {**MIXTURE, "noise": 0.3}
-    probes = [{"name": "convex", "count": 3}, {"name": "context-length"}]
-    return (
-        carried_out(folder, "one", changes=changes, mixture=MIXTURE, probes=probes),
-        carried_out(folder, "two", mixture=other, probes=[{"name": "convex", "count": 5}]),
-    )
+    return two_runs(tmp_path_factory.mktemp("explored"))
 
 
 @pytest.fixture(scope="module")

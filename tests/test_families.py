@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offprior.components import Components, distinct, equal, merged
+from offprior.components.combined import combine
 from offprior.errors import SettingError
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.joined import combine
-from offprior.laws import Normal, Uniform
+from offprior.laws.normal import Normal
+from offprior.laws.uniform import Uniform
 
 KEY = jax.random.key(0)
 X = np.asarray([[-2.0], [-0.7], [0.1], [1.6]])

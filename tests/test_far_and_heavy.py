@@ -19,7 +19,8 @@ from offprior.families.linear import Linear
 from offprior.families.low_rank_linear import LowRankLinear
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.sparse_linear import SparseLinear
-from offprior.laws import Normal, Rayleigh
+from offprior.laws.normal import Normal
+from offprior.laws.rayleigh import Rayleigh
 from offprior.mixture import Mixture
 from offprior.posterior import posterior
 from offprior.predictors.bayes import Bayes, References

@@ -80,11 +80,11 @@ def test_the_curves_are_the_metrics():
     assert axes[2].get_yscale() == "log"
 
 
-def test_the_pretraining_range_is_the_recipe_s():
+def test_the_pretraining_range_is_the_one_that_the_probe_knows():
     data = report_data()
     assert prior_spans(data, data.cells("frequency")) == [RANGE]
     assert prior_spans(data, data.cells("convex")) == [(0.0, 0.0), (1.0, 1.0)]
-    nothing_known = dataclasses.replace(data, recipe={})
+    nothing_known = ReportData.from_evaluation(evaluation().drop(columns=["axis", "prior_low", "prior_high"]))
     ((low, high),) = prior_spans(nothing_known, data.cells("frequency"))
     assert RANGE[0] <= low < high <= RANGE[1]
 
@@ -115,8 +115,9 @@ def test_any_probe_s_coordinate_is_readable(probe):
     """In the words of the probe's own class, inside the canvas, and over no other label."""
     rows = evaluation()
     rows = rows[rows["probe"].isin(["mixture-weight", "in-distribution"])]
-    words = str(catalog.constant("probes", probe, "axis"))
-    data = ReportData.from_evaluation(rows.replace({"probe": {"mixture-weight": f"{probe}, noise-free"}}))
+    words = catalog.find("probes", probe).axis  # pyright: ignore[reportAttributeAccessIssue]
+    named = {"probe": {"mixture-weight": f"{probe}, noise-free"}}
+    data = ReportData.from_evaluation(rows.replace({**named, "axis": {"share w of the prompts": words}}))
     for figure in (ErrorByStrength(f"{probe}, noise-free"), VerdictMap()):
         canvas = drawn(figure, data)
         FigureCanvasAgg(canvas).draw()
@@ -128,10 +129,11 @@ def test_any_probe_s_coordinate_is_readable(probe):
         assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
-def test_a_probe_of_another_package_is_shown_by_its_symbol():
-    rows = evaluation().query("probe == 'mixture-weight'").assign(probe="theirs", coordinate="z")
+@pytest.mark.parametrize("words", ["zeal z", "", None])
+def test_a_probe_of_another_package_is_shown_by_its_words_or_its_symbol(words):
+    rows = evaluation().query("probe == 'mixture-weight'").assign(probe="theirs", coordinate="z", axis=words)
     (axis, *_) = drawn(ErrorByStrength("theirs"), ReportData.from_evaluation(rows)).axes
-    assert axis.get_xlabel() == "z"
+    assert axis.get_xlabel() == (words or "z")
 
 
 def test_context_lengths_beyond_pretraining_are_marked():

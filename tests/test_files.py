@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from offprior.errors import OffpriorError
-from offprior.files import beside, locked
+from offprior.storage.files import beside, locked
 
 KILLED = textwrap.dedent(
     """

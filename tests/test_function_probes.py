@@ -16,7 +16,10 @@ from offprior.families.sparse_linear import SparseLinear
 from offprior.families.spherical_cap import SphericalCap
 from offprior.families.spherical_ring import SphericalRing
 from offprior.families.union_of_subspaces import UnionOfSubspaces
-from offprior.laws import Fixed, LogUniform, Normal, Uniform
+from offprior.laws.fixed import Fixed
+from offprior.laws.log_uniform import LogUniform
+from offprior.laws.normal import Normal
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares

@@ -11,9 +11,17 @@ from offprior.families.combination import Combination
 from offprior.families.linear import Linear
 from offprior.families.polynomial import Polynomial
 from offprior.families.sinusoid import Sinusoid
-from offprior.input_laws import Affine, Mixed, Ordered, Skewed
-from offprior.interval_laws import OneSided, SubInterval
-from offprior.laws import Evenly, Fixed, Normal, Rayleigh, Uniform
+from offprior.input_laws.affine import Affine
+from offprior.input_laws.evenly import Evenly
+from offprior.input_laws.mixed import Mixed
+from offprior.input_laws.one_sided import OneSided
+from offprior.input_laws.ordered import Ordered
+from offprior.input_laws.skewed import Skewed
+from offprior.input_laws.sub_interval import SubInterval
+from offprior.laws.fixed import Fixed
+from offprior.laws.normal import Normal
+from offprior.laws.rayleigh import Rayleigh
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
 from offprior.predictors.least_squares import LeastSquares
 from offprior.predictors.smoother import Smoother
@@ -43,8 +51,8 @@ def rows():
 def test_errors_by_placement_are_those_of_a_loop(rows):
     """Over the same prompts, query by query, for the smoother itself."""
     probe, number, length = OneSidedProbe(shares=(0.5, 1.0)), 1, 6
+    from offprior.compute.randomness import key_for
     from offprior.mixture import draw_prompts
-    from offprior.randomness import key_for
 
     prompts = draw_prompts(
         probe.distribution(1.0, MIXTURE), key_for(0, "evaluation", probe.label, number, 0), 24, 6, 16

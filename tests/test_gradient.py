@@ -9,7 +9,7 @@ import pytest
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.networks.attention import attend
-from offprior.networks.products import product
+from offprior.networks.matrix_products import product
 from offprior.pretraining.gradient import batch_gradient, largest_divisor, sharing
 from offprior.pretraining.training import Training
 

@@ -8,7 +8,9 @@ import pytest
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
 from offprior.families.linear import Linear
-from offprior.laws import Evenly, Normal, Uniform
+from offprior.input_laws.evenly import Evenly
+from offprior.laws.normal import Normal
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.context_order import ContextOrder
@@ -23,7 +25,7 @@ from offprior.probes.orthogonal_queries import OrthogonalQueries
 from offprior.probes.quadrants import Quadrants
 from offprior.probes.shift import Shift
 from offprior.probes.skewed_inputs import SkewedInputs
-from offprior.recipe_parts import part_from
+from offprior.recipe.parts import part_from
 
 FLAT = Mixture([Linear(dimension=4)], inputs=Normal(), noise=0.2)
 KEY = jax.random.key(3)

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from offprior.compute.randomness import key_for
 from offprior.errors import OffpriorError
 from offprior.evaluation.family_read_out import FamilyReadOut, LinearReadOut, accuracy, cross_entropy
-from offprior.evaluation.inside import Inside
+from offprior.evaluation.inside_model import Inside
 from offprior.families.linear import Linear
 from offprior.families.relu_network import ReluNetwork
 from offprior.families.sinusoid import Sinusoid
@@ -21,7 +22,6 @@ from offprior.networks.attention import attend
 from offprior.networks.decoder import Block
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.pretrained import Pretrained
-from offprior.randomness import key_for
 
 POINTS, DIMENSION, BATCH, QUERIES, LAYERS, HEADS = 6, 2, 3, 2, 2, 2
 SWITCHES = list(itertools.product(["alternating", "paired"], ["causal", "context"], [0, 2]))

@@ -15,7 +15,11 @@ from offprior.families.sparse_linear import SparseLinear
 from offprior.families.spherical_cap import SphericalCap
 from offprior.families.spherical_ring import SphericalRing
 from offprior.families.task_pool import TaskPool
-from offprior.laws import Fixed, LogUniform, Normal, Rayleigh, Uniform
+from offprior.laws.fixed import Fixed
+from offprior.laws.log_uniform import LogUniform
+from offprior.laws.normal import Normal
+from offprior.laws.rayleigh import Rayleigh
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
 from offprior.probes.amplitude import Amplitude
 from offprior.probes.cap_angle import CapAngle

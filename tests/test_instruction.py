@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from offprior.console.progress import Silence
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
 from offprior.evaluation.instruction import instructions
@@ -14,12 +15,11 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.networks import layout as layouts
-from offprior.pretraining.loop import pretrain
+from offprior.pretraining.pretrain import pretrain
 from offprior.pretraining.step import initial_state, setting
 from offprior.pretraining.training import Training
 from offprior.probes.convex import Convex
-from offprior.progress import Silence
-from offprior.recipe import from_mapping
+from offprior.recipe.recipe import from_mapping
 
 SETTINGS = {"layers": 1, "heads": 2, "width": 16}
 UP_OR_DOWN = Mixture([Grid(slope=(1.0,), offset=(0.0,)), Grid(slope=(-1.0,), offset=(0.0,))], noise=0.1)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from offprior.evaluation.intervals import percentiles, resamples, seed_interval
+from offprior.analysis.intervals import percentiles, resamples, seed_interval
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=12).filter(lambda values: np.std(values) > 1e-6))

@@ -21,7 +21,7 @@ PROGRAM = textwrap.dedent(
     from offprior.families.linear import Linear
     from offprior.mixture import Mixture
     from offprior.models.transformer import Transformer
-    from offprior.pretraining.loop import pretrain
+    from offprior.pretraining.pretrain import pretrain
 
     class Lines:
         def start(self, label, total, done=0): print(done, flush=True)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from offprior.compute.precision import double
 from offprior.errors import SettingError
 from offprior.families.combination import Combination
 from offprior.families.decision_tree import DecisionTree
@@ -16,8 +17,7 @@ from offprior.families.relu_network import ReluNetwork
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.sparse_linear import SparseLinear
 from offprior.families.task_pool import TaskPool
-from offprior.latents import latents_of, task_of
-from offprior.precision import double
+from offprior.posterior.latents import latents_of, task_of
 
 KEY = jax.random.key(2)
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from small_runs import write
 
+from offprior.console.progress import Silence
 from offprior.errors import SettingError
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
-from offprior.pretraining.course import Course, unfallen
-from offprior.pretraining.loop import pretrain
+from offprior.pretraining.member_run import MemberRun, unfallen
 from offprior.pretraining.population import Member
+from offprior.pretraining.pretrain import pretrain
 from offprior.pretraining.training import RATES, Training
-from offprior.progress import Silence
-from offprior.recipe import rate_in_words, read
-from offprior.recipe_parts import plain, settings_from
+from offprior.recipe.parts import plain, settings_from
+from offprior.recipe.recipe import rate_in_words, read
 
 
 @pytest.mark.parametrize("optimiser", RATES)
@@ -107,11 +107,11 @@ def test_a_flat_loss_is_one_line_while_training(rate):
 
 
 def test_a_course_waits_for_enough_rows_and_for_the_curriculum():
-    course = Course(Transformer(layers=1, heads=1, width=8), Member(Mixture([Linear()]), Training(curriculum=2)))
+    course = MemberRun(Transformer(layers=1, heads=1, width=8), Member(Mixture([Linear()]), Training(curriculum=2)))
     course.history._rows = [{"step": step, "loss": 2.0} for step in range(25, 1801, 25)]
     assert course.flat(1000) == "" and course.flat(1299) == ""  # contexts grow until step 1000
     assert "soon after step 1000, 2 at step 1300" in course.flat(1300)
     assert course.flat(1325) == ""  # once
-    few = Course(course.model, Member(Mixture([Linear()]), Training()))
+    few = MemberRun(course.model, Member(Mixture([Linear()]), Training()))
     few.history._rows = [{"step": step, "loss": 2.0} for step in (500, 1000, 1500)]
     assert few.flat(1500) == ""

@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from offprior import recipe_file
+from offprior.compute.randomness import key_for
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.convex import Convex
-from offprior.randomness import key_for
-from offprior.recipe import from_mapping, read
+from offprior.recipe import file as recipe_file
+from offprior.recipe.recipe import from_mapping, read
 
 PAPERS = (
     "selection", "garg-2022", "garg-2022-sparse", "garg-2022-network", "garg-2022-tree", "raventos-2023", "kwon-2025",

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from evaluation_rows import cell, table
 
+from offprior.analysis.metrics import metrics
+from offprior.analysis.verdict import verdicts
 from offprior.errors import OffpriorError
-from offprior.evaluation.metrics import metrics
-from offprior.evaluation.verdict import verdicts
 from offprior.table import Table
 
 ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "S": 1.6, "best fit: linear": 1.6, "best fit: sinusoid": 0.8}
@@ -126,7 +126,7 @@ def test_what_is_no_table_is_refused(tmp_path):
 
 def test_metrics_need_no_jax():
     program = (
-        "import sys, offprior.table, offprior.evaluation.metrics, offprior.evaluation.verdict\n"
+        "import sys, offprior.table, offprior.analysis.metrics, offprior.analysis.verdict\n"
         "sys.exit('jax' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

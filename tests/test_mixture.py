@@ -7,15 +7,15 @@ import pytest
 import yaml
 from compilations import programs_compiled
 
+from offprior.compute.randomness import fold, key_for
 from offprior.errors import SettingError
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Evenly
+from offprior.input_laws.evenly import Evenly
 from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.predictors.bayes import Bayes
-from offprior.randomness import fold, key_for
 
 KEY = jax.random.key(0)
 

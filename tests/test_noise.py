@@ -10,12 +10,13 @@ from scipy import stats
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
 from offprior.families.linear import Linear
-from offprior.laws import Evenly, Normal
+from offprior.input_laws.evenly import Evenly
+from offprior.laws.normal import Normal
 from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.predictors.least_squares import LeastSquares
 from offprior.probes.in_distribution import InDistribution
-from offprior.recipe import Recipe, read
-from offprior.recipe_parts import plain
+from offprior.recipe.parts import plain
+from offprior.recipe.recipe import Recipe, read
 
 KEY = jax.random.key(2)
 # As version 0.1.0 drew them before mixtures had a law of noise.
@@ -77,8 +78,8 @@ def test_specialists_and_panels_have_the_mixtures_own_noise(monkeypatch):
     """Whatever the mixture's noise is: nothing made of a mixture falls back to normal noise."""
     from types import SimpleNamespace
 
-    from offprior import panels
-    from offprior.experiment import family_mixtures
+    from offprior.commands.recipe_run import family_mixtures
+    from offprior.evaluation import prediction_panels
     from offprior.predictors.predictor import BatchPrediction
 
     flat = [Linear(scale=1e-6), Linear(scale=1e-6)]  # so that a panel's y are its noise
@@ -91,10 +92,10 @@ def test_specialists_and_panels_have_the_mixtures_own_noise(monkeypatch):
 
     model = SimpleNamespace(predict_batch=silent, label="model", seed=0)
     evaluation = SimpleNamespace(lengths=(20,), seed=0)
-    monkeypatch.setattr(panels, "references_of", lambda *_: (None, False))
+    monkeypatch.setattr(prediction_panels, "references_of", lambda *_: (None, False))
     largest = {}
     for degrees in (None, 0.3):
         parts = {"mixture": mixture.changed(noise_degrees=degrees), "evaluation": evaluation, "probes": []}
-        rows = panels.panels(model, Recipe.model_construct(**parts))
+        rows = prediction_panels.panels(model, Recipe.model_construct(**parts))
         largest[degrees] = rows[rows["series"] == "context"].groupby("panel")["y"].apply(lambda y: y.abs().max())
     assert (largest[None] < 3).all() and (largest[0.3] > 100).all() and len(largest[0.3]) == 3

@@ -9,11 +9,13 @@ import pytest
 from fixture_table import report_data
 from rich.table import Table
 
-from offprior import api, catalog, cli, experiment, output, studies
+from offprior import catalog, cli
+from offprior.analysis.verdict import verdicts
+from offprior.commands import recipe_run, run, study_run
+from offprior.console import output
+from offprior.console.output import Console, survive, warn
 from offprior.errors import OffpriorError
-from offprior.evaluation.verdict import verdicts
-from offprior.output import Console, survive, warn
-from offprior.parquet import write_parquet
+from offprior.storage.parquet import write_parquet
 
 ENCODINGS = ["ascii", "cp1252", "utf-8"]
 FOLDER = "w[lines] [bold] :smile: \\[x] θ"
@@ -68,11 +70,11 @@ def carried_out(tmp_path, monkeypatch):
     def probed(job, *_, **__):
         write_parquet(job.run.folder / "evaluation.parquet", few)
 
-    assert studies.probe is experiment.probe  # it has imported what is replaced here
-    monkeypatch.setattr(experiment, "probe", probed)
-    monkeypatch.setattr(experiment, "pretrain", lambda *_: [[]])
-    monkeypatch.setattr(experiment, "pretrained", lambda *_: [])
-    monkeypatch.setattr(experiment, "check_pretrained", lambda *_: None)
+    assert study_run.probe is recipe_run.probe  # it has imported what is replaced here
+    monkeypatch.setattr(recipe_run, "probe", probed)
+    monkeypatch.setattr(recipe_run, "pretrain", lambda *_: [[]])
+    monkeypatch.setattr(recipe_run, "pretrained", lambda *_: [])
+    monkeypatch.setattr(recipe_run, "check_pretrained", lambda *_: None)
     monkeypatch.setattr("offprior.report.report._figures", lambda *_: ([], []))
     return file
 
@@ -156,7 +158,7 @@ def test_errors_print_whatever_they_hold(printed, monkeypatch):
     def failed(*_, **__):
         raise OffpriorError("θ[x] a\udcff: 漢")
 
-    monkeypatch.setattr(api, "run", failed)
+    monkeypatch.setattr(run, "run", failed)
     code, said = printed("run", "mueller-2023")
     assert code == 2 and "[x] a\\udcff: " in said
 

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from small_runs import BASE
 
-from offprior import recipe_file
-from offprior.input_laws import Affine, Mixed
-from offprior.interval_laws import OneSided
-from offprior.laws import Normal, Uniform
-from offprior.panels import panels, span
+from offprior.evaluation.prediction_panels import panels
+from offprior.input_laws.affine import Affine
+from offprior.input_laws.mixed import Mixed
+from offprior.input_laws.one_sided import OneSided
+from offprior.laws.normal import Normal
+from offprior.laws.uniform import Uniform
 from offprior.predictors.nearest_neighbours import NearestNeighbours
 from offprior.predictors.smoother import Smoother
-from offprior.recipe import read
+from offprior.recipe import file as recipe_file
+from offprior.recipe.recipe import read
 
 
 class Model:
@@ -67,4 +69,4 @@ def test_the_smoother_s_curve_is_its_answer(rows):
     ],
 )
 def test_the_span_of_a_law_is_that_of_all_its_inputs(law, ends):
-    np.testing.assert_allclose(span(law), ends, atol=1e-3)
+    np.testing.assert_allclose(law.span(), ends, atol=1e-3)

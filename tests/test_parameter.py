@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from offprior.errors import Problem, SettingError
-from offprior.parameter import Scalar, fields_of, parameter
+from offprior.parameter import Part, Scalar, fields_of, parameter
 
 
 def only_even(value):
@@ -17,7 +17,7 @@ def only_even(value):
     return value
 
 
-class Thing(eqx.Module):
+class Thing(Part):
     """A part."""
 
     count: int = parameter(3, "how many", minimum=1, maximum=9)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from evaluation_rows import TASKS, cell, table
 
+from offprior.analysis.metrics import metrics
 from offprior.errors import OffpriorError
-from offprior.evaluation.metrics import metrics
 from offprior.table import Table
 
 ERRORS = {"model": 1.0, "B": 2.0, "C": 0.4, "S": 1.6}

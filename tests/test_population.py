@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from offprior.console.progress import Silence
 from offprior.errors import OffpriorError
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
@@ -13,10 +14,9 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.pretraining import checkpoint
-from offprior.pretraining.loop import pretrain, pretrain_population
 from offprior.pretraining.population import Member
+from offprior.pretraining.pretrain import pretrain, pretrain_population
 from offprior.pretraining.training import Training
-from offprior.progress import Silence
 
 MODEL = Transformer(layers=1, heads=2, width=16, tokens="paired", attention="context", head="buckets", buckets=16)
 SHORT = {"batch": 4, "points": 6, "steps_per_dispatch": 5, "checkpoint_every": 10}

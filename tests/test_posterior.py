@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
+from offprior.components.combined import combine
+from offprior.compute.precision import sine_and_cosine
 from offprior.errors import OffpriorError
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.spherical_cap import SphericalCap
-from offprior.joined import combine
-from offprior.laws import Normal
+from offprior.laws.normal import Normal
 from offprior.mixture import Mixture, draw_prompts
-from offprior.posterior import best_fit, posterior, refinement
+from offprior.posterior import best_fit, posterior, quadrature_refinement
 from offprior.posterior.batches import check_prompts
-from offprior.precision import sine_and_cosine
 
 KEY = jax.random.key(0)
 
@@ -246,7 +246,7 @@ def test_many_prompts_of_many_coefficients_are_the_single_ones():
 
 
 def test_where_panels_are_too_few_the_error_tells(monkeypatch):
-    monkeypatch.setattr(refinement, "MOST_PANELS", 2)
+    monkeypatch.setattr(quadrature_refinement, "MOST_PANELS", 2)
     x, y, queries, _ = prompt_of(Sinusoid(), 40, 0.01)
     found = posterior([Sinusoid().components()], x[None], y[None], queries[None], [40], 0.01)
     assert np.isfinite(found.mean).all() and found.quadrature_error[0, 0, 0] > 1e-6

@@ -17,16 +17,16 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture, draw_prompts
 from offprior.models.transformer import Transformer
-from offprior.networks.weights import read_arrays, write_arrays
-from offprior.parquet import read_parquet
 from offprior.predictors.bayes import Bayes
 from offprior.pretraining import checkpoint
 from offprior.pretraining.checkpoint import read_pretrained
 from offprior.pretraining.gradient import sharing
-from offprior.pretraining.loop import pretrain
 from offprior.pretraining.optimiser import labels
+from offprior.pretraining.pretrain import pretrain
 from offprior.pretraining.step import advance, initial_state, setting
 from offprior.pretraining.training import Training
+from offprior.storage.arrays import read_arrays, write_arrays
+from offprior.storage.parquet import read_parquet
 
 MODEL = Transformer(layers=1, heads=2, width=16, head="buckets", buckets=16, tokens="paired", attention="context")
 MIXTURE = Mixture(families=[Linear(), Sinusoid()], weights=[0.3, 0.7])
@@ -172,7 +172,7 @@ def test_killed_in_mid_training_it_resumes_bit_for_bit(tmp_path):
         from offprior.families.linear import Linear
         from offprior.mixture import Mixture
         from offprior.models.transformer import Transformer
-        from offprior.pretraining.loop import pretrain
+        from offprior.pretraining.pretrain import pretrain
 
         class Lines:
             def start(self, label, total, done=0): pass

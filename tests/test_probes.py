@@ -9,7 +9,8 @@ import pytest
 from offprior.errors import SettingError
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Evenly, Normal
+from offprior.input_laws.evenly import Evenly
+from offprior.laws.normal import Normal
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import References
 from offprior.probes.context_length import ContextLength

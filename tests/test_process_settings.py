@@ -10,20 +10,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from offprior.compute.randomness import key_for
+from offprior.console.progress import Silence
 from offprior.families.linear import Linear
 from offprior.families.polynomial import Polynomial
-from offprior.laws import Normal
+from offprior.laws.normal import Normal
 from offprior.mixture import Mixture, draw_prompts, draw_sequences
 from offprior.models.transformer import Transformer
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.gradient_descent import GradientDescent
 from offprior.predictors.ridge import Ridge
 from offprior.pretraining.checkpoint import fingerprint, read_pretrained
-from offprior.pretraining.loop import pretrain
+from offprior.pretraining.pretrain import pretrain
 from offprior.pretraining.training import Training
 from offprior.probes.shift import Shift
-from offprior.progress import Silence
-from offprior.randomness import key_for
 
 OTHER = {
     "jax_enable_x64": True,
@@ -112,7 +112,7 @@ def test_importing_and_naming_parts_changes_no_setting():
     from offprior import devices
     devices.cores = lambda: 3
     jax.numpy.zeros(1)
-    devices.one_device_a_core()
+    devices.use_one_device_per_core()
     print(devices.unshared_cores())
     """
     clean = {name: value for name, value in os.environ.items() if name not in ("JAX_NUM_CPU_DEVICES", "PJRT_NPROC")}

@@ -6,14 +6,14 @@ import itertools
 import pytest
 from rich.text import Text
 
-from offprior import progress as module
+from offprior.console import progress as module
+from offprior.console.output import Console
+from offprior.console.progress import COMPILING, Bar, Lines, Phased, Silence, phase
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
-from offprior.output import Console
 from offprior.pretraining import program
-from offprior.pretraining.loop import pretrain
-from offprior.progress import COMPILING, Bar, Lines, Phased, Silence, phase
+from offprior.pretraining.pretrain import pretrain
 
 
 class Time:
@@ -112,7 +112,7 @@ class NotedPhases(Noted):
 def test_pretraining_names_what_it_compiles_and_reports_without_phases_still_serve():
     settings = {"steps": 4, "batch": 2, "points": 4, "steps_per_dispatch": 2, "optimiser": "adam"}
     model, seen = Transformer(layers=1, heads=1, width=4, positions="none"), []
-    program._programs.clear()
+    program.forget()
     for report in (NotedPhases(), NotedPhases(), Noted()):
         assert isinstance(report, Phased) == (type(report) is NotedPhases)
         pretrain(model, Mixture([Linear()]), **settings, progress=report)

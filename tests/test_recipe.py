@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
-from offprior import catalog, recipe_file
+from offprior import catalog
 from offprior.errors import SettingError, choose_from
-from offprior.recipe import from_mapping, read
-from offprior.recipe_schema import json_schema
+from offprior.recipe import file as recipe_file
+from offprior.recipe.recipe import from_mapping, read
+from offprior.recipe.schema import json_schema
 
 SMALL = {
     "name": "small",

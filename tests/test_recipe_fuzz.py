@@ -7,9 +7,9 @@ from example_counts import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from offprior import recipe_file
 from offprior.errors import OffpriorError
-from offprior.recipe import Recipe, from_mapping, read
+from offprior.recipe import file as recipe_file
+from offprior.recipe.recipe import Recipe, from_mapping, read
 
 BASE = recipe_file.read_mapping(*recipe_file.locate("mueller-2024"))
 SCALARS = (

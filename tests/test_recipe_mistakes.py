@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from offprior.errors import SettingError
-from offprior.recipe import from_mapping, read
-from offprior.recipe_file import put
+from offprior.recipe.file import put
+from offprior.recipe.recipe import from_mapping, read
 
 RECIPE = {
     "name": "small", "title": "A small one",

@@ -10,8 +10,8 @@ import yaml
 import offprior as op
 from offprior.errors import SettingError
 from offprior.predictors.nearest_neighbours import NearestNeighbours
-from offprior.recipe import from_mapping, read
-from offprior.recipe_schema import json_schema
+from offprior.recipe.recipe import from_mapping, read
+from offprior.recipe.schema import json_schema
 
 SMALL = {
     "name": "small",
@@ -110,7 +110,7 @@ def test_a_run_evaluates_them_on_the_model_s_prompts(tmp_path):
     nearest = run.table().algorithms()
     assert {"distance: ridge", "distance: class fit", "distance: B"} <= set(nearest.columns)
     # Probing again, without training, evaluates them again.
-    from offprior.api import probe_run
+    from offprior.commands.probe import probe_run
 
     probed = probe_run(run.folder, progress=False).table().to_pandas()
     assert set(probed["predictor"]) == set(rows["predictor"])

@@ -6,12 +6,12 @@ import jsonschema
 import pytest
 import yaml
 
-from offprior import recipe_file
+from offprior.analysis.metrics import Measured, measured
 from offprior.errors import SettingError
-from offprior.evaluation.metrics import Measured, measured
-from offprior.recipe import from_mapping, read
-from offprior.recipe_schema import json_schema
-from offprior.recipe_study import MEASURES
+from offprior.recipe import file as recipe_file
+from offprior.recipe.recipe import from_mapping, read
+from offprior.recipe.schema import json_schema
+from offprior.recipe.study import MEASURES
 
 SMALL = {
     "name": "small",
@@ -159,7 +159,7 @@ def test_mistakes_of_several_places_come_at_once():
 def test_every_measure_is_a_metric_of_a_cell():
     from evaluation_rows import table
 
-    from offprior.evaluation.cells import cells
+    from offprior.analysis.cells import cells
 
     key, cell = next(iter(cells(table({"model": 0.5, "B": 1.0, "C": 0.1}), "model").items()))
     found = {name for name, value in measured(key, cell, cell).items() if isinstance(value, Measured)}

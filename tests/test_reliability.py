@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from offprior.analysis.calibration import NORMAL_90, calibration_columns, variation_columns
 from offprior.evaluation.blend import best_blend
-from offprior.evaluation.calibration import NORMAL_90, calibration_columns, variation_columns
 from offprior.evaluation.evaluate import evaluate
 from offprior.evaluation.order import order_variance
 from offprior.families.family import Family

@@ -6,15 +6,15 @@ import os
 import pandas as pd
 import pytest
 
-from offprior import runs
 from offprior.errors import OffpriorError, SettingError
+from offprior.storage import run_folder
 
 ABOUT = {"recipe": "mine", "seeds": [0]}
 
 
 @pytest.fixture
 def run(tmp_path):
-    return runs.create(tmp_path / "mine", "name: mine\n", "abc123def456", ABOUT)
+    return run_folder.create(tmp_path / "mine", "name: mine\n", "abc123def456", ABOUT)
 
 
 def test_a_new_run_has_its_recipe_and_manifest(run):
@@ -25,52 +25,52 @@ def test_a_new_run_has_its_recipe_and_manifest(run):
 
 
 def test_the_same_recipe_comes_back_to_its_run(run):
-    run.update(finished=runs.now())
-    again = runs.create(run.folder, "name: other text\n", "abc123def456", ABOUT)
+    run.update(finished=run_folder.now())
+    again = run_folder.create(run.folder, "name: other text\n", "abc123def456", ABOUT)
     assert again.finished and (run.folder / "recipe.yaml").read_text() == "name: mine\n"
 
 
 def test_another_recipe_is_refused_and_nothing_changes(run):
     before = {path: path.read_bytes() for path in run.folder.iterdir()}
     with pytest.raises(SettingError, match="holds a run of mine with other settings; choose another folder, say --out"):
-        runs.create(run.folder, "name: mine\n", "000000000000", ABOUT)
+        run_folder.create(run.folder, "name: mine\n", "000000000000", ABOUT)
     assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(SettingError, match="it holds other files and no run"):
-        runs.create(tmp_path, "", "abc", ABOUT)
+        run_folder.create(tmp_path, "", "abc", ABOUT)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(SettingError, match="it is a file, a folder was expected"):
-        runs.create(tmp_path / "out", "", "abc", ABOUT)
+        run_folder.create(tmp_path / "out", "", "abc", ABOUT)
 
 
 def test_a_start_that_died_before_its_manifest_can_be_made_again(run):
     (run.folder / "manifest.json").unlink()
-    assert runs.create(run.folder, "name: mine\n", "abc123def456", ABOUT).manifest["recipe"] == "mine"
+    assert run_folder.create(run.folder, "name: mine\n", "abc123def456", ABOUT).manifest["recipe"] == "mine"
 
 
 def test_a_misspelt_run_gets_the_nearest(run):
     with pytest.raises(SettingError, match="did you mean mine"):
-        runs.RunFolder(run.folder.parent / "mnie")
+        run_folder.RunFolder(run.folder.parent / "mnie")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "{}", "\xff"])
 def test_a_damaged_manifest_is_one_line(run, text):
     (run.folder / "manifest.json").write_text(text, encoding="latin-1")
     with pytest.raises(OffpriorError) as caught:
-        runs.RunFolder(run.folder)
+        run_folder.RunFolder(run.folder)
     assert "manifest.json: it cannot be read" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_tables_come_back_as_they_went(run):
     rows = pd.DataFrame({"seed": [0, 1], "loss": [0.5, 0.25]})
-    run.write(runs.TRAINING, rows)
+    run.write(run_folder.TRAINING, rows)
     pd.testing.assert_frame_equal(run.training(), rows)
 
 
@@ -80,8 +80,8 @@ def test_a_missing_table_says_how_to_make_it(run):
 
 
 def test_a_truncated_table_is_one_line(run):
-    run.write(runs.EVALUATION, pd.DataFrame({"seed": [0]}))
-    path = run.folder / runs.EVALUATION
+    run.write(run_folder.EVALUATION, pd.DataFrame({"seed": [0]}))
+    path = run.folder / run_folder.EVALUATION
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(OffpriorError, match=r"evaluation\.parquet: it cannot be read") as caught:
         run.evaluation()
@@ -101,10 +101,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(run, monkeypatch):
 
 def test_runs_are_listed(run, tmp_path):
     (tmp_path / "not-a-run").mkdir()
-    assert runs.all_runs(tmp_path) == [run.folder]
-    assert runs.all_runs(tmp_path / "nowhere") == []
+    assert run_folder.all_runs(tmp_path) == [run.folder]
+    assert run_folder.all_runs(tmp_path / "nowhere") == []
 
 
 def test_versions_and_machine_are_recorded():
-    assert {"python", "jax", "equinox", "optax"} <= set(runs.versions())
-    assert runs.machine()["cores"] >= 1 and runs.machine()["processor"]
+    assert {"python", "jax", "equinox", "optax"} <= set(run_folder.versions())
+    assert run_folder.machine()["cores"] >= 1 and run_folder.machine()["processor"]

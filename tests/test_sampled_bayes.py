@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from offprior import smc
 from offprior.errors import SettingError
 from offprior.families.decision_tree import DecisionTree
 from offprior.families.heavy_tailed_linear import HeavyTailedLinear
@@ -15,6 +14,7 @@ from offprior.families.linear import Linear
 from offprior.families.relu_network import ReluNetwork
 from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture
+from offprior.posterior import smc
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares
 from offprior.predictors.sampled_bayes import SampledBayes, effective_size, split_r_hat

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from small_runs import carried_out, weights
 
-from offprior import api
+from offprior.commands.probe import probe_run
+from offprior.commands.recipe_run import family_mixtures
+from offprior.console.progress import Silence
 from offprior.errors import OffpriorError
-from offprior.experiment import family_mixtures
-from offprior.pretraining.loop import pretrain
-from offprior.progress import Silence
+from offprior.pretraining.pretrain import pretrain
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,13 @@ def test_m10_is_the_model_against_them_on_their_own_prompts(run):
         assert row[f"M10: {name}"] == pytest.approx(expected)
 
 
-def test_they_are_read_back_and_probed_again(run, monkeypatch):
-    monkeypatch.setattr(api, "_report", lambda *_: None)
+def test_they_are_read_back_and_probed_again(run):
     found = run.specialists()
     assert [(model.label, model.seed) for model in found] == [
         ("specialist: linear", 0), ("specialist: linear", 1), ("specialist: fourier", 0), ("specialist: fourier", 1),
     ]  # fmt: skip
     assert [model.label for model in run.models()] == ["model", "model"]
-    api.probe_run(run.folder, ["mixture-weight"], progress=False)
+    probe_run(run.folder, ["mixture-weight"], report=False, progress=False)
     probed = run.table().to_pandas().query("probe == 'mixture-weight'")["predictor"]
     assert {"model", "specialist: linear", "specialist: fourier"} <= set(probed)
 

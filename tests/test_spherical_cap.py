@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 from offprior.families.linear import Linear
 from offprior.families.spherical_cap import SphericalCap, angle_quantile
-from offprior.laws import Normal
+from offprior.laws.normal import Normal
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 

@@ -10,11 +10,14 @@ import pandas as pd
 import pytest
 from small_runs import BASE, MIDDLE, WEIGHTS, carried_out, weights, write
 
-from offprior import api
+from offprior.analysis.measure import estimate
+from offprior.analysis.study import PLACE
+from offprior.commands.pretrain import pretrain_run
+from offprior.commands.probe import probe_run
+from offprior.commands.report import report_run
+from offprior.commands.run import run as run_recipe
 from offprior.errors import OffpriorError
-from offprior.evaluation.along_places import PLACE
-from offprior.evaluation.measure import estimate
-from offprior.recipe_study import Measure
+from offprior.recipe.study import Measure
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,9 @@ def study(tmp_path_factory):
     )  # fmt: skip
 
 
-def test_a_place_is_the_plain_run_bit_for_bit(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(api, "_report", lambda *_: None)
+def test_a_place_is_the_plain_run_bit_for_bit(study, tmp_path):
     chosen = ["mixture.weights=[0.1, 0.9]"]
-    plain = api.run(write(tmp_path), set=chosen, out=tmp_path / "plain", seeds=2, progress=False)
+    plain = run_recipe(write(tmp_path), overrides=chosen, out=tmp_path / "plain", seeds=2, report=False, progress=False)
     place = study.places()[1]
     assert place.recipe.fingerprint() == plain.recipe.fingerprint()
     assert [weights(place, seed) for seed in (0, 1)] == [weights(plain, seed) for seed in (0, 1)]
@@ -105,22 +107,20 @@ def test_its_report_says_where_it_crosses(study):
     assert "Not shown" not in page and 'id="verdicts"' not in page
     assert (study.folder / "report" / "tables" / "train-test.csv").is_file()
     # A place is a run like any other.
-    assert api.report_run(study.places()[0].folder, progress=False).is_file()
+    assert report_run(study.places()[0].folder, progress=False).is_file()
 
 
-def test_a_finished_study_is_not_run_again(study, monkeypatch):
-    monkeypatch.setattr(api, "_report", lambda *_: None)
+def test_a_finished_study_is_not_run_again(study):
     files = [*study.folder.rglob("*.safetensors"), *study.folder.rglob("evaluation.parquet")]
     before = {path: path.stat().st_mtime_ns for path in files}
-    api.run(study.folder.parents[1] / "small.yaml", out=study.folder, seeds=2, progress=False)
+    run_recipe(study.folder.parents[1] / "small.yaml", out=study.folder, seeds=2, report=False, progress=False)
     assert {path: path.stat().st_mtime_ns for path in files} == before
 
 
-def test_probing_again_keeps_the_rows_of_other_probes(tmp_path, monkeypatch):
+def test_probing_again_keeps_the_rows_of_other_probes(tmp_path):
     run = carried_out(tmp_path, study={"places": WEIGHTS})
-    monkeypatch.setattr(api, "_report", lambda *_: None)
     before = run.evaluation()
-    api.probe_run(run.folder, ["mixture-weight"], progress=False)
+    probe_run(run.folder, ["mixture-weight"], report=False, progress=False)
     after = run.evaluation()
     assert set(after["probe"]) == {*before["probe"], "mixture-weight"}
     kept = after[after["probe"] == "convex"].reset_index(drop=True)
@@ -146,9 +146,8 @@ def test_bisection_halves_what_holds_the_crossing(tmp_path):
     assert min(values[low], values[high]) <= threshold <= max(values[low], values[high])
 
 
-def test_pretraining_then_probing_is_the_study(tmp_path, monkeypatch):
+def test_pretraining_then_probing_is_the_study(tmp_path):
     """The two halves, bisection included, are the whole; places are not trained again."""
-    monkeypatch.setattr(api, "_report", lambda *_: None)
     study = {
         "vary": "training.learning_rate", "values": [1e-5, 1e-1], "scale": "log", "bisect": 1,
         "measure": {"name": "distance: B", **MIDDLE}, "others": {"lines": {"families": ["linear"], "weights": [1]}},
@@ -156,8 +155,8 @@ def test_pretraining_then_probing_is_the_study(tmp_path, monkeypatch):
     listed = carried_out(tmp_path, "listed", study={**study, "bisect": 0}).study().at_length["value"]
     ways = {"threshold": float(listed.mean()), "direction": "falling" if listed[0] > listed[1] else "rising"}
     path = write(tmp_path, "halves", study={**study, **ways})
-    api.pretrain_run(path, out=tmp_path / "halves", progress=False)
-    halves = api.probe_run(tmp_path / "halves", progress=False)
+    pretrain_run(path, out=tmp_path / "halves", progress=False)
+    halves = probe_run(tmp_path / "halves", report=False, progress=False)
     whole = carried_out(tmp_path, "whole", study={**study, **ways})
     assert len(halves.places()) == 3 and halves.manifest["bisected"] == whole.manifest["bisected"]
     pd.testing.assert_frame_equal(halves.evaluation(), whole.evaluation())
@@ -181,7 +180,8 @@ def test_a_study_along_training_reads_the_kept_weights(tmp_path):
 def test_a_place_that_diverges_is_left_out_and_the_others_go_on(tmp_path, capsys):
     study = {"vary": "training.learning_rate", "values": [1e-2, 1e30]}
     changes = {"training.clip": 1e30, "training.optimiser": "adam", "training.schedule": "constant"}
-    run = carried_out(tmp_path, study=study, changes=changes)
+    path = write(tmp_path, study=study, changes=changes)
+    run = run_recipe(path, out=tmp_path / "run", report=False, progress=False)
     assert list(run.study().at_length["at"]) == [1e-2]
     assert "place-01, seed 0 is left out: training.learning_rate" in " ".join(capsys.readouterr().err.split())
 
@@ -204,7 +204,7 @@ def test_judged_by_the_recipes_own_mixture(tmp_path):
 PROGRAM = "import sys\nfrom offprior import cli\nsys.exit(cli.main(sys.argv[1:]))"
 
 
-def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path):
     changes = {"training.steps": 400, "training.checkpoint_every": 100, "evaluation.lengths": [4]}
     path = write(tmp_path, changes=changes, probes=[], study={"places": WEIGHTS, "measure": {"name": "M2"}})
     command = [sys.executable, "-c", PROGRAM, "run", str(path), "--out", str(tmp_path / "killed")]
@@ -214,12 +214,11 @@ def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path, monke
         process.kill()
     assert process.returncode == -signal.SIGKILL, "it was still at work"
     with pytest.raises(OffpriorError, match="unfinished; go on with --resume"):
-        api.run(path, out=tmp_path / "killed", progress=False)
+        run_recipe(path, out=tmp_path / "killed", report=False, progress=False)
     first = tmp_path / "killed" / "place-00" / "seed-0" / "model.safetensors"
     trained = first.stat().st_mtime_ns
-    monkeypatch.setattr(api, "_report", lambda *_: None)
-    killed = api.run(path, out=tmp_path / "killed", resume=True, progress=False)
-    whole = api.run(path, out=tmp_path / "whole", progress=False)
+    killed = run_recipe(path, out=tmp_path / "killed", resume=True, report=False, progress=False)
+    whole = run_recipe(path, out=tmp_path / "whole", report=False, progress=False)
     assert first.stat().st_mtime_ns == trained, "what was trained is not trained again"
     for one, other in zip(killed.places(), whole.places(), strict=True):
         assert weights(one) == weights(other)

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg  # noqa: F401 - its BLAS is counted whether or not another file has loaded it
 from threadpoolctl import threadpool_info
 
-from offprior.threads import blas_on_one_thread, on_all_cores
+from offprior.compute.threads import blas_on_one_thread, on_all_cores
 
 
 def blas_threads():

@@ -11,16 +11,17 @@ import jax
 import numpy as np
 import pytest
 
+from offprior.compute.randomness import key_for
 from offprior.errors import SettingError
 from offprior.families.decision_tree import DecisionTree
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.task_pool import TaskPool
-from offprior.laws import Evenly, Normal
+from offprior.input_laws.evenly import Evenly
+from offprior.laws.normal import Normal
 from offprior.mixture import Mixture, draw_sequences
 from offprior.predictors.bayes import Bayes, References
-from offprior.randomness import key_for
-from offprior.recipe import from_mapping
+from offprior.recipe.recipe import from_mapping
 
 KEY = jax.random.key(6)
 

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
 from brute_force import extrapolated, free_columns, known_waves, midpoints
 
-from offprior.boxes import orders_of
 from offprior.components import FIXED_GRID, Components
+from offprior.components.boxes import orders_of
 from offprior.errors import ApproximationWarning
 from offprior.families.combination import Combination
 from offprior.families.grid import Grid
@@ -24,7 +24,7 @@ from offprior.families.product import Product
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.task_pool import TaskPool
 from offprior.mixture import Mixture, draw_prompts
-from offprior.posterior import best_fit, posterior, refinement
+from offprior.posterior import best_fit, posterior, quadrature_refinement
 from offprior.posterior.cuts import Boxes, affordable, cut
 from offprior.predictors.bayes import Bayes
 
@@ -123,7 +123,7 @@ def test_three_laws():
 
 @pytest.mark.parametrize("nodes", [1 << 7, 1 << 9, 1 << 11])
 def test_where_boxes_are_too_few_the_estimate_sees_the_error(monkeypatch, nodes):
-    monkeypatch.setattr(refinement, "MOST_NODES", nodes)
+    monkeypatch.setattr(quadrature_refinement, "MOST_NODES", nodes)
     x, y, queries, _ = prompts_of(WAVE, 0.03)
     found = posterior([WAVE.components()], x, y, queries, LENGTHS, 0.03)
     gap = Bayes(Mixture([WAVE], noise=0.03)).quadrature_gap(x, y, queries, LENGTHS)
@@ -209,5 +209,5 @@ def test_of_very_many_laws_a_box_at_a_time_is_looked_at():
     """Its nodes, 4⁸, are more than a program looks at together."""
     pieces = [Sinusoid(amplitude=1.0), Sinusoid(amplitude=1.5)]
     group = Combination(Combination(*pieces), Combination(*pieces)).components(8)
-    assert group.locate is not None and np.prod(orders_of(group.locate)) > refinement.TOGETHER
-    assert refinement._together(group, 16, 0, 1 << 30, int(np.prod(orders_of(group.locate)))) == 1
+    assert group.locate is not None and np.prod(orders_of(group.locate)) > quadrature_refinement.TOGETHER
+    assert quadrature_refinement._together(group, 16, 0, 1 << 30, int(np.prod(orders_of(group.locate)))) == 1

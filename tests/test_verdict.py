@@ -7,10 +7,10 @@ from evaluation_rows import table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offprior.evaluation import verdict as rule
-from offprior.evaluation.intervals import ratio
-from offprior.evaluation.metrics import metrics
-from offprior.evaluation.verdict import families_that_fail, provisional, verdict, verdicts
+from offprior.analysis import verdict as rule
+from offprior.analysis.intervals import ratio
+from offprior.analysis.metrics import metrics
+from offprior.analysis.verdict import families_that_fail, provisional, verdict, verdicts
 
 NUMBERS = st.floats(-2, 2)
 GAP = (0.2, 0.4)

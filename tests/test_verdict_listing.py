@@ -5,13 +5,13 @@ import io
 import pytest
 from fixture_table import report_data
 
-from offprior import listing
-from offprior.output import Console
+from offprior.commands.printed_tables import print_verdicts
+from offprior.console.output import Console
 
 
 def printed(verdicts):
     stream = io.StringIO()
-    listing.print_verdicts(verdicts, Console(file=stream, width=120, color_system=None))
+    print_verdicts(verdicts, Console(file=stream, width=120, color_system=None))
     return stream.getvalue()
 
 

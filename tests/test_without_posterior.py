@@ -3,7 +3,9 @@
 import pytest
 from small_runs import carried_out, write
 
-from offprior import api
+from offprior.commands import recipe_run
+from offprior.commands.report import report_run
+from offprior.commands.run import run as run_recipe
 
 MIXTURE = {"families": [{"name": "relu-network", "dimension": 1, "hidden": 4}, "linear"]}
 
@@ -14,9 +16,9 @@ def run(tmp_path_factory):
 
 
 def test_it_is_told_before_the_training(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("offprior.api._carry_out", lambda *_: pytest.fail("it has been told by now"))
+    monkeypatch.setattr(recipe_run, "pretrain", lambda *_: pytest.fail("it has been told by now"))
     with pytest.raises(pytest.fail.Exception):
-        api.run(write(tmp_path, mixture=MIXTURE), out=tmp_path / "run")
+        run_recipe(write(tmp_path, mixture=MIXTURE), out=tmp_path / "run")
     said = " ".join(capsys.readouterr().err.split())
     assert said.startswith("warning: small: mixture.families.0: ")
     assert "there will be no B, no C and no verdict, only errors beside other predictors" in said
@@ -31,7 +33,7 @@ def test_its_report_has_errors_in_place_of_verdicts(run):
 
 
 def test_errors_are_printed_beside_those_of_others(run, capsys):
-    api.report_run(run.folder)
+    report_run(run.folder)
     out = capsys.readouterr().out
     assert "specialist: relu-network" in out and "undecided" not in out
     error = run.table().metrics().query("probe == 'convex' and strength == 0.5 and length == 8")["M2"].iloc[0]

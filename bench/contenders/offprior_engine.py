@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from contenders.contender import Contender, Job
-from offprior.devices import one_device_a_core
+from offprior.compute.devices import use_one_device_per_core
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import law
+from offprior.laws.law import law
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.predictors.pretrained import Pretrained
@@ -19,14 +19,14 @@ from offprior.pretraining.gradient import sharing
 from offprior.pretraining.program import program
 from offprior.pretraining.step import initial_state, setting
 from offprior.pretraining.training import Training
-from offprior.recipe import read
+from offprior.recipe.recipe import read
 
 
 class Offprior(Contender):
     """The engine without progress, history or checkpoints."""
 
     def begin(self, job: Job) -> int:
-        one_device_a_core()
+        use_one_device_per_core()
         if job.recipe:
             recipe = read(job.recipe)
             self.mixture, model, self.training = recipe.mixture, recipe.model, recipe.training

@@ -10,41 +10,24 @@ __version__ = "0.1.0"
 
 MODULE_OF = {
     "Mixture": "mixture",
-    "Fixed": "laws",
-    "Uniform": "laws",
-    "Normal": "laws",
-    "LogUniform": "laws",
-    "Rayleigh": "laws",
-    "Evenly": "laws",
-    "Affine": "input_laws",
-    "Skewed": "input_laws",
-    "Subspace": "input_laws",
-    "FirstCoordinates": "input_laws",
-    "OrthogonalQueries": "input_laws",
-    "OppositeOrthants": "input_laws",
-    "Ordered": "input_laws",
-    "Evened": "input_laws",
-    "Mixed": "input_laws",
-    "SubInterval": "interval_laws",
-    "OneSided": "interval_laws",
-    "pretrain": "pretraining.loop",
-    "pretrain_population": "pretraining.loop",
+    "pretrain": "pretraining.pretrain",
+    "pretrain_population": "pretraining.pretrain",
     "Member": "pretraining.population",
     "Training": "pretraining.training",
     "evaluate": "evaluation.evaluate",
-    "panel": "evaluation.panel",
+    "panel": "evaluation.comparison_panel",
     "Table": "table",
-    "Recipe": "recipe",
-    "read_recipe": "recipe",
-    "Run": "api",
-    "run": "api",
+    "Recipe": "recipe.recipe",
+    "read_recipe": "recipe.recipe",
+    "Run": "commands.stored_run",
+    "run": "commands.run",
     "OffpriorError": "errors",
     "SettingError": "errors",
 }
-"""Names that are no parts; a part (`op.Linear`, `op.Transformer`, `op.Bayes`) is found by its file."""
+"""Names that are not parts; a part (`op.Linear`, `op.Transformer`, `op.Bayes`) is found by its file."""
 
-PARTS_AT_THE_TOP = ("families", "models", "predictors")
-FOLDERS_AT_THE_TOP = ("families", "models", "predictors", "probes", "figures")
+PARTS_AT_THE_TOP = ("families", "models", "predictors", "laws", "input_laws")
+FOLDERS_AT_THE_TOP = (*PARTS_AT_THE_TOP, "probes", "figures")
 
 
 def __getattr__(name: str) -> Any:
@@ -62,7 +45,7 @@ def __dir__() -> list[str]:
 
 
 def _part(name: str) -> Any:
-    # Words in lower case are asked for by `from offprior import catalog` too, before modules are looked for.
+    # Lower-case names are also looked up by `from offprior import catalog`, before modules are searched.
     if name[:1].isupper():
         catalog = importlib.import_module("offprior.catalog")
         for folder in PARTS_AT_THE_TOP:

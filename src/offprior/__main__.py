@@ -1,4 +1,4 @@
-"""`python -m offprior`."""
+"""Entry point of `python -m offprior`."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""Finds a part by its name: a module of one of the five part folders, or another package's entry point.
+"""Finds a part by its name: a module of one of the part folders, or another package's entry point.
 
-The folder says what it is, the file's name (underscores as hyphens) is the part's name, the file holds one public
-class of that name. There is no registry: a new file is a new part.
+The folder gives the kind of part, the file's name (underscores as hyphens) is the part's name, and the file holds one
+public class of that name. There is no registry: a new file is a new part.
 """
 
 import ast
@@ -17,24 +17,24 @@ from typing import Any
 
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 
-PART_FOLDERS = ("families", "models", "predictors", "probes", "figures")
+PART_FOLDERS = ("families", "laws", "input_laws", "models", "predictors", "probes", "figures")
 HERE = Path(__file__).parent
 
 
 def names(folder: str) -> list[str]:
-    """The parts of a folder, those of other packages included; nothing is imported."""
+    """Lists the parts of a folder, including those of other packages, without importing any."""
     return sorted({*built_in(folder), *plugins(folder)})
 
 
 def built_in(folder: str) -> list[str]:
-    """The parts of a folder of this package."""
+    """Lists the parts of a folder of this package."""
     _check_folder(folder)
     found = [module.name for module in pkgutil.iter_modules([str(HERE / folder)]) if not module.ispkg]
     return sorted(name.replace("_", "-") for name in found if name != _abstract(folder) and not name.startswith("_"))
 
 
 def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
-    """Parts that other packages offer, in the entry point group `offprior.<folder>`; they shadow no part of ours."""
+    """Returns parts that other packages offer in the entry point group `offprior.<folder>`; they never shadow ours."""
     found: dict[str, importlib.metadata.EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group=f"offprior.{folder}"):
         if entry.name in built_in(folder) or entry.name in found:
@@ -46,10 +46,10 @@ def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
 
 
 def find(folder: str, name: str) -> type:
-    """The class of a part; imports its module and no other part's.
+    """Returns the class of a part; imports its module and no other part's.
 
     Raises:
-        SettingError: there is no such part, or another package's does not import.
+        SettingError: there is no such part, or another package's part fails to import.
     """
     if name in built_in(folder):
         return _public_class(importlib.import_module(f"offprior.{folder}.{name.replace('-', '_')}"), name)
@@ -65,7 +65,7 @@ def find(folder: str, name: str) -> type:
 
 
 def attribute(folder: str, class_: str) -> type:
-    """The part whose class is called `class_`, for a folder's module `__getattr__`.
+    """Returns the part whose class is called `class_`, for a folder's module `__getattr__`.
 
     Raises:
         AttributeError: there is none.
@@ -77,26 +77,26 @@ def attribute(folder: str, class_: str) -> type:
 
 
 def where(name: str) -> list[str]:
-    """The part folders that have a part of this name."""
+    """Returns the part folders that have a part of this name."""
     return [folder for folder in PART_FOLDERS if name in names(folder)]
 
 
 def name_of(part: type) -> str:
-    """The name under which `find` finds a class; of one that no package offers, its own name with hyphens."""
+    """Returns the name under which `find` finds a class, or its own name with hyphens if no package offers it."""
     module = part.__module__.split(".")
     if module[0] == "offprior" and len(module) == 3:
         return module[2].replace("_", "-")
     folder = folder_of(part)
     offered = plugins(folder) if folder is not None else {}
     for name, entry in offered.items():
-        # What names a class that is in use has been imported; nothing else is imported to look.
+        # The module of a class that is in use has been imported, so nothing else is imported for the lookup.
         if entry.module in sys.modules and _loaded(entry) is part:
             return name
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", part.__name__).replace("_", "-").lower()
 
 
 def folder_of(part: type) -> str | None:
-    """The folder of a part's class, abstract or not; None for a class that is no part."""
+    """Returns the folder of a part's class, abstract or not; None for a class that is not a part."""
     for ancestor in part.__mro__:
         pieces = ancestor.__module__.split(".")
         if pieces[0] == "offprior" and len(pieces) == 3 and pieces[1] in PART_FOLDERS:
@@ -105,12 +105,12 @@ def folder_of(part: type) -> str | None:
 
 
 def class_name(name: str) -> str:
-    """mixture-weight -> MixtureWeight."""
+    """Converts mixture-weight to MixtureWeight."""
     return "".join(piece.capitalize() for piece in name.replace("_", "-").split("-"))
 
 
 def caption(folder: str, name: str) -> str:
-    """The first line of a part's docstring; a part of ours is read, not imported."""
+    """Returns the first line of a part's docstring; a part of this package is read, not imported."""
     if name not in built_in(folder):
         try:
             return (inspect.getdoc(find(folder, name)) or "").partition("\n")[0]
@@ -118,19 +118,6 @@ def caption(folder: str, name: str) -> str:
             return f"broken: {error}"
     node = _class_definition(folder, name)
     return ((node and ast.get_docstring(node)) or "").partition("\n")[0]
-
-
-def constant(folder: str, name: str, attribute: str) -> str | None:
-    """A word or phrase that the class of a part of ours is given in its own file, which is read, not imported.
-
-    None where the class has none there, or the part is another package's.
-    """
-    node = _class_definition(folder, name) if name in built_in(folder) else None
-    for statement in node.body if node else ():
-        if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", None) == attribute:
-            said = statement.value.value if isinstance(statement.value, ast.Constant) else None
-            return said if isinstance(said, str) else None
-    return None
 
 
 def _class_definition(folder: str, name: str) -> ast.ClassDef | None:
@@ -147,7 +134,7 @@ def _loaded(entry: importlib.metadata.EntryPoint) -> Any:
 
 
 def _abstract(folder: str) -> str:
-    """families -> family: the module that says what such a part has to offer."""
+    """Converts families to family: the module that defines the interface of a folder's parts."""
     return f"{folder[:-3]}y" if folder.endswith("ies") else folder[:-1]
 
 

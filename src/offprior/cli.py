@@ -9,11 +9,9 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter, validators
 
 from offprior import __version__
-from offprior.errors import OffpriorError, choose_from
-from offprior.output import one_line, survive
+from offprior.console.output import one_line, survive
+from offprior.errors import OffpriorError
 
-BENCHMARKS = ("training", "inference")
-"""Scripts of `offprior bench`; options without a name are of the first."""
 RESUMED = ("run", "pretrain")
 """Commands that take --resume."""
 
@@ -22,11 +20,13 @@ app = App(
     help="What does an in-context learner do when the prompt lies outside everything it was pretrained on?",
     version=__version__,
     help_format="plaintext",
-    suppress_keyboard_interrupt=False,  # an interrupted run says how to go on with it
+    suppress_keyboard_interrupt=False,  # an interrupted run says how to continue it
 )
 app.register_install_completion_command()
 
-Listing = Literal["families", "models", "predictors", "probes", "figures", "recipes", "runs"]
+Listing = Literal[
+    "families", "laws", "input-laws", "models", "predictors", "probes", "figures", "recipes", "runs"
+]  # fmt: skip
 RecipeName = Annotated[str, Parameter(help="A recipe's name (offprior list recipes), or a YAML file.")]
 Overrides = Annotated[
     list[str],
@@ -57,10 +57,11 @@ def run(
     device: Device = None,
 ) -> None:
     """Pretrain, probe and report: a recipe from its first line to its verdicts."""
-    from offprior import api, devices
+    from offprior.commands.run import run
+    from offprior.compute import devices
 
     devices.use(device)
-    api.run(recipe, set=overrides, out=out, seeds=seeds, resume=resume)
+    run(recipe, overrides=overrides, out=out, seeds=seeds, resume=resume)
 
 
 @app.command
@@ -84,12 +85,13 @@ def pretrain(
     ] = False,
 ) -> None:
     """Pretrain a recipe's models; `offprior probe` goes on from there."""
-    from offprior import api, devices
+    from offprior.commands.pretrain import pretrain_run
+    from offprior.compute import devices
 
     if distributed:
         devices.join()
     devices.use(device)
-    api.pretrain_run(recipe, set=overrides, out=out, seeds=seeds, resume=resume)
+    pretrain_run(recipe, overrides=overrides, out=out, seeds=seeds, resume=resume)
 
 
 @app.command
@@ -103,10 +105,11 @@ def probe(run: Path, /, *probes: str, device: Device = None) -> None:
     probes
         Probes by name (offprior list probes); those of the recipe when left out.
     """
-    from offprior import api, devices
+    from offprior.commands.probe import probe_run
+    from offprior.compute import devices
 
     devices.use(device)
-    api.probe_run(run, probes)
+    probe_run(run, probes)
 
 
 @app.command
@@ -132,8 +135,8 @@ def atlas(
     what
         A run's folder, or a predictor by name (offprior list predictors).
     """
-    from offprior import devices
-    from offprior.atlas import atlas as carried_out
+    from offprior.commands.atlas import atlas as carried_out
+    from offprior.compute import devices
 
     devices.use(device)
     carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or ())
@@ -166,7 +169,7 @@ def explore(
     beside
         A second run, whose model answers the same prompts and whose verdicts stand beside those of the first.
     """
-    from offprior import devices
+    from offprior.compute import devices
 
     devices.use(device)
     if static is not None:
@@ -176,7 +179,13 @@ def explore(
 
         write_static_page(run, static)
         return
-    from offprior.explorer.server import explore as served
+    try:
+        from offprior.explorer.server import explore as served
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "bokeh":
+            raise
+        hint = "pip install 'offprior[explore]', or write the page as one file with --static FILE"
+        raise OffpriorError(f"explore: it needs Bokeh, which is not installed; {hint}") from None
 
     served(run, beside, host=host, port=port, opens_browser=not no_browser)
 
@@ -190,14 +199,14 @@ def report(*runs: Path) -> None:
     runs
         The runs' folders.
     """
-    from offprior import api
+    from offprior.commands.report import report_run, report_runs
 
     if not runs:
         raise OffpriorError("report: no run was given; offprior list runs")
     if len(runs) == 1:
-        api.report_run(runs[0])
+        report_run(runs[0])
     else:
-        api.report_runs(runs)
+        report_runs(runs)
 
 
 @app.command(name="list")
@@ -209,9 +218,9 @@ def list_(what: Listing | None = None, /) -> None:
     what
         The sort of thing to list.
     """
-    from offprior import listing
+    from offprior.commands.list import print_list
 
-    listing.print_list(what)
+    print_list(what)
 
 
 @app.command
@@ -223,9 +232,9 @@ def describe(name: str, /) -> None:
     name
         A name that `offprior list` shows.
     """
-    from offprior import listing
+    from offprior.commands.describe import print_description
 
-    listing.print_description(name)
+    print_description(name)
 
 
 @app.command
@@ -236,7 +245,7 @@ def validate(
     overrides: Overrides = [],  # noqa: B006
 ) -> None:
     """Check a recipe and name every mistake in it."""
-    from offprior.recipe import read
+    from offprior.recipe.recipe import read
 
     recipe = read(file, overrides)
     print(f"{file}: valid ({recipe.name}, {recipe.fingerprint()})")
@@ -251,20 +260,9 @@ def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> N
     arguments
         `training` or `inference` for one of them alone, then its own; --help lists those.
     """
-    import subprocess
+    from offprior.commands.bench import run_benchmarks
 
-    given = list(arguments)
-    if given and not given[0].startswith("-") and given[0] not in BENCHMARKS:
-        raise OffpriorError(f"bench: there is no {given[0]!r}; {choose_from(given[0], BENCHMARKS)}")
-    scripts = [given.pop(0)] if given and given[0] in BENCHMARKS else list(BENCHMARKS[: 1 if given else None])
-    folders = [Path(__file__).parents[2] / "bench", Path("bench")]
-    found = next((folder for folder in folders if (folder / "training.py").is_file()), None)
-    if found is None:
-        raise OffpriorError("bench: it needs a checkout of offprior, with its folder bench/; run it there")
-    for script in scripts:
-        code = subprocess.run([sys.executable, str(found / f"{script}.py"), *given], check=False).returncode
-        if code:
-            raise SystemExit(code)
+    run_benchmarks(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -284,7 +282,7 @@ def _main(arguments: list[str] | None) -> int:
         return _fail(str(error))
     except KeyboardInterrupt as interruption:
         given = sys.argv[1:] if arguments is None else arguments
-        # A library that is interrupted may raise this with a text of its own, blank at that.
+        # An interrupted library may raise this with a message of its own, or a blank one.
         how = str(interruption).strip() or ("go on with --resume" if given and given[0] in RESUMED else "")
         print("; ".join(filter(None, ("interrupted", how))), file=sys.stderr)
         return 130

@@ -1,4 +1,4 @@
-"""Errors for people: what came, what was expected, the nearest valid choice, and where it stands."""
+"""Errors for users: what was given, what was expected, the nearest valid choice, and where it was given."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 
 class OffpriorError(Exception):
-    """Everything a user can cause; the command line prints its message and no traceback."""
+    """Base class of all errors that a user can cause; the command line prints the message without a traceback."""
 
 
 class ApproximationWarning(UserWarning):
-    """A reference is approximate, or there is none."""
+    """A reference is approximate, or missing."""
 
 
 class QuadratureWarning(ApproximationWarning):
-    """So many posteriors have an estimated error above `limit` of the evidence, `worst` at most."""
+    """Some posteriors have an estimated error above `limit` of the evidence, `worst` at most; `count` says how many."""
 
     def __init__(self, count: int, worst: float, limit: float):
         self.count, self.worst, self.limit = count, worst, limit
@@ -30,28 +30,30 @@ class QuadratureWarning(ApproximationWarning):
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: where it stands and what to write instead."""
+    """One mistake: its place and what to write instead."""
 
     key: str
     message: str
     file: str | None = None
     about: tuple[str, ...] | None = field(default=None, compare=False)
-    """What else it depends on: dotted keys beside its own, with a dot at the end where it is everything below. None
-    where nobody has said."""
+    """The dotted keys that the problem depends on, in addition to its own; a trailing dot means everything below.
+
+    None if this is unknown.
+    """
 
     def __str__(self) -> str:
         text = ": ".join(part for part in (self.file, self.key, self.message) if part)
-        # Whatever was given as a key, it stays one line.
+        # The text stays on one line, whatever was given as a key.
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
     def inside(self, path: str, file: str | None = None) -> "Problem":
-        """The same mistake, its key put under the dotted `path` of a whole."""
+        """Returns the same mistake with its key moved under the dotted `path` of a larger mapping."""
         key, *about = (".".join(part for part in (path, key) if part) for key in (self.key, *(self.about or ())))
         return Problem(key, self.message, file or self.file, None if self.about is None else tuple(about))
 
 
 class SettingError(OffpriorError, ValueError):
-    """One or more mistakes in settings, each a line of its own."""
+    """One or more mistakes in settings, each on its own line."""
 
     def __init__(self, problems: "Problem | str | list[Problem]"):
         if isinstance(problems, str):
@@ -64,7 +66,7 @@ class SettingError(OffpriorError, ValueError):
 
 
 def nearest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice that looks most like `word`, or None where none does."""
+    """Returns the choice most similar to `word`, or None if none is similar."""
     choices = [str(choice) for choice in choices]
     lowered = {choice.lower(): choice for choice in choices}
     found = difflib.get_close_matches(str(word).lower(), list(lowered), n=1, cutoff=0.6)
@@ -72,7 +74,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 
 
 def choose_from(word: object, choices: Iterable[str]) -> str:
-    """What to write instead of `word`: the nearest of the choices, or all of them."""
+    """Says what to write instead of `word`: the nearest of the choices, or all of them."""
     choices = [str(choice) for choice in choices]
     near = nearest(str(word), choices)
     if near is not None:

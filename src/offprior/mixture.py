@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-import warnings
+import html
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,62 +14,62 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from offprior.draws import inputs_of, keys_of, members_of, noisy, tasks_of, values_of
+from offprior.compute.precision import single
+from offprior.compute.randomness import key_for
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Law, Uniform, concrete, law
-from offprior.parameter import Scalar, parameter
-from offprior.precision import single
-from offprior.randomness import key_for
+from offprior.laws.law import Law, concrete, law, number_in_words
+from offprior.laws.uniform import Uniform
+from offprior.mixture_weights import normalised
+from offprior.parameter import Part, Scalar, parameter
+from offprior.prompt_sampling import inputs_of, keys_of, members_of, noisy, tasks_of, values_of
 
 SCALE_PROMPTS = 4096, 1
-"""Functions by whose values the scale of y is told, and the pairs of a context, which are not looked at."""
+"""Functions whose values give the scale of y, and the pairs in each context, which are not used."""
 
-EXACT, ROUNDED = 1e-6, 0.0100001
-"""How far from 1 the sum of weights may be for rounding: of the computer's numbers, and of two written decimals."""
 MOST_SHOWN = 16
-"""Numbers of an array that a mixture's text shows."""
+"""The largest array whose numbers a mixture's `repr` shows."""
 
 
 class Sequences(NamedTuple):
-    """Prompts to pretrain on."""
+    """A batch of prompts for pretraining."""
 
     x: Float[Array, "b n d"]
     y: Float[Array, "b n"]
-    """Noisy."""
+    """Outputs with noise."""
     values: Float[Array, "b n"]
-    """Without noise."""
+    """Outputs without noise."""
     family: Int[Array, " b"]
     frequency: Float[Array, " b"]
-    """Radians per unit of x; not-a-number where the task has none."""
+    """Radians per unit of x; not-a-number if the task has no frequency."""
 
 
 class Prompts(NamedTuple):
-    """Prompts to test with: a context and queries."""
+    """A batch of prompts for testing: a context and queries."""
 
     x: Float[Array, "b k d"]
     y: Float[Array, "b k"]
-    """Noisy."""
+    """Outputs with noise."""
     queries: Float[Array, "b m d"]
     truth: Float[Array, "b m"]
-    """Without noise."""
+    """Outputs without noise."""
     family: Int[Array, " b"]
     frequency: Float[Array, " b"]
-    """Radians per unit of x; not-a-number where the task has none."""
+    """Radians per unit of x; not-a-number if the task has no frequency."""
 
 
-class Mixture(eqx.Module):
+class Mixture(Part):
     """Weighted families of functions, a law of inputs and a noise level.
 
-    The family is drawn for each sequence. Weights sum to 1, but for rounding. Noise is normal unless `noise_degrees`
-    are given; Student's t is scaled to the standard deviation `noise` where it has one, above two degrees of freedom,
-    and is `noise` times the plain law below. Exact posteriors assume normal noise, whatever the noise is.
+    Each sequence draws its family anew. The weights sum to 1, up to rounding. Noise is normal unless `noise_degrees`
+    is given. Student's t noise is scaled to the standard deviation `noise` if it has one, that is, above two degrees of
+    freedom; otherwise it is `noise` times the standard t. Exact posteriors assume normal noise in any case.
 
     Raises:
-        SettingError: weights that are negative, not finite, do not sum to 1, or are of another number than the
-            families; families of different dimensions.
+        SettingError: weights that are negative, not finite, do not sum to 1, or differ in number from the families;
+            families of different dimensions.
     """
 
     families: tuple[Family, ...] = parameter((Linear(), Sinusoid()), "function classes")
@@ -99,7 +99,7 @@ class Mixture(eqx.Module):
         noise_degrees: Scalar | None = None,
     ):
         self.families = tuple(families)
-        self.weights = _normalised(weights, len(self.families))
+        self.weights = normalised(weights, len(self.families))
         self.inputs = inputs
         self.noise = noise
         self.noise_floor = noise_floor
@@ -115,14 +115,30 @@ class Mixture(eqx.Module):
     def __repr__(self) -> str:
         return eqx.tree_pformat(jax.tree.map(_shown, self))
 
+    def _repr_html_(self) -> str:
+        shares = [number_in_words(share) for share in self.weights]
+        rows = "".join(
+            f"<tr><td>{share}</td><td>{html.escape(name)}</td></tr>"
+            for share, name in zip(shares, self.family_names, strict=True)
+        )
+        conditions = html.escape(f"inputs {self.inputs.words}, noise {number_in_words(self.noise)}")
+        return f"<table><tr><th>share</th><th>family</th></tr>{rows}</table><p>{conditions}</p>"
+
+    @property
+    def summary(self) -> str:
+        """The mixture in one line: families with their shares, inputs and noise."""
+        shares = zip(map(number_in_words, self.weights), self.family_names, strict=True)
+        families = " + ".join(f"{share} {name}" for share, name in shares)
+        return f"{families}; inputs {self.inputs.words}; noise {number_in_words(self.noise)}"
+
     @property
     def dimension(self) -> int:
-        """Numbers in an input."""
+        """How many numbers an input has."""
         return self.families[0].dimension
 
     @property
     def family_names(self) -> list[str]:
-        """What tables and figures call the families; a repeated name is numbered."""
+        """The families' names in tables and figures; repeated names are numbered."""
         labels = [family.label for family in self.families]
         repeated = {label for label, count in Counter(labels).items() if count > 1}
         return [
@@ -132,9 +148,9 @@ class Mixture(eqx.Module):
 
     @property
     def bayes_noise(self) -> Scalar:
-        """The noise that exact posteriors assume: the mixture's own, however little; of a mixture without, the floor.
+        """The noise that exact posteriors assume: the mixture's own, however small, or a floor if it is noise-free.
 
-        The floor is `noise_floor` times `scale`, which a noise that is traced needs as well.
+        The floor is `noise_floor` times `scale`. A traced noise level needs the floor too.
         """
         noise = concrete(self.noise)
         if noise is not None and noise > 0:
@@ -144,9 +160,10 @@ class Mixture(eqx.Module):
 
     @property
     def scale(self) -> Scalar:
-        """The standard deviation of the functions' values under the mixture, to two digits; 1 where there is none.
+        """The standard deviation of the functions' values under the mixture, to two digits; 1 if it is not defined.
 
-        Of 4,096 functions at one input each, always the same ones. It is computed once, unless a number is traced.
+        It is estimated from 4,096 functions at one input each, always the same ones, and computed once, unless a number
+        is traced.
         """
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
             spread = self._values_of_scale().std()
@@ -164,13 +181,13 @@ class Mixture(eqx.Module):
         return self.prompts(key_for(0, "scale of y"), *SCALE_PROMPTS, 1).truth
 
     def changed(self, **settings: Any) -> "Mixture":
-        """The same mixture but for these settings; new families are equally likely unless they come with `weights`."""
+        """Returns a copy with some settings changed; new families get equal weights unless `weights` is given too."""
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         weights = {"weights": None} if "families" in settings else {}
         return Mixture(**{**known, **weights, **settings})
 
     def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
-        """`batch` prompts of `points` pairs; a pure function of the key."""
+        """Draws `batch` pretraining prompts of `points` pairs each; a pure function of the key."""
         with single():
             inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
             x = jax.vmap(lambda one: inputs.sequence(one, points, self.dimension))(keys_of(key, "inputs", batch))
@@ -178,7 +195,14 @@ class Mixture(eqx.Module):
             return Sequences(x, noisy(noise, degrees, key, values), values, family, frequency)
 
     def prompts(self, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
-        """`count` prompts with a context of `length` pairs and `queries` further inputs; a pure function of the key."""
+        """Draws test prompts; a pure function of the key.
+
+        Args:
+            key: the random key.
+            count: the number of prompts.
+            length: the number of pairs in each context.
+            queries: the number of further inputs of each prompt, at which predictions are asked for.
+        """
         with single():
             inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
             keys = keys_of(key, "inputs", count), keys_of(key, "queries", count)
@@ -188,7 +212,7 @@ class Mixture(eqx.Module):
             return Prompts(context, y, asked, values[:, length:], family, frequency)
 
     def noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
-        """Values with the mixture's own noise, normal or Student's t."""
+        """Adds the mixture's own noise, normal or Student's t, to `values`."""
         with single():
             noise, degrees = _as_single((self.noise, self.noise_degrees))
             return noisy(noise, degrees, key, values)
@@ -196,13 +220,17 @@ class Mixture(eqx.Module):
     def values(
         self, key: PRNGKeyArray, x: Float[Array, "b n d"]
     ) -> tuple[Float[Array, "b n"], Int[Array, " b"], Float[Array, " b"]]:
-        """The functions of `prompts` and of `sequences` at other inputs, their families and their frequencies."""
+        """Evaluates the functions that `prompts` and `sequences` draw with this key, at the inputs `x`.
+
+        Returns:
+            The values without noise, the index of each prompt's family and each prompt's frequency.
+        """
         with single():
             families, weights, x = _as_single((self.families, self.weights, jnp.asarray(x)))
             batch = x.shape[0]
             member = members_of(weights, key, batch)
-            # Every family draws a task for every prompt and one is kept: a mapped switch would do the same, more
-            # slowly.
+            # Every family draws a task for every prompt, and one is kept: a mapped switch would do the same, only
+            # slower.
             values, frequency = jnp.zeros(x.shape[:2], x.dtype), jnp.full((batch,), jnp.nan, x.dtype)
             for place, family in enumerate(families):
                 of_family = values_of(family, tasks_of(family, key, jnp.asarray(place), batch), x)
@@ -213,7 +241,7 @@ class Mixture(eqx.Module):
 
 
 def draw_sequences(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
-    """`mixture.sequences`, compiled once for all numbers of a mixture."""
+    """Draws `mixture.sequences` with one compiled program for all numbers of a mixture."""
     with single():
         return _drawn(mixture, key, batch, points)
 
@@ -224,12 +252,12 @@ def _drawn(mixture: Mixture, key: PRNGKeyArray, batch: int, points: int) -> Sequ
 
 
 def draw_prompts(mixture: Mixture, key: PRNGKeyArray, count: int, length: int, queries: int) -> Prompts:
-    """`mixture.prompts`, compiled part by part: mixtures that have a family or a law in common share its program."""
+    """Draws `mixture.prompts`, compiled part by part: mixtures that share a family or a law share its program."""
     return mixture.prompts(key, count, length, queries)
 
 
 def _as_single(tree: Any) -> Any:
-    """Arrays in single precision: whoever gave a number in double precision gets the same prompts."""
+    """Casts arrays to single precision: settings given in double precision yield the same prompts."""
 
     def narrowed(leaf: Any) -> Any:
         is_wide = eqx.is_array(leaf) and leaf.dtype == np.float64
@@ -238,45 +266,8 @@ def _as_single(tree: Any) -> Any:
     return jax.tree.map(narrowed, tree)
 
 
-def _normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families"]:
-    if count == 0:
-        raise SettingError(Problem("families", "there are none; give at least one"))
-    if isinstance(weights, Tracer):
-        return weights / weights.sum()
-    given = np.full(count, 1 / count) if weights is None else np.asarray(weights, np.float64)
-    if given.shape != (count,):
-        message = f"{given.size} were given for {count} families; give one for each"
-        raise SettingError(Problem("weights", message, about=("families",)))
-    if not np.isfinite(given).all() or (given < 0).any():
-        raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0", about=()))
-    if given.sum() == 0:
-        raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0", about=()))
-    total = float(given.sum())
-    shares = given / total
-    if abs(total - 1) > ROUNDED:
-        message = f"{_written(given)} sum to {total:.6g}, not to 1; their shares are {_written(_rounded(shares))}"
-        raise SettingError(Problem("weights", message, about=()))
-    # Shares read back from a recipe sum to 1 but for rounding, and another division would move their last digits.
-    if abs(total - 1) < EXACT:
-        return np.asarray(given, np.float32)
-    message = f"weights: {_written(given)} sum to {total:.6g}; they are taken as {_written(_rounded(shares))}"
-    warnings.warn(message, stacklevel=3)
-    return np.asarray(shares, np.float32)
-
-
-def _rounded(shares: Float[np.ndarray, " families"]) -> Float[np.ndarray, " families"]:
-    """To digits that sum to 1 when they are written back."""
-    found = shares.round(6)
-    found[shares.argmax()] += 1 - found.sum()
-    return found.round(6)
-
-
-def _written(numbers: Any) -> str:
-    return f"[{', '.join(f'{number:.6g}' for number in np.asarray(numbers))}]"
-
-
 def _shown(leaf: Any) -> Any:
-    """A few known numbers as they would be written; anything else as it is."""
+    """Returns a small array of known numbers as plain Python numbers, and anything else unchanged."""
     is_array = isinstance(leaf, np.ndarray | jax.Array) and not isinstance(leaf, Tracer)
     if not is_array or leaf.dtype.kind != "f" or leaf.size > MOST_SHOWN:
         return leaf

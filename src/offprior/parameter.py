@@ -20,12 +20,12 @@ Scalar = float | Float[Array, ""]
 
 MARK = "offprior"
 CLOSE = 1e-6
-"""Relative difference of two numbers that are taken for one: those of single precision are."""
+"""Relative difference below which two numbers count as equal, as after rounding to single precision."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """Between what a number has to lie; None is no bound."""
+    """The range that a number has to lie in; None is no bound."""
 
     above: float | None = None
     minimum: float | None = None
@@ -40,7 +40,7 @@ class Bounds:
         return " and ".join(side for side in (low, high) if side)
 
     def hold(self, value: Any) -> bool:
-        """Does `value` lie between them? Not-a-number never does."""
+        """Whether `value` lies within the bounds; not-a-number never does."""
         return (
             value == value
             and (self.above is None or value > self.above)
@@ -60,23 +60,26 @@ class ParameterInfo:
     doc: str
     bounds: Bounds
     added: bool = False
-    """Did it come after runs were recorded? It is not written while it has its default, so that they can be resumed."""
+    """Whether the parameter was added after runs were recorded.
+
+    If so, it is not written while it has its default, so that those runs can be resumed.
+    """
 
     @property
     def alternatives(self) -> tuple[Any, ...]:
-        """The members of a union, or the annotation alone."""
+        """The members of a union, or only the annotation."""
         if typing.get_origin(self.annotation) in (typing.Union, types.UnionType):
             return typing.get_args(self.annotation)
         return (self.annotation,)
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words it may be, where it is one of a few."""
+        """The words that the value may be, if it is one of a few."""
         literals = [kind for kind in self.alternatives if typing.get_origin(kind) is Literal]
         return tuple(word for kind in literals for word in typing.get_args(kind))
 
     def complaint(self, value: Any) -> str | None:
-        """Why `value` is no good, or None; tracers, arrays and parts are left to those who know them."""
+        """Says why `value` is not valid, or returns None; tracers, arrays and parts are checked elsewhere."""
         kinds = self.alternatives
         if value is None:
             return None if types.NoneType in kinds else "nothing was given"
@@ -106,26 +109,44 @@ def parameter(
     converter: Callable[[Any], Any] | None = None,
     added: bool = False,
 ) -> Any:
-    """Declare a parameter of a part: an `equinox.field` that knows its sentence and its bounds.
+    """Declares a parameter of a part: an `equinox.field` that knows its description and its bounds.
 
-    A default that is a bool, an int or a str makes it static (part of a program's shape); anything else is a leaf or
-    holds leaves. `converter` turns what a user writes into what the part keeps, as `offprior.laws.law` does. One that
-    was `added` to a part of which there are recorded runs is not written into recipes while it has its default.
+    A value out of bounds raises `SettingError` when the part is built. `Family`, `Law`, `Model`, `Algorithm` and
+    `Probe` are each a `Part`; any other class that declares parameters has to inherit from `Part` itself.
 
-    A value out of its bounds raises `SettingError` when the part is built.
+    Args:
+        default: the default value.
+        doc: a description, for `describe` and the JSON Schema.
+        above: the value has to be larger than this.
+        minimum: the value has to be at least this.
+        maximum: the value has to be at most this.
+        below: the value has to be smaller than this.
+        static: whether the parameter is part of a program's shape, rather than a leaf or a holder of leaves. By
+            default, parameters are static whose default is a bool, an int or a str.
+        converter: turns what a user writes into what the part keeps, as `offprior.laws.law` does.
+        added: whether the parameter was added to a part with recorded runs; if so, it is not written into recipes while
+            it has its default.
     """
     if static is None:
         static = isinstance(default, bool | int | str)
     bounds = Bounds(above, minimum, maximum, below)
     checked = _Checked(converter, is_number=isinstance(default, float))
-    field = eqx.field(default=default, converter=checked, static=static, metadata={MARK: (doc, bounds, added)})
-    field.__class__ = _Field
-    return field
+    return eqx.field(default=default, converter=checked, static=static, metadata={MARK: (doc, bounds, added)})
+
+
+class Part(eqx.Module):
+    """A class that declares its parameters with `parameter`, and checks their values when it is built."""
+
+    def __init_subclass__(cls, **settings: Any):
+        super().__init_subclass__(**settings)
+        for name, value in vars(cls).items():
+            if isinstance(value, dataclasses.Field) and MARK in value.metadata:
+                value.metadata["converter"].belongs_to(cls, name)
 
 
 @functools.cache
 def fields_of(part: type) -> tuple[ParameterInfo, ...]:
-    """The parameters of a part's class, in the order of their declaration."""
+    """Returns the parameters of a part's class, in the order of their declaration."""
     hints = typing.get_type_hints(part)
     found = []
     for field in dataclasses.fields(part):
@@ -136,7 +157,7 @@ def fields_of(part: type) -> tuple[ParameterInfo, ...]:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Are two parts, or numbers, the same but for rounding? Whatever kinds of arrays their numbers are held in."""
+    """Whether two parts, or numbers, are equal up to rounding, whatever kinds of arrays hold their numbers."""
     if jax.tree.structure(one) != jax.tree.structure(other):
         return False
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
@@ -150,17 +171,8 @@ def _close(one: Any, other: Any) -> bool:
     return close and bool(np.allclose(np.asarray(one, np.float64), np.asarray(other, np.float64), rtol=CLOSE, atol=0))
 
 
-class _Field(dataclasses.Field):
-    """A field that tells its converter its own name, which the messages need."""
-
-    __slots__ = ()
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.metadata["converter"].belongs_to(owner, name)
-
-
 class _Checked:
-    """Converts a value and holds it against its parameter's bounds."""
+    """Converts a value and checks it against its parameter's bounds."""
 
     def __init__(self, converter: Callable[[Any], Any] | None, is_number: bool):
         self._converter, self._is_number = converter, is_number
@@ -168,7 +180,7 @@ class _Checked:
         self._name = ""
 
     def belongs_to(self, owner: type, name: str) -> None:
-        """Where it was declared."""
+        """Records the class and the name of the parameter."""
         self._owner, self._name = owner, name
 
     def __call__(self, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What comes in at the door: a user's context and queries as finite numbers, or one line that says why not."""
+"""Input validation: a user's context and queries as finite numbers, or one line that says why they are invalid."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ NUMBERS = "biuf"
 
 
 class OnePrompt(NamedTuple):
-    """A context and queries."""
+    """One context and its queries."""
 
     x: Float[np.ndarray, "n d"]
     y: Float[np.ndarray, " n"]
@@ -21,7 +21,7 @@ class OnePrompt(NamedTuple):
 
 
 class ManyPrompts(NamedTuple):
-    """Contexts of one length and their queries, and how many pairs of each context count."""
+    """Contexts of one length and their queries, and how many pairs of each context to use."""
 
     x: Float[np.ndarray, "B n d"]
     y: Float[np.ndarray, "B n"]
@@ -30,9 +30,9 @@ class ManyPrompts(NamedTuple):
 
 
 def one_prompt(x: Any, y: Any, queries: Any, dimension: int | None = None) -> OnePrompt:
-    """One prompt in double precision. An empty list is a context without pairs, or no queries.
+    """Converts one prompt to double precision; an empty list is a context without pairs, or no queries.
 
-    `dimension` is how many numbers an input has to have; any where it is None.
+    `dimension` is how many numbers an input must have; None allows any.
 
     Raises:
         SettingError: a number is missing, masked or not finite; the shapes do not fit together.
@@ -47,11 +47,11 @@ def one_prompt(x: Any, y: Any, queries: Any, dimension: int | None = None) -> On
 
 
 def many_prompts(x: Any, y: Any, queries: Any, lengths: Any, dimension: int | None = None) -> ManyPrompts:
-    """Many prompts, as `one_prompt`; the first k pairs of each count, for every k of `lengths`.
+    """Converts many prompts, as `one_prompt` does; the first k pairs of each are used, for every k in `lengths`.
 
     Raises:
-        SettingError: a number is missing, masked or not finite; the shapes do not fit together; a length is no whole
-            number, or more than there are pairs.
+        SettingError: a number is missing, masked or not finite; the shapes do not fit together; a length is not a whole
+            number, or exceeds the number of pairs.
     """
     x, y, queries = (as_numbers(name, value) for name, value in (("x", x), ("y", y), ("queries", queries)))
     x, queries = _empty_ones_shaped(x, queries, 3, y.shape[:1], dimension)
@@ -66,7 +66,7 @@ def many_prompts(x: Any, y: Any, queries: Any, lengths: Any, dimension: int | No
 def many_values(
     queries: Any, truth: Any, dimension: int | None = None
 ) -> tuple[Float[np.ndarray, "B m d"], Float[np.ndarray, "B m"]]:
-    """Functions' values at queries, in double precision.
+    """Converts functions' values at queries to double precision.
 
     Raises:
         SettingError: a number is missing, masked or not finite; the shapes do not fit together.
@@ -80,10 +80,10 @@ def many_values(
 
 
 def as_numbers(name: str, value: Any) -> Float[np.ndarray, "..."]:
-    """What a user calls `name` in double precision: of lists, tables, integers, whatever holds finite numbers.
+    """Converts the user's value of `name` to double precision; lists, tables and integers are accepted.
 
     Raises:
-        SettingError: it holds something else; the first place is named.
+        SettingError: the value is not made of finite numbers; the message names the first wrong place.
     """
     if value is None:
         raise SettingError(f"{name} is None; give numbers")
@@ -108,10 +108,10 @@ def as_numbers(name: str, value: Any) -> Float[np.ndarray, "..."]:
 
 
 def as_single(name: str, array: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """The numbers in single precision, as networks take them.
+    """Converts numbers to single precision, as networks need them.
 
     Raises:
-        SettingError: one of them is too large for it.
+        SettingError: a number is too large for single precision.
     """
     with np.errstate(over="ignore"):
         small = np.asarray(array, np.float32)
@@ -141,7 +141,7 @@ def _from_objects(name: str, array: np.ndarray) -> Float[np.ndarray, "..."]:
 def _empty_ones_shaped(
     x: np.ndarray, queries: np.ndarray, rank: int, prompts: tuple[int, ...], dimension: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An empty list has a shape of its own: a context without pairs, or no queries, as wide as the other."""
+    """Shapes an empty list like the other side: a context without pairs, or no queries, of the same dimension."""
     width = next((side.shape[-1] for side in (x, queries) if side.ndim == rank), dimension or 1)
     nothing = np.zeros((*prompts, 0, width))
     return tuple(nothing if side.size == 0 and side.ndim < rank else side for side in (x, queries))  # type: ignore[return-value]
@@ -154,10 +154,10 @@ def _check_dimension(given: int, dimension: int | None) -> None:
 
 
 def context_lengths(lengths: Any) -> list[int]:
-    """Context lengths, in pairs.
+    """Validates context lengths, in pairs.
 
     Raises:
-        SettingError: one of them is no whole number of pairs, or they are no list.
+        SettingError: a length is not a whole number of pairs, or `lengths` is not a list.
     """
     if isinstance(lengths, str) or not isinstance(lengths, Iterable):
         raise SettingError(Problem("lengths", f"{lengths!r} is no list of context lengths; write [{lengths}]"))
@@ -169,7 +169,7 @@ def context_lengths(lengths: Any) -> list[int]:
 
 
 def check_count(key: str, value: Any, least: int) -> None:
-    """Is it a whole number, `least` or more?
+    """Checks that `value` is a whole number of at least `least`.
 
     Raises:
         SettingError: it is not.

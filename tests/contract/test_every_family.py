@@ -15,7 +15,7 @@ from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares
-from offprior.recipe_parts import part_from, plain
+from offprior.recipe.parts import part_from, plain
 
 NAMES = catalog.names("families")
 KEY = jax.random.key(7)

@@ -8,7 +8,7 @@ import pytest
 
 from offprior import catalog
 from offprior.models.model import Model
-from offprior.recipe_parts import part_from, plain
+from offprior.recipe.parts import part_from, plain
 
 NAMES = catalog.names("models")
 POINTS = 5

@@ -11,7 +11,7 @@ from offprior.mixture import Mixture
 from offprior.parameter import fields_of
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.predictor import Predictor
-from offprior.recipe_parts import part_from, plain
+from offprior.recipe.parts import part_from, plain
 
 NAMES = catalog.names("predictors")
 MIXTURE = Mixture()

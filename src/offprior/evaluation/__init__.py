@@ -1,1 +1,1 @@
-"""Predictors against probes: the table of errors, its metrics, their intervals, the verdict."""
+"""Makes the rows of an evaluation: the same prompts for every predictor, with the references B, C and S."""

@@ -1,4 +1,4 @@
-"""What an evaluation says of its references: that one is approximate, or missing."""
+"""Collects what an evaluation says of its references: that one is approximate, or missing."""
 
 import contextlib
 import warnings
@@ -11,9 +11,9 @@ __all__ = ["ApproximationWarning", "approximations"]
 
 @contextlib.contextmanager
 def approximations() -> Iterator[list[str]]:
-    """The list that approximations are added to when the block ends; every other warning is given as it would be.
+    """Yields a list that receives the block's approximations when it ends; other warnings are passed on.
 
-    Each is said once, and quadratures that were not refined far enough are counted together.
+    Each approximation is listed once, and quadratures that were not refined far enough are counted together.
     """
     found: list[str] = []
     caught: list[warnings.WarningMessage] = []
@@ -21,7 +21,7 @@ def approximations() -> Iterator[list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ApproximationWarning)
             yield found
-    finally:  # a block that fails has given its warnings too
+    finally:  # also if the block fails
         rough: list[QuadratureWarning] = []
         for one in caught:
             if isinstance(one.message, QuadratureWarning):

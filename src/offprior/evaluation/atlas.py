@@ -1,35 +1,36 @@
-"""The atlas: every probe of the catalogue that applies to a mixture, on any predictors."""
+"""The atlas: every probe of the catalogue that applies to a mixture, for any predictors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from offprior import catalog
+from offprior.columns import IN_DISTRIBUTION
+from offprior.console.progress import ProgressReport, Silence
 from offprior.errors import OffpriorError
 from offprior.evaluation.evaluate import evaluate
 from offprior.mixture import Mixture
 from offprior.predictors.predictor import Predictor
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
-from offprior.progress import ProgressReport, Silence
-from offprior.table import IN_DISTRIBUTION, Table
+from offprior.table import Table
 
 TASKS, QUERIES = 64, 32
-"""Test prompts per cell and queries per prompt: fewer than a run's own, for there are many cells."""
+"""Test prompts per cell and queries per prompt: fewer than in a run, because there are many cells."""
 GATE_TASKS, GATE_QUERIES = 256, 64
-"""In distribution, where no run has been evaluated: as many as a run's own, for every verdict hangs on them."""
+"""The same in distribution, if no run was evaluated: as many as in a run, because every verdict depends on them."""
 LENGTHS = (5, 10, 20, 40)
 
 
 class Applicable(NamedTuple):
-    """The probes of the catalogue, by whether they have something to change in a mixture."""
+    """The probes of the catalogue, split by whether they have something to change in a mixture."""
 
     probes: list[Probe]
     left_out: dict[str, str]
-    """By name, why."""
+    """For each probe that is left out, by name, the reason."""
 
 
 def applicable(mixture: Mixture, names: Sequence[str] = ()) -> Applicable:
-    """Every probe of the catalogue with its defaults, or those of `names`, as far as it applies to `mixture`.
+    """Returns every probe of the catalogue with its defaults, or those in `names`, that apply to `mixture`.
 
     Raises:
         OffpriorError: there is no probe of a name.
@@ -61,11 +62,11 @@ def atlas(
     seed: int = 0,
     progress: ProgressReport | None = None,
 ) -> Table:
-    """Errors of `predictors` on `probes`, or on every probe that applies to `mixture` (`evaluate`).
+    """Evaluates `predictors` on `probes`, or on every probe that applies to `mixture` (`evaluate`).
 
-    M1 is that of `known`, a run's own evaluation, as far as it has in-distribution rows of the same predictors, seeds
-    and lengths; what it lacks is evaluated with as many prompts as a run has. Places whose prompts are the mixture's
-    own are not evaluated again.
+    M1 comes from `known`, a run's own evaluation, if that has in-distribution rows of the same predictors, seeds and
+    lengths; otherwise it is evaluated with as many prompts as in a run. Places whose prompts are the mixture's own are
+    not evaluated again.
     """
     found = applicable(mixture).probes if probes is None else list(probes)
     gate = None if known is None else in_distribution(known, predictors, lengths)
@@ -94,10 +95,10 @@ def atlas(
 
 
 def in_distribution(known: Table, predictors: Sequence[Predictor], lengths: Sequence[int]) -> Table | None:
-    """The in-distribution rows of a table at `lengths`; None where it lacks one that a trained predictor can take."""
+    """Returns the in-distribution rows at `lengths`; None if one that a trained predictor can take is missing."""
     rows = known.to_pandas()
     rows = rows[(rows["probe"] == IN_DISTRIBUTION) & rows["length"].isin(list(lengths))]
-    if "between" not in rows:  # of an older version, which kept no errors by placement
+    if "between" not in rows:  # an older version's table, without errors by placement
         return None
     there = set(zip(rows["predictor"], rows["seed"], rows["length"], strict=True))
     for predictor in predictors:

@@ -1,4 +1,4 @@
-"""Convex blends of predictions: what a predictor could be that knows the parts and lacks their weights (M7)."""
+"""Convex blends of predictions: the best of a predictor that knows the parts but not their weights (M7)."""
 
 import numpy as np
 from jaxtyping import Float
@@ -9,9 +9,10 @@ from offprior.predictors.class_blend import best_pair
 def best_blend(
     class_means: Float[np.ndarray, "b lengths classes m"], truth: Float[np.ndarray, "b m"]
 ) -> Float[np.ndarray, "b lengths m"]:
-    """w·p₁ + (1 − w)·p₂ of two classes' posterior means, w in [0, 1] the least squares of each task's own truth.
+    """Returns w·p₁ + (1 − w)·p₂ of two classes' posterior means, with w in [0, 1] fitted to each task's own truth.
 
-    Of several pairs of classes the one that comes nearest. An oracle: it shows what the blends' own limit is.
+    w is a least-squares fit. Of several pairs of classes, the nearest one is taken. This is an oracle: it shows the
+    limit of all blends.
     """
     target = np.broadcast_to(truth[:, None], class_means[:, :, 0].shape)
     return np.einsum("blf,blfm->blm", best_pair(class_means, target), class_means)

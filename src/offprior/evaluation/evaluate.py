@@ -1,4 +1,4 @@
-"""Predictors against probes: the same prompts for every predictor, beside B, C, S and the single classes."""
+"""Evaluates predictors on probes: the same prompts for every predictor, and for B, C, S and the single classes."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -9,23 +9,24 @@ import jax
 import numpy as np
 import pandas as pd
 
+from offprior.columns import SMOOTHER, is_reference
+from offprior.compute.randomness import key_for
+from offprior.compute.threads import LAPACK, blas_on_one_thread, on_all_cores
+from offprior.console.progress import COMPILING, ProgressReport, phase, progress_report
 from offprior.errors import ApproximationWarning, OffpriorError, Problem, SettingError
 from offprior.evaluation.gate import Asked, gate, with_gates
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
 from offprior.evaluation.references import Known, reference_answers, references_of
-from offprior.evaluation.rows import UNTRAINED, Answer, Place, Rows, distance_from_other_seeds, products
+from offprior.evaluation.rows import UNTRAINED, Answer, PromptBatch, Rows, distance_from_other_seeds, products
 from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.predictor import Predictor
 from offprior.predictors.smoother import Smoother
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
-from offprior.progress import COMPILING, ProgressReport, phase, progress_report
 from offprior.prompt_check import check_count, context_lengths
-from offprior.randomness import key_for
-from offprior.table import SMOOTHER, Table, is_reference
-from offprior.threads import LAPACK, blas_on_one_thread, on_all_cores
+from offprior.table import Table
 
 Part = TypeVar("Part")
 
@@ -44,19 +45,25 @@ def evaluate(
     progress: ProgressReport | None = None,
     known: Table | None = None,
 ) -> Table:
-    """Errors of `predictors` on `probes` at context lengths of `lengths` pairs.
+    """Evaluates the errors of `predictors` on `probes`.
 
-    Every predictor answers the same prompts, pure functions of `seed`, the probe and the place; those that go by what
-    was pretrained on are told the mixture (`Predictor.for_mixture`), unless they know one already. B, C, S, the single
-    classes and the best fits inside them are evaluated beside; C's prior puts half its weight on the mixture and half
-    on the probe's own prompts over its strengths. In-distribution prompts are always among the rows: M1 needs them.
-    Context lengths that a predictor cannot take are left out for that predictor alone.
+    Every predictor answers the same prompts, which are pure functions of `seed`, the probe and the place. Predictors
+    that depend on the pretraining mixture receive it (`Predictor.for_mixture`), unless they already have one. B, C, S,
+    the single classes and the best fits inside them are evaluated too; C's prior puts half its weight on the mixture
+    and half on the probe's own prompts over its strengths. In-distribution prompts are always among the rows, because
+    M1 needs them. Context lengths that a predictor cannot take are left out for that predictor only.
 
-    In-distribution rows of `known` are taken as they are, and stand for all places whose prompts are the mixture's own.
-
-    `mixture` is that of the first predictor that has one, unless given. Several training seeds are several predictors
-    with one label, each `trained` with its `seed`. Progress is shown on standard error,
-    unless `progress` is another report.
+    Args:
+        predictors: several training seeds are several predictors with one label, each `trained` with its `seed`.
+        probes: the probes to test on.
+        lengths: context lengths, in pairs.
+        mixture: the pretraining mixture; None takes it from the first predictor that has one.
+        tasks: test prompts per cell.
+        queries: queries per prompt.
+        seed: the seed of the test prompts.
+        progress: where to report progress; None reports on standard error.
+        known: an earlier table, whose in-distribution rows are used as they are, also for all places whose prompts are
+            the mixture's own.
 
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; something
@@ -99,7 +106,7 @@ def evaluate(
     try:
         with blas_on_one_thread():
             answered = zip(steps, on_all_cores(rows_of, steps), strict=True)
-            with phase(progress, COMPILING):  # what the first place compiles serves most of the others
+            with phase(progress, COMPILING):  # compilation for the first place serves most others
                 step, found = next(answered)
                 rows += found
                 progress.advance(1, step.probe.label)
@@ -112,7 +119,7 @@ def evaluate(
 
 
 class Step(NamedTuple):
-    """A place of a probe's path, before its prompts are drawn."""
+    """A place on a probe's path, before its prompts are drawn."""
 
     probe: Probe
     number: int
@@ -121,7 +128,7 @@ class Step(NamedTuple):
 
 
 def _numbers(probe: Probe, mixture: Mixture, skip_plain: bool) -> list[int]:
-    """The places of a path to evaluate; lengths of the context are one place, and plain ones may be left out."""
+    """Lists the places to evaluate; context lengths are one place, and plain places may be skipped."""
     if probe.along_context:
         return [0]
     places = [probe.distribution(strength, mixture) for strength in probe.strengths(mixture)]
@@ -129,8 +136,8 @@ def _numbers(probe: Probe, mixture: Mixture, skip_plain: bool) -> list[int]:
     return [number for number, is_plain in enumerate(own) if not is_plain]
 
 
-def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[Place]:
-    """The batches of a place: one for all context lengths, unless the input law makes each length its own."""
+def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[PromptBatch]:
+    """Draws the batches of a place: one for all context lengths, unless the input law differs between lengths."""
     probe, number, lengths, _ = step
     strength = probe.strengths(mixture)[number]
     distribution = probe.distribution(strength, mixture)
@@ -140,15 +147,15 @@ def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -
     found = []
     for batch in batches:
         key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
-        with LAPACK:  # which some laws of inputs call
+        with LAPACK:  # some laws of inputs call LAPACK
             prompts = jax.block_until_ready(draw_prompts(distribution, key, tasks, max(batch), queries))
         found.append(
-            Place(probe, strength, inside, made_of, gated.label if gated else "", distribution, prompts, batch)
+            PromptBatch(probe, strength, inside, made_of, gated.label if gated else "", distribution, prompts, batch)
         )
     return found
 
 
-def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixture: Mixture) -> list[pd.DataFrame]:
+def _rows_of(place: PromptBatch, predictors: Sequence[Predictor], known: Known, mixture: Mixture) -> list[pd.DataFrame]:
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
     exact, answers = reference_answers(place, known, mixture)
     asked = {}
@@ -162,7 +169,7 @@ def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixtur
             for label, family in told.items():
                 answer = predictor.predict_batch(x, y, queries, possible, instruction=family)  # pyright: ignore
                 answers.append(Answer(label, seed, tuple(possible), *answer))
-    # Sums for M11 take a column an algorithm, and are there where somebody asked for predictors to compare with.
+    # M11 needs one column per algorithm; these are computed only if predictors were given to compare with.
     has_panel = any(answers[number].seed == UNTRAINED for number in asked)
     algorithms = [answer for answer in answers if answer.is_algorithm] if has_panel else []
     rows, frames = Rows(place, mixture, truth, queries, exact), []
@@ -178,10 +185,10 @@ def _rows_of(place: Place, predictors: Sequence[Predictor], known: Known, mixtur
 
 
 def _all_of(kind: type[Part], key: str, given: Any) -> list[Part]:
-    """What was given, as a list of parts.
+    """Returns the given parts as a list.
 
     Raises:
-        SettingError: one of it is something else.
+        SettingError: one of them is something else.
     """
     found = [given] if isinstance(given, kind) or not isinstance(given, Iterable) else list(given)
     for place, one in enumerate(found):
@@ -224,7 +231,7 @@ def _check_probes(probes: Sequence[Probe]) -> None:
 
 
 def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:
-    """Predictors that are not among the references already, as `Bayes(mixture)` and `Smoother()` are.
+    """Drops predictors that are already among the references, as `Bayes(mixture)` and `Smoother()` are.
 
     Raises:
         OffpriorError: a label is taken, by a reference or by another predictor.

@@ -1,4 +1,4 @@
-"""What each layer knows of the family: a linear read-out of the residual stream at the query's token."""
+"""What each layer knows about the family: a linear read-out of the residual stream at the query's token."""
 
 import dataclasses
 import math
@@ -13,27 +13,27 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from offprior.components import NoClosedForm
-from offprior.evaluation.inside import Inside
+from offprior.compute.randomness import fold
+from offprior.compute.threads import LAPACK, blas_on_one_thread
+from offprior.evaluation.inside_model import Inside
 from offprior.mixture import Mixture, draw_sequences
 from offprior.predictors.bayes import References
 from offprior.predictors.predictor import Predictor
-from offprior.randomness import fold
-from offprior.threads import LAPACK, blas_on_one_thread
 
 PROMPTS = 3072
-"""Prompts from the mixture with which a read-out is fitted."""
+"""Prompts from the mixture on which a read-out is fitted."""
 HELD_OUT = 1024
-"""Others, with which it is judged."""
+"""Further prompts on which it is tested."""
 VALIDATION = 4
-"""One prompt in so many chooses the penalty."""
+"""One in this many prompts is used to choose the penalty."""
 PENALTIES = (0.03, 0.3, 3.0)
-"""Inverse strengths (scikit-learn's C) from which each layer's is chosen by cross-entropy."""
+"""Inverse penalties (scikit-learn's C) from which each layer's is chosen by cross-entropy."""
 MOST_STEPS = 500
-"""The most steps of the optimiser; what it has found by then is used."""
+"""The most steps of the optimiser; an unconverged fit is used as it is."""
 
 
 class LinearReadOut(NamedTuple):
-    """The families' log-probabilities are linear in the features, up to normalisation."""
+    """A linear read-out: the families' log-probabilities are linear in the features, up to normalisation."""
 
     weight: Float[np.ndarray, "w F"]
     bias: Float[np.ndarray, " F"]
@@ -43,7 +43,7 @@ class LinearReadOut(NamedTuple):
     def fitted(
         cls, features: Float[np.ndarray, "b w"], family: Int[np.ndarray, " b"], families: int
     ) -> "LinearReadOut":
-        """Multinomial logistic regression with an L2 penalty on standardised features.
+        """Fits multinomial logistic regression with an L2 penalty on standardised features.
 
         The penalty is chosen by cross-entropy on the last quarter of the prompts, which then join the fit.
 
@@ -60,14 +60,14 @@ class LinearReadOut(NamedTuple):
     @classmethod
     def _with_penalty(cls, features: np.ndarray, family: np.ndarray, families: int, penalty: float) -> "LinearReadOut":
         mean, scale = features.mean(0), features.std(0)
-        # What does not vary but for rounding says nothing, and is not blown up.
+        # A feature that varies only by rounding carries no information and is not scaled up.
         scale = np.where(scale > 1e-6 * np.maximum(np.abs(mean), 1e-6), scale, np.inf)
         fit = LogisticRegression(C=penalty, max_iter=MOST_STEPS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             fit.fit((features - mean) / scale, family)
         weight, bias = np.zeros((features.shape[1], families)), np.full(families, -np.inf)
-        if len(fit.classes_) == 2:  # of which scikit-learn has the second's log-odds alone
+        if len(fit.classes_) == 2:  # scikit-learn then has only the second class's log-odds
             weight[:, fit.classes_[1]] = fit.coef_[0]
             bias[fit.classes_] = 0.0, fit.intercept_[0]
         else:
@@ -76,7 +76,7 @@ class LinearReadOut(NamedTuple):
         return cls(weight, bias - mean @ weight)
 
     def log_probability(self, features: Float[np.ndarray, "*b w"]) -> Float[np.ndarray, "*b F"]:
-        """Log-probability of each family, normalised."""
+        """Returns the normalised log-probability of each family."""
         return log_softmax(features @ self.weight + self.bias, axis=-1)
 
 
@@ -84,7 +84,7 @@ class LinearReadOut(NamedTuple):
 class FamilyReadOut:
     """Linear probes of the family in each layer (Alain and Bengio 2016, arXiv 1610.01644), with their own test.
 
-    What a probe reads is there in a layer; whether the network uses it, it does not tell. Rows are the embedded query,
+    A probe shows that information is present in a layer, not that the network uses it. Rows are the embedded query,
     which holds x alone, then each layer.
     """
 
@@ -95,10 +95,12 @@ class FamilyReadOut:
     cross_entropy: Float[np.ndarray, " s"]
     """Mean −log P(family) of held-out prompts, in nats."""
     exact_accuracy: float
-    """Accuracy of the exact P(family | context) on the same prompts: no read-out is better, in expectation.
-    Not-a-number where the mixture has no closed form."""
+    """Accuracy of the exact P(family | context) on the same prompts, which no read-out exceeds in expectation.
+
+    Not-a-number if the mixture has no closed form.
+    """
     exact_cross_entropy: float
-    """Cross-entropy of the exact P(family | context), likewise."""
+    """Cross-entropy of the exact P(family | context) on the same prompts; not-a-number without a closed form."""
     chance_cross_entropy: float
     """Cross-entropy of the mixture's weights alone."""
 
@@ -112,9 +114,10 @@ class FamilyReadOut:
         prompts: int = PROMPTS,
         held_out: int = HELD_OUT,
     ) -> "FamilyReadOut | None":
-        """Fitted on fresh prompts of the mixture whose contexts have 1 to as many pairs as the model was trained with.
+        """Fits read-outs on fresh prompts of the mixture, with contexts of 1 pair up to the training length.
 
-        A pure function of the model, the mixture and the key. None where there is but one family to read.
+        The result is a pure function of the model, the mixture and the key. It is None if there is only one family to
+        read.
 
         Raises:
             OffpriorError: the model is no pretrained network, or does not tell its layers.
@@ -144,9 +147,9 @@ class FamilyReadOut:
     def read(
         self, x: Float[Any, "n *d"], y: Float[Any, " n"], query: Float[Any, "*d"] | float
     ) -> Float[np.ndarray, "s F"]:
-        """P(family) as each layer holds it at one query's token, the whole context given; a layer's sum to 1.
+        """Returns P(family) as each layer holds it at one query's token, given the whole context; each layer sums to 1.
 
-        It was fitted on contexts of one pair and more: what it says of an empty one means nothing.
+        The read-outs were fitted on contexts of one pair or more, so the result for an empty context has no meaning.
 
         Raises:
             OffpriorError: the context is longer than the network can take.
@@ -157,12 +160,12 @@ class FamilyReadOut:
 
 
 def accuracy(log_probability: Float[np.ndarray, "b F"], family: Int[np.ndarray, " b"]) -> float:
-    """Share of prompts whose own family is the most probable one; not-a-number where no probability is known."""
+    """Returns the share of prompts whose own family is the most probable; not-a-number if a probability is unknown."""
     return math.nan if np.isnan(log_probability).any() else float((log_probability.argmax(-1) == family).mean())
 
 
 def cross_entropy(log_probability: Float[np.ndarray, "b F"], family: Int[np.ndarray, " b"]) -> float:
-    """Mean −log P(own family), in nats."""
+    """Returns the mean −log P(own family), in nats."""
     return -float(np.take_along_axis(log_probability, family[:, None], axis=-1).mean())
 
 
@@ -175,8 +178,8 @@ class _Drawn(NamedTuple):
 
 
 def _drawn(mixture: Mixture, key: PRNGKeyArray, count: int, longest: int) -> _Drawn:
-    """Prompts as in pretraining, all context lengths equally often; the query is the point that follows."""
-    with LAPACK:  # which some laws of inputs call
+    """Draws prompts as in pretraining, all context lengths equally often; the query is the next point."""
+    with LAPACK:  # some laws of inputs call LAPACK
         drawn = jax.block_until_ready(draw_sequences(mixture, key, count, longest + 1))
     x, y, family = (np.asarray(array) for array in (drawn.x, drawn.y, drawn.family))
     lengths = 1 + np.arange(count) % longest
@@ -185,7 +188,7 @@ def _drawn(mixture: Mixture, key: PRNGKeyArray, count: int, longest: int) -> _Dr
 
 
 def _exact(mixture: Mixture, drawn: _Drawn) -> Float[np.ndarray, "b F"]:
-    """Exact log P(family | context) of each prompt; not-a-number where the mixture has no closed form."""
+    """Returns the exact log P(family | context) of each prompt; not-a-number if the mixture has no closed form."""
     found = np.full((len(drawn.family), len(mixture.families)), np.nan)
     try:
         references = References(mixture)

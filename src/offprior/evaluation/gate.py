@@ -1,4 +1,4 @@
-"""Where M1 of a place is measured: in distribution, under the inputs and the noise of the place itself."""
+"""Where M1 of a place is measured: in distribution, under the inputs and the noise of that place."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,19 +12,19 @@ from offprior.probes.probe import Probe
 
 
 class Asked(NamedTuple):
-    """A probe and the context lengths to test it at."""
+    """A probe and the context lengths at which to test it."""
 
     probe: Probe
     lengths: tuple[int, ...]
 
 
 def gate(probe: Probe, strength: float, mixture: Mixture) -> InDistribution | None:
-    """The probe that draws the mixture's own functions under the conditions of a place; None where the place does."""
+    """Returns the probe with the mixture's own functions under a place's conditions; None if the place has those."""
     if probe.keeps_functions(strength, mixture):
         return None
     found = probe.distribution(strength, mixture)
     own, given = np.float32(mixture.noise), np.float32(found.noise)
-    # Numbers are compared as prompts are drawn: in single precision.
+    # Numbers are compared in single precision, in which prompts are drawn.
     alike = bool(eqx.tree_equal(found.inputs, mixture.inputs)) or found.inputs.words == mixture.inputs.words
     return InDistribution(
         inputs=None if alike else found.inputs,
@@ -33,7 +33,7 @@ def gate(probe: Probe, strength: float, mixture: Mixture) -> InDistribution | No
 
 
 def with_gates(asked: Sequence[Asked], mixture: Mixture) -> list[Asked]:
-    """What is asked, and the gates that it needs, each once and at every length that it is needed at."""
+    """Returns the given probes and the gates that they need, each once and at every length needed."""
     found = {probe.label: (probe, set(lengths)) for probe, lengths in asked}
     for probe, lengths in asked:
         for strength in probe.strengths(mixture):

@@ -1,20 +1,20 @@
-"""The family that a model with an instruction token is told at test: the right one, or a wrong one."""
+"""The family given to a model with an instruction token at test time: the right one, or a wrong one."""
 
 import numpy as np
 from jaxtyping import Int
 
+from offprior.columns import INSTRUCTED, MODEL
 from offprior.mixture import Mixture
 from offprior.predictors.predictor import Predictor
-from offprior.table import INSTRUCTED, MODEL
 
 
 def instructions(
     predictor: Predictor, mixture: Mixture, tested: Mixture, family: Int[np.ndarray, " b"]
 ) -> dict[str, Int[np.ndarray, " b"]]:
-    """What a predictor may be told of prompts whose families are those of `tested`, by what tables call the answers.
+    """Returns the instructions for prompts whose families are those of `tested`, keyed by the answers' labels.
 
-    Nothing where it takes no instruction, or where a family of the prompts is none of the mixture's. The wrong family
-    is the next one of the mixture. Specialists are told nothing.
+    There are none if the predictor takes no instruction, is a specialist, or a family of the prompts is not in the
+    mixture. The wrong family is the next one of the mixture.
     """
     network = getattr(predictor, "network", None) if predictor.label == MODEL else None
     named = getattr(network, "named_families", 0)

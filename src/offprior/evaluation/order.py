@@ -1,4 +1,4 @@
-"""How much a prediction depends on the order of its context (M16); an exchangeable prior's does not at all."""
+"""How much a prediction depends on the order of its context (M16); under an exchangeable prior it does not."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,10 @@ def order_variance(
     lengths: Sequence[int],
     permutations: int = PERMUTATIONS,
 ) -> Float[np.ndarray, "b lengths"]:
-    """The variance of the predictive mean over random orders of the context, a mean over the queries.
+    """Returns the variance of the predictive mean over random orders of the context, averaged over queries.
 
-    Every prompt has orders of its own, the same for every predictor. Unbiased: divided by the orders less one.
+    Every prompt has its own orders, the same for every predictor. The variance is unbiased: it is divided by the number
+    of orders minus one.
     """
     drawn = np.random.default_rng(0)
     found = []
@@ -30,7 +31,7 @@ def order_variance(
             order = drawn.permuted(np.broadcast_to(np.arange(length), (len(x), length)), axis=1)
             mixed_x = np.take_along_axis(x[:, :length], order[..., None], axis=1)
             mixed_y = np.take_along_axis(y[:, :length], order, axis=1)
-            # Filled up to the shape that is compiled already; nobody sees what comes after the context.
+            # Padded to a shape that is already compiled; no predictor sees what follows the context.
             mixed_x, mixed_y = (np.concatenate([a, b[:, length:]], 1) for a, b in ((mixed_x, x), (mixed_y, y)))
             answers.append(predictor.predict_batch(mixed_x, mixed_y, queries, [length]).mean[:, 0])
         found.append(np.var(answers, axis=0, ddof=1).mean(-1))

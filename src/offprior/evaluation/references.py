@@ -1,4 +1,4 @@
-"""What stands beside every predictor: B and C, the smoother S, the single classes and their best fits."""
+"""The references of every evaluation: B and C, the smoother S, the single classes and their best fits."""
 
 import warnings
 from typing import NamedTuple
@@ -6,36 +6,36 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from offprior.columns import BLEND, FLOOR, SMOOTHER
 from offprior.components import NoClosedForm
 from offprior.errors import ApproximationWarning
 from offprior.evaluation.blend import best_blend
-from offprior.evaluation.rows import UNTRAINED, Answer, Place
+from offprior.evaluation.rows import UNTRAINED, Answer, PromptBatch
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import ReferenceBatch, References, unknown_references
 from offprior.predictors.smoother import Smoother
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
-from offprior.table import BLEND, FLOOR, SMOOTHER
 
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
-"""What a mixture without an exact posterior lacks."""
+"""What is missing for a mixture without an exact posterior."""
 NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
 FLOOR_FACTOR = 10
 MOST_LOST = 0.05
-"""Nats of a log evidence that rounding may take."""
+"""The most nats that rounding may take from a log evidence without a warning."""
 
 
 class Known(NamedTuple):
     """The references of a probe."""
 
     references: References | None
-    """None where the mixture has no exact posterior."""
+    """None if the mixture has no exact posterior."""
     has_combined: bool | None
-    """None where the probe does not leave the prior, so that C is B."""
+    """None if the probe does not leave the prior, so that C equals B."""
 
 
 def references_of(probe: Probe, mixture: Mixture) -> Known:
-    """B and C of a probe. Warns about, and omits, references without a closed form."""
+    """Builds B and C of a probe. Warns about, and omits, references without a closed form."""
     strengths = probe.strengths(mixture)
     leaves = not probe.along_context and any(not probe.inside(strength, mixture) for strength in strengths)
     known = [probe.path(strength, mixture) for strength in strengths] if leaves else []
@@ -58,20 +58,20 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
     return Known(references, True if known else None)
 
 
-def reference_answers(place: Place, known: Known, mixture: Mixture) -> tuple[ReferenceBatch, list[Answer]]:
-    """What the references say at a place; S needs no closed form, and is there always."""
+def reference_answers(place: PromptBatch, known: Known, mixture: Mixture) -> tuple[ReferenceBatch, list[Answer]]:
+    """Evaluates the references at a place; S needs no closed form and is always evaluated."""
     references, has_combined = known
     x, y, queries = (np.asarray(a, np.float64) for a in place.prompts[:3])
     if references is None:
         exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))
     else:
-        # Variances take as long again: they are for the prompts on which calibration is compared.
+        # Variances take as long again: they are computed only for prompts on which calibration is compared.
         if isinstance(place.probe, InDistribution):
             _tell_rounding(y, references.noise)
         exact = references.batch(x, y, queries, list(place.lengths), variance=isinstance(place.probe, InDistribution))
     answers = [Answer("B", UNTRAINED, place.lengths, exact.bayes_mean, exact.bayes_variance, references is not None)]
     if has_combined is not None:
-        # Where C is not known its rows are empty ones: no rows would say that the prior lacks nothing.
+        # If C is unknown its rows are empty: absent rows would mean that the prior lacks nothing.
         combined = exact.combined_mean if has_combined else np.full_like(exact.bayes_mean, np.nan)
         answers.append(Answer("C", UNTRAINED, place.lengths, combined, None, bool(has_combined)))
     smoothed = Smoother().predict_batch(x, y, queries, place.lengths)
@@ -82,7 +82,7 @@ def reference_answers(place: Place, known: Known, mixture: Mixture) -> tuple[Ref
 
 
 def _tell_rounding(y: Float[np.ndarray, "B n"], noise: float) -> None:
-    """Warns where noise is so little beside the values that double precision loses evidence.
+    """Warns if the noise is so small relative to the values that double precision loses evidence.
 
     A log evidence is a difference of sums of (y/noise)², each of which is rounded.
     """
@@ -96,8 +96,8 @@ def _tell_rounding(y: Float[np.ndarray, "B n"], noise: float) -> None:
         )
 
 
-def _of_classes(place: Place, references: References, mixture: Mixture, exact: ReferenceBatch) -> list[Answer]:
-    """The posteriors under single families, the best fits inside them, their best blend, and B at a higher floor."""
+def _of_classes(place: PromptBatch, references: References, mixture: Mixture, exact: ReferenceBatch) -> list[Answer]:
+    """Evaluates the single families' posteriors, their best fits, their best blend, and B at a higher noise floor."""
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
     found = []
     for number, name in enumerate(mixture.family_names):

@@ -1,4 +1,4 @@
-"""The tidy rows of one place of a probe's path: every predictor's errors on the same prompts."""
+"""The tidy rows of one place on a probe's path: every predictor's errors on the same prompts."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,51 +7,51 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from offprior.evaluation.calibration import calibration_columns, variation_columns
-from offprior.evaluation.identification import PRODUCT
-from offprior.evaluation.implied import implied_columns, projection_columns
+from offprior.analysis.calibration import calibration_columns, variation_columns
+from offprior.analysis.identification import PRODUCT
+from offprior.analysis.implied import implied_columns, projection_columns
 from offprior.mixture import Mixture, Prompts
 from offprior.predictors.bayes import ReferenceBatch
 from offprior.probes.probe import Probe
 
 UNTRAINED = -1
-"""Training seed of predictors that are not trained."""
+"""The training seed in rows of untrained predictors."""
 
 
-class Place(NamedTuple):
-    """A batch of prompts at one place of a probe's path."""
+class PromptBatch(NamedTuple):
+    """A batch of prompts at one place on a probe's path."""
 
     probe: Probe
     strength: float
     inside: bool
     made_of: tuple[str, ...]
-    """Names of the mixture's families that its functions are made of."""
+    """Names of the mixture's families that the place's functions are made of."""
     gate: str
-    """Label of the probe in whose rows M1 is measured; empty where it is measured here."""
+    """Label of the probe in whose rows M1 is measured; empty if M1 is measured at this place."""
     distribution: Mixture
     prompts: Prompts
     lengths: tuple[int, ...]
 
 
 class Answer(NamedTuple):
-    """What one predictor says at a place, at the context lengths that it can take."""
+    """One predictor's answers at a place, at the context lengths that it can take."""
 
     label: str
     seed: int
     lengths: tuple[int, ...]
     mean: Float[np.ndarray, "b lengths m"]
     variance: Float[np.ndarray, "b lengths m"] | None = None
-    """None where it has none."""
+    """None if the predictor has no variance."""
     is_algorithm: bool = False
-    """May other predictors be identified with it (M11)?"""
+    """Whether other predictors may be identified with this one (M11)."""
 
 
 class Rows:
-    """What all predictors' rows at a place have in common, and the columns that compare with it."""
+    """What the rows of all predictors at a place share, and the columns computed from it."""
 
     def __init__(
         self,
-        place: Place,
+        place: PromptBatch,
         mixture: Mixture,
         truth: Float[np.ndarray, "b m"],
         queries: Float[np.ndarray, "b m d"],
@@ -66,12 +66,13 @@ class Rows:
         self._frequency = np.asarray(place.prompts.frequency, np.float64)
         self._noise = float(np.asarray(place.distribution.noise))
         self._ends = place.probe.frequencies(mixture)
+        self._prior_low, self._prior_high = place.probe.prior_range(mixture) or (np.nan, np.nan)
 
     def of(self, answer: Answer, further: Mapping[str, Float[np.ndarray, "b lengths"]]) -> pd.DataFrame:
-        """Rows of one predictor at all its context lengths; `further` are columns of its own."""
+        """Returns the rows of one predictor at all its context lengths; `further` holds extra columns."""
         place, along = self._place, self._place.probe.along_context
         variance = np.full_like(answer.mean, np.nan) if answer.variance is None else answer.variance
-        # One table of all lengths: making it takes longer than what is in it.
+        # One table for all lengths: creating a table takes longer than filling it.
         of_lengths = [
             self._columns(length, answer.mean[:, number], variance[:, number])
             for number, length in enumerate(answer.lengths)
@@ -81,6 +82,9 @@ class Rows:
             {
                 "probe": place.probe.label,
                 "coordinate": place.probe.coordinate,
+                "axis": place.probe.axis,
+                "prior_low": self._prior_low,
+                "prior_high": self._prior_high,
                 "strength": lengths.astype(float) if along else place.strength,
                 "length": lengths,
                 "inside": place.inside,
@@ -120,7 +124,7 @@ class Rows:
         }
 
     def _aliased_amplitude(self, mean: Float[np.ndarray, "b m"]) -> Float[np.ndarray, " b"]:
-        """Amplitude at the nearest frequency of the pretraining range (M17), of a task whose own lies outside it."""
+        """Returns the amplitude at the nearest pretrained frequency (M17), for tasks with a frequency outside."""
         ends = self._ends
         if ends is None:
             return np.full(len(mean), np.nan)
@@ -130,9 +134,9 @@ class Rows:
 
 
 def between(x: Float[np.ndarray, "b k d"], queries: Float[np.ndarray, "b m d"]) -> Float[np.ndarray, "b m"]:
-    """1 where a query lies between a context's outermost inputs, both included, else 0; not-a-number in several d.
+    """Marks queries between a context's outermost inputs, both included: 1, else 0; not-a-number in several dimensions.
 
-    With a context of fewer than two pairs nothing is between.
+    With fewer than two context pairs, nothing is between.
     """
     if queries.shape[2] > 1:
         return np.full(queries.shape[:2], np.nan)
@@ -143,7 +147,7 @@ def between(x: Float[np.ndarray, "b k d"], queries: Float[np.ndarray, "b m d"]) 
 
 
 def products(answer: Answer, others: list[Answer]) -> dict[str, Float[np.ndarray, "b lengths"]]:
-    """Mean over the queries of the product with every algorithm, not-a-number at lengths that it cannot take."""
+    """Returns the product with every algorithm, averaged over queries; not-a-number at lengths that it cannot take."""
     found = {}
     for other in others:
         values = np.full(answer.mean.shape[:2], np.nan)
@@ -156,6 +160,6 @@ def products(answer: Answer, others: list[Answer]) -> dict[str, Float[np.ndarray
 
 
 def distance_from_other_seeds(answer: Answer, all_answers: list[Answer]) -> Float[np.ndarray, "b lengths"] | None:
-    """Mean over the queries of (p − the mean of all training seeds' p)²; None where there is one seed."""
+    """Returns (p − the mean of all training seeds' p)², averaged over queries; None if there is one seed."""
     alike = [other.mean for other in all_answers if other.label == answer.label]
     return np.square(answer.mean - np.mean(alike, axis=0)).mean(-1) if len(alike) > 1 else None

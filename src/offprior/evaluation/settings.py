@@ -1,12 +1,10 @@
-"""How a run is evaluated: the settings that a recipe's `evaluation` section holds."""
-
-import equinox as eqx
+"""How a run is evaluated: the settings of a recipe's `evaluation` section."""
 
 from offprior.errors import Problem, SettingError
-from offprior.parameter import parameter
+from offprior.parameter import Part, parameter
 
 
-class Evaluation(eqx.Module):
+class Evaluation(Part):
     """Context lengths, test prompts per cell, queries per prompt, and the seed of the test prompts."""
 
     lengths: tuple[int, ...] = parameter((5, 10, 20, 40), "context lengths, in pairs", static=True)

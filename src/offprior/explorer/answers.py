@@ -4,27 +4,27 @@ import dataclasses
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from offprior.api import Run
-from offprior.devices import cores
+from offprior.columns import SMOOTHER
+from offprior.commands.stored_run import Run
+from offprior.compute.devices import cores
+from offprior.compute.randomness import key_for
+from offprior.compute.threads import LAPACK, blas_on_one_thread
 from offprior.errors import Problem, SettingError
 from offprior.evaluation.atlas import applicable
-from offprior.evaluation.panel import panel
+from offprior.evaluation.comparison_panel import panel
+from offprior.evaluation.prediction_panels import known_combinations, references_of
+from offprior.explorer.answer import Answers, add_band
 from offprior.explorer.film import Film
 from offprior.explorer.look import Look, Looks
 from offprior.explorer.state import CELL, MOST_POINTS, OWN, State
 from offprior.explorer.task import Tasks
 from offprior.explorer.verdicts import Verdicts
-from offprior.panels import NORMAL_95, known_combinations, references_of, span
 from offprior.predictors.smoother import Smoother
-from offprior.randomness import key_for
-from offprior.recipe_parts import plain
-from offprior.table import SMOOTHER
-from offprior.threads import LAPACK, blas_on_one_thread
+from offprior.recipe.parts import plain
 
 PLACES = 200
 MARGIN = 0.25
@@ -37,27 +37,6 @@ TRIED = 10
 """Prompts of each that are asked before a page opens."""
 ATTENTION = "attention"
 """What is shown of the model's inside, by its name among the curves."""
-
-
-class Answers(NamedTuple):
-    """Curves over the places, and the numbers beside them."""
-
-    state: State
-    curves: dict[str, Float[np.ndarray, " m"]]
-    bands: dict[str, tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]]
-    """Central 95% of the noise-free value."""
-    probability: dict[str, float]
-    """P(family | context)."""
-    surprise: float
-    """−log evidence a point, in nats."""
-    typical: tuple[float, float]
-    """Mean and standard deviation of the mixture's own surprise at that length."""
-    errors: dict[str, float]
-    """Mean squared error over the places inside the span, as a share of the truth's variance there."""
-    verdict: str
-    """That of the nearest cell of the run's own probes; empty where there is none."""
-    look: Look | None = None
-    """Into the model, where it was asked for."""
 
 
 class Answerer:
@@ -84,7 +63,7 @@ class Answerer:
         self.references, self.has_combined = references_of(self.mixture, known_combinations(self.recipe))
         self.smoother = Smoother()
         self.panel = {predictor.label: predictor for predictor in panel(self.mixture)}
-        low, high = span(self.mixture.inputs)
+        low, high = self.mixture.inputs.span()
         self.inside = (low, high)
         wide = MARGIN * (high - low)
         self.places = np.linspace(low - wide, high + wide, PLACES)
@@ -227,14 +206,14 @@ class Answerer:
         x, y = _arrays(state.points[: self.longest])
         found = self.film.model_of(state).predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
         curves["model"] = found.mean[0, 0]
-        _add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
+        add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
         return self._look(state) if ATTENTION in state.shown and self.looks.layers else None
 
     def _add_smoother(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> None:
         x, y = _arrays(state.points[: self.longest])
         found = self.smoother.predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
         curves[SMOOTHER] = found.mean[0, 0]
-        _add_band(bands, SMOOTHER, found.mean[0, 0], found.variance[0, 0])
+        add_band(bands, SMOOTHER, found.mean[0, 0], found.variance[0, 0])
 
     def _add_exact(
         self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]
@@ -246,10 +225,10 @@ class Answerer:
         count, queries = y.shape[1], self.places[None, :, None]
         exact = self.references.batch(x, y, queries, [count], variance=True, room=MOST_POINTS)
         curves["B"] = exact.bayes_mean[0, 0]
-        _add_band(bands, "B", curves["B"], exact.bayes_variance[0, 0])
+        add_band(bands, "B", curves["B"], exact.bayes_variance[0, 0])
         if self.has_combined:
             curves["C"] = exact.combined_mean[0, 0]
-            _add_band(bands, "C", curves["C"], exact.combined_variance[0, 0])
+            add_band(bands, "C", curves["C"], exact.combined_variance[0, 0])
         names = self.mixture.family_names
         curves.update({_class(name): mean for name, mean in zip(names, exact.class_means[0, 0], strict=True)})
         probability = dict(zip(names, exact.class_probability[0, 0].tolist(), strict=True))
@@ -304,12 +283,6 @@ class Answerer:
 def _arrays(points: tuple[tuple[float, float], ...]) -> tuple[Float[np.ndarray, "1 n 1"], Float[np.ndarray, "1 n"]]:
     both = np.asarray(points)
     return both[None, :, :1], both[None, :, 1]
-
-
-def _add_band(bands: dict[str, tuple], label: str, mean: np.ndarray, variance: np.ndarray) -> None:
-    if np.isfinite(variance).all():
-        half = NORMAL_95 * np.sqrt(variance)
-        bands[label] = (mean - half, mean + half)
 
 
 def _class(name: str) -> str:

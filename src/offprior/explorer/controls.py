@@ -21,11 +21,11 @@ from bokeh.models import (
     TextInput,
 )
 
+from offprior.columns import ALL, WHERE
 from offprior.explorer.answers import Answerer
 from offprior.explorer.share import ADDRESS, COPY, DOWNLOAD, FILE, as_python
 from offprior.explorer.state import BOUNDS, CELL, FAMILY, LARGEST_FILE, OWN, PRESETS, State, to_query
 from offprior.explorer.verdict_view import VerdictView
-from offprior.table import ALL, WHERE
 
 SLIDERS = {
     "weight": ("weight a of the line", 0.01),

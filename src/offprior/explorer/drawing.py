@@ -9,10 +9,10 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool, Legend, LegendItem, Range1d, Span
 from bokeh.plotting import figure
 
-from offprior.explorer.answers import Answers
+from offprior.columns import SMOOTHER
+from offprior.explorer.answer import Answers
 from offprior.explorer.state import State
 from offprior.figures.figure import RUN_STYLES, style_of
-from offprior.table import SMOOTHER
 
 BANDS = ("model", "B", "C", SMOOTHER)
 ENDS = ("low", "high")

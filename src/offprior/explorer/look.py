@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from offprior.compute.randomness import key_for
 from offprior.errors import OffpriorError
 from offprior.evaluation.family_read_out import FamilyReadOut
-from offprior.evaluation.inside import Inside
+from offprior.evaluation.inside_model import Inside
 from offprior.mixture import Mixture
 from offprior.predictors.pretrained import Pretrained
-from offprior.randomness import key_for
 
 LEAST = 4
 """Points, below which one read-out for all lengths tells little."""

@@ -15,7 +15,8 @@ from bokeh.events import DoubleTap, MouseMove, Pan, PanEnd, PanStart, Press, Pre
 from bokeh.models import Div
 
 from offprior.errors import OffpriorError
-from offprior.explorer.answers import ATTENTION, Answerer, Answers
+from offprior.explorer.answer import Answers
+from offprior.explorer.answers import ATTENTION, Answerer
 from offprior.explorer.controls import Controls
 from offprior.explorer.drawing import Drawing
 from offprior.explorer.latest import Latest

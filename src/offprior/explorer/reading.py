@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from offprior.explorer.answers import Answers
+from offprior.explorer.answer import Answers
 
 
 def reading(answers: Answers, approximation: str = "") -> str:

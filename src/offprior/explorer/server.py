@@ -15,8 +15,8 @@ from bokeh.document import Document
 from bokeh.server.server import Server
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
-from offprior.api import Run
-from offprior.devices import cores
+from offprior.commands.stored_run import Run
+from offprior.compute.devices import cores
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.explorer.answers import Answerer
 from offprior.explorer.page import Page

@@ -10,8 +10,9 @@ import numpy as np
 from markupsafe import Markup
 
 from offprior import __version__
-from offprior.api import Run
+from offprior.commands.stored_run import Run
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.evaluation.prediction_panels import NORMAL_95
 from offprior.explorer.answers import Answerer
 from offprior.explorer.state import OWN
 from offprior.explorer.static_network import network_of, parameters
@@ -19,9 +20,8 @@ from offprior.explorer.static_posterior import posterior_of
 from offprior.explorer.static_prompts import COMPARED, comparison_of, presets_of, typical_of
 from offprior.explorer.static_smoother import smoother_of
 from offprior.figures.figure import Style, style_of
-from offprior.files import beside
-from offprior.panels import NORMAL_95
 from offprior.predictors.bayes import References
+from offprior.storage.files import beside
 
 SCRIPTS = Path(__file__).parent / "static"
 TEMPLATE = "page.html.j2"

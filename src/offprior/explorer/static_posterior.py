@@ -11,13 +11,13 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from offprior.boxes import edges_of, orders_of, rule
 from offprior.components import Components
+from offprior.components.boxes import edges_of, orders_of, rule
+from offprior.compute.precision import double
 from offprior.errors import OffpriorError
 from offprior.explorer.static_arrays import packed
 from offprior.explorer.static_program import Unsupported, program_of
-from offprior.posterior import cuts, refinement
-from offprior.precision import double
+from offprior.posterior import cuts, quadrature_refinement
 from offprior.predictors.bayes import References
 
 MOST_NUMBERS = 1_000_000
@@ -50,7 +50,7 @@ def posterior_of(references: References, places: Float[np.ndarray, " m"]) -> dic
         "families": list(references.mixture.family_names),
         "weights": (own / own.sum()).tolist(),
         "noise": references.noise,
-        "quadrature": {"lower": cuts.LOWER, "rounds": refinement.ROUNDS},
+        "quadrature": {"lower": cuts.LOWER, "rounds": quadrature_refinement.ROUNDS},
     }
 
 
@@ -69,7 +69,7 @@ def _group(group: Components, places: Float[np.ndarray, " m"], noise: float) -> 
         nodes = np.concatenate(flat, axis=1) if flat else np.zeros((group.node_count, 0))
         of_nodes = {"nodes": packed(nodes), "boxes": None}
     with double():
-        levels = refinement.noise_levels(group, places[None, :, None], noise)
+        levels = quadrature_refinement.noise_levels(group, places[None, :, None], noise)
     return {
         "program": program._asdict(),
         **of_nodes,
@@ -91,9 +91,9 @@ def _boxes(group: Components) -> dict[str, Any]:
         "shares": taken.shares.tolist(),
         "last": [rows.tolist() for rows in taken.last],
         "lines": [lines.tolist() for lines in taken.lines],
-        "edges": [edges.tolist() for edges in edges_of(group.locate, refinement.boxes_of(group))],
-        "tolerance": refinement.of_axes(refinement.TOLERANCE, group),
-        "rough": refinement.of_axes(refinement.ROUGH, group),
-        "negligible": refinement.of_axes(refinement.NEGLIGIBLE, group),
-        "most": refinement.most_boxes(group),
+        "edges": [edges.tolist() for edges in edges_of(group.locate, quadrature_refinement.boxes_of(group))],
+        "tolerance": quadrature_refinement.of_axes(quadrature_refinement.TOLERANCE, group),
+        "rough": quadrature_refinement.of_axes(quadrature_refinement.ROUGH, group),
+        "negligible": quadrature_refinement.of_axes(quadrature_refinement.NEGLIGIBLE, group),
+        "most": quadrature_refinement.most_boxes(group),
     }

@@ -15,8 +15,8 @@ import numpy as np
 from jax.extend import core
 from jaxtyping import Int
 
+from offprior.compute.precision import double
 from offprior.errors import OffpriorError
-from offprior.precision import double
 
 LONGEST = 20_000
 """Operations of a program."""

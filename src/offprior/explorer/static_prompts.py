@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from offprior.columns import SMOOTHER
+from offprior.compute.randomness import key_for
+from offprior.compute.threads import LAPACK, blas_on_one_thread
+from offprior.evaluation.prediction_panels import known_combinations
 from offprior.explorer.answers import LENGTHS, TYPICAL, Answerer
 from offprior.explorer.state import BOUNDS, FAMILY, LARGEST, LONGEST_QUERY, OWN, PRESETS, State
 from offprior.explorer.static_arrays import packed
-from offprior.panels import known_combinations
 from offprior.predictors.bayes import ReferenceBatch, References
-from offprior.randomness import key_for
-from offprior.table import SMOOTHER
-from offprior.threads import LAPACK, blas_on_one_thread
 
 TASKS = 24
 """Prompts of every preset."""

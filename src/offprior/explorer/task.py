@@ -8,16 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from offprior.draws import noisy
+from offprior.compute.precision import single
+from offprior.compute.randomness import key_for
+from offprior.compute.threads import LAPACK
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.explorer.state import CELL, FAMILY, MOST_POINTS, State
 from offprior.families.linear import Linear
-from offprior.laws import Law
+from offprior.laws.law import Law
 from offprior.mixture import Mixture
-from offprior.precision import single
 from offprior.probes.probe import Probe
-from offprior.randomness import key_for
-from offprior.threads import LAPACK
+from offprior.prompt_sampling import noisy
 
 Function = Callable[[Float[np.ndarray, " m"]], Float[np.ndarray, " m"]]
 

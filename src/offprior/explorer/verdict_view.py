@@ -10,9 +10,9 @@ from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Select, TapTool
 from bokeh.plotting import figure
 
+from offprior.columns import ALL
 from offprior.explorer.verdicts import Verdicts, in_words, is_along_length
 from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate_in_words
-from offprior.table import ALL
 
 CHOOSE = "choose a cell"
 ROW = 34

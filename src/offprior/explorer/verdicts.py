@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.api import Run
+from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
+from offprior.commands.stored_run import Run
 from offprior.errors import OffpriorError
 from offprior.explorer.state import CELL, State
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.figures.verdict_map import held_verdict
-from offprior.runs import ATLAS, EVALUATION
-from offprior.table import ALL, IN_DISTRIBUTION, WHERE, Table
+from offprior.storage.run_folder import ATLAS, EVALUATION
+from offprior.table import Table
 
 WORDS = ["probe", "coordinate", "placement", "verdict", "verdict_fdr", "provisional"]
 NUMBERS = ["strength", "length", "M4", "M19"]

@@ -1,4 +1,4 @@
-"""WHAT is learned: one file per function class; `family.py` says what each has to offer."""
+"""WHAT is learned: one function class per file; `family.py` defines their interface."""
 
 from typing import Any
 

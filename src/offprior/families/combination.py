@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Components
+from offprior.components.combined import combine
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.joined import combine
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.parameter import Scalar, parameter
 
 
@@ -38,12 +38,12 @@ class Combination(Family):
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
-        """Numbers in an input."""
+        """How many numbers an input has."""
         return self.first.dimension
 
     @property
     def factors(self) -> tuple[Scalar, Scalar]:
-        """What f and g are multiplied by."""
+        """The factors of f and of g."""
         a = self.weight
         if self.scaled:
             return a, 1 - a
@@ -64,7 +64,7 @@ class Combination(Family):
         return a * self.first.value(task.first, x) + b * self.second.value(task.second, x)
 
     def angular_frequency(self, task: Pair) -> Float[Array, ""]:
-        """That of f, or of g where f has none."""
+        """Returns the angular frequency of f, or that of g if f has none."""
         first, second = self.first.angular_frequency(task.first), self.second.angular_frequency(task.second)
         return jnp.where(jnp.isnan(first), second, first)
 

@@ -6,21 +6,21 @@ import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Columns, Components, NoClosedForm, approximations
+from offprior.components.combined import as_values, paired
 from offprior.errors import Problem, SettingError
 from offprior.families.combination import Pair
 from offprior.families.family import Family
 from offprior.families.polynomial import Polynomial
 from offprior.families.sinusoid import Sinusoid
-from offprior.joined import as_values, paired
-from offprior.laws import Fixed
+from offprior.laws.fixed import Fixed
 from offprior.parameter import parameter
 
 
 class Composition(Family):
     """Functions f(g(x)) with f and g drawn independently from two families (the compositions of zhang-2025).
 
-    The posterior is exact where g has no free coefficient: a grid, a pool, a sinusoid of fixed or finite amplitude.
-    Where it has, f of it is no Gaussian linear model, and there is none.
+    The posterior is exact if g has no free coefficient: a grid, a pool, a sinusoid of fixed or finite amplitude.
+    Otherwise f(g(x)) is not a Gaussian linear model, and there is no exact posterior.
     """
 
     outer: Family = parameter(Polynomial(degree=2, width=1.0), "the family of f, of one number")
@@ -33,7 +33,7 @@ class Composition(Family):
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
-        """Numbers in an input."""
+        """How many numbers an input has."""
         return self.inner.dimension
 
     def draw(self, key: PRNGKeyArray) -> Pair:
@@ -44,7 +44,7 @@ class Composition(Family):
         return self.outer.value(task.first, self.inner.value(task.second, x)[None])
 
     def components(self, nodes: int = 256) -> Components:
-        """The columns of f at the values of g, for all pairs of their nodes.
+        """Evaluates the columns of f at the values of g, for all pairs of their nodes.
 
         Raises:
             NoClosedForm: g has free coefficients, or a family has no closed form.
@@ -73,7 +73,7 @@ class Composition(Family):
 
 
 class ComposedColumns(Columns):
-    """The outer family's columns at the inner one's value."""
+    """The outer family's columns at the inner family's value."""
 
     inner: Columns
     outer: Columns

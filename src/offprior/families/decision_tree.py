@@ -1,4 +1,4 @@
-"""Binary trees that ask for the sign of a coordinate."""
+"""Binary trees that branch on the sign of a coordinate."""
 
 import itertools
 import math
@@ -15,24 +15,24 @@ from offprior.families.family import Family
 from offprior.parameter import Scalar, parameter
 
 MOST_CHOICES = 20_000
-"""Choices of coordinates that are enumerated."""
+"""The most choices of coordinates that are enumerated."""
 MOST_QUESTIONS = 31
-"""The most questions of a tree that is enumerated; they matter where there is little to choose from."""
+"""The most inner nodes of a tree that is enumerated; this limit matters if there are few coordinates."""
 
 
 class Tree(NamedTuple):
-    """A task: node i has the children 2i + 1 and 2i + 2."""
+    """A task: a tree whose node i has the children 2i + 1 and 2i + 2."""
 
     coordinate: Int[Array, " inner"]
-    """What an inner node asks for."""
+    """The coordinate whose sign each inner node tests."""
     leaves: Float[Array, " leaves"]
 
 
 class DecisionTree(Family):
-    """Binary trees that ask for signs of random coordinates, with normal leaves (arXiv 2208.01066, section 5).
+    """Binary trees that branch on signs of random coordinates, with normal leaves (arXiv 2208.01066, section 5).
 
-    The leaves are the coefficients of a Gaussian linear model once the coordinates are known: small trees have an
-    exact posterior, by enumerating them. Larger ones have none; `sampled-bayes` has a sampled one.
+    Given the coordinates, the leaves are the coefficients of a Gaussian linear model, so small trees have an exact
+    posterior by enumeration. Larger trees have none; `sampled-bayes` samples it.
     """
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)
@@ -48,14 +48,14 @@ class DecisionTree(Family):
 
     @property
     def inner(self) -> int:
-        """Nodes that ask."""
+        """The number of inner nodes, which branch."""
         return 2**self.depth - 1
 
     def value(self, task: Tree, x: Float[Array, " d"]) -> Float[Array, ""]:
         return task.leaves[_leaf(task.coordinate, self.depth, x)]
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each choice of coordinates: all of them are enumerated.
+        """Enumerates all choices of coordinates, one node per choice.
 
         Raises:
             NoClosedForm: there are more than 20,000.
@@ -79,7 +79,7 @@ class DecisionTree(Family):
 
 
 class LeafColumns(Columns):
-    """1 for the leaf that a point comes to, 0 for the others."""
+    """The indicator of the leaf that a point reaches: 1 for that leaf, 0 for the others."""
 
     depth: int = eqx.field(static=True)
 

@@ -1,47 +1,49 @@
-"""What a function class has to offer: a prior over functions, written for one task and one point."""
+"""The base class of function classes: a prior over functions, written for one task and one point."""
 
 import abc
 import dataclasses
 import itertools
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior import catalog
 from offprior.components import Components, NoClosedForm
-from offprior.laws import Law
-from offprior.parameter import CLOSE, Scalar, alike
+from offprior.laws.law import Law
+from offprior.parameter import CLOSE, Part, Scalar, alike
 
 
-class Family(eqx.Module):
+class Family(Part):
     """A prior over functions of `dimension` inputs."""
 
     @property
     @abc.abstractmethod
     def dimension(self) -> int:
-        """Numbers in an input."""
+        """How many numbers an input has."""
 
     @abc.abstractmethod
     def draw(self, key: PRNGKeyArray) -> Any:
-        """One task: the parameters of one function, a pytree."""
+        """Draws one task: the parameters of one function, as a pytree."""
 
     @abc.abstractmethod
     def value(self, task: Any, x: Float[Array, " d"]) -> Float[Array, ""]:
-        """The function's value at one point."""
+        """Evaluates the function of `task` at one point."""
 
     def evaluate(self, task: Any, x: Float[Array, "n d"]) -> Float[Array, " n"]:
-        """The function's values at n points."""
+        """Evaluates the function of `task` at n points."""
         return jax.vmap(self.value, in_axes=(None, 0))(task, x)
 
     def angular_frequency(self, task: Any) -> Float[Array, ""]:
-        """The angular frequency of a task; not-a-number where it has none."""
+        """Returns the angular frequency of a task, or not-a-number if the task has none."""
         return jnp.full((), jnp.nan)
 
     def components(self, nodes: int = 256) -> Components:
-        """The family as weighted Gaussian linear models, in double precision; `nodes` is the size of a quadrature.
+        """Writes the family as weighted Gaussian linear models, in double precision.
+
+        Args:
+            nodes: the number of quadrature nodes for a law that has to be integrated.
 
         Raises:
             NoClosedForm: the family is no such mixture.
@@ -49,14 +51,17 @@ class Family(eqx.Module):
         raise NoClosedForm(f"{self.label}: it is no mixture of Gaussian linear models; there is no exact posterior")
 
     def summands(self) -> list[tuple[Scalar, "Family"]]:
-        """The families whose functions are added up, with what they are multiplied by; itself where it is no sum."""
+        """Returns the families whose functions are summed, each with its factor.
+
+        A family that is not a sum returns itself with factor 1.
+        """
         return [(1.0, self)]
 
     def includes(self, other: "Family") -> bool:
-        """Are the other prior's functions among this one's?
+        """Whether every function of the other prior is also a function of this one.
 
-        They are where both are the same prior, however it is written; and where the other has one value of a parameter,
-        or one function, that this one draws.
+        This holds if both are the same prior, even if they are written differently. It also holds if this prior draws
+        a parameter, or a function, that the other prior fixes to one of the values drawn.
         """
         mine, theirs = (
             [(float(factor), family) for factor, family in side.summands() if float(factor) != 0]
@@ -73,23 +78,23 @@ class Family(eqx.Module):
         )
 
     def includes_alone(self, other: "Family") -> bool:
-        """The same of two families that are no sums: unless overridden, of one class, parameter by parameter."""
+        """Compares two families that are not sums: by default, same class and parameter by parameter."""
         if type(self) is not type(other):
             return False
         return all(_held(getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
 
     def lies_in(self, other: "Family") -> bool:
-        """Is this one, of a class of its own, among the functions of the other prior? Not unless overridden."""
+        """Whether this family lies in the prior of another class; False unless overridden."""
         return False
 
     @property
     def label(self) -> str:
-        """What tables and figures call it: its name in the catalogue."""
+        """The name in tables and figures: the family's name in the catalogue."""
         return catalog.name_of(type(self))
 
 
 def _held(mine: Any, theirs: Any) -> bool:
-    """Does one parameter of mine hold that of theirs?"""
+    """Whether one parameter of `mine` covers that of `theirs`."""
     for kind in (Law, Family):
         if isinstance(mine, kind) and isinstance(theirs, kind):
             return mine.includes(theirs)  # pyright: ignore[reportArgumentType]

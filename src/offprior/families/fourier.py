@@ -16,7 +16,7 @@ from offprior.parameter import Scalar, parameter
 class Fourier(Family):
     """Fourier series Σ aₕ sin(hωx) + bₕ cos(hωx) with normal coefficients (a function class of arXiv 2306.04891).
 
-    Their standard deviation is scale·h^(−decay). The paper's scales and frequencies are unverified here.
+    The coefficients have standard deviation scale·h^(−decay). The paper's scales and frequencies are unverified here.
     """
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
@@ -34,7 +34,7 @@ class Fourier(Family):
         return jnp.dot(task, _waves(self.frequency, self.harmonics, x))
 
     def components(self, nodes: int = 256) -> Components:
-        """One component: a sine and a cosine of each harmonic."""
+        """Returns one component: a sine and a cosine per harmonic."""
         columns = 2 * self.harmonics
         spread = float(self.scale) * np.arange(1, self.harmonics + 1, dtype=np.float64) ** -float(self.decay)
         return Components(

@@ -11,27 +11,27 @@ from scipy.special import gamma, kv
 
 from offprior.components import Columns, Components
 from offprior.families.family import Family
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.parameter import Scalar, parameter
 
 TURN = 512
-"""Places of a full turn at which a periodic kernel is taken."""
+"""Places in a full turn at which a periodic kernel is evaluated."""
 PERIODS = 24.0
-"""Length scales after which the waves repeat: the kernel is right to about three quarters of that."""
+"""Length scales after which the waves repeat; the kernel is accurate up to about three quarters of that."""
 
 REACH = 10.0
-"""Length scales over which the kernel of a sum is compared with the one that it stands for."""
+"""Length scales over which the kernel of the sum is compared with the kernel that it approximates."""
 
 
 class GaussianProcess(Family):
     """Gaussian processes with an RBF, a periodic or (approximated) a Matérn kernel (Rasmussen and Williams 2006).
 
-    A draw is Σ aⱼ sin ωⱼx + bⱼ cos ωⱼx with normal coefficients whose variances are the kernel's spectral density on an
-    even grid of frequencies, scaled to the kernel's variance. The posterior of that sum is exact; `kernel_error` says
-    how near its kernel is to the one it is named after: 1e-6 for RBF and the periodic kernel. A Matérn spectrum has
-    heavy tails, which 24 waves cut off: correlations are up to .12 (ν = 1/2), .012 (3/2) and .0023 (5/2) off, and where
-    noise is little the posterior is far from that of the process itself. So `approximation` says that the sum stands
-    for it. Non-periodic sums repeat after 24 length scales.
+    A draw is Σ aⱼ sin ωⱼx + bⱼ cos ωⱼx with normal coefficients, whose variances are the kernel's spectral density on
+    an even grid of frequencies, scaled to the kernel's variance. The posterior of that sum is exact. `kernel_error`
+    measures how far its kernel is from the one named: 1e-6 for the RBF and the periodic kernel. A Matérn spectrum has
+    heavy tails, which 24 waves cut off: correlations are up to .12 (ν = 1/2), .012 (3/2) and .0023 (5/2) off, and with
+    little noise the posterior is far from that of the process itself. `approximation` therefore says that the sum
+    stands for the process. Non-periodic sums repeat after 24 length scales.
     """
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
@@ -49,7 +49,7 @@ class GaussianProcess(Family):
         return jnp.dot(task, _waves(self._base(), self.waves, x))
 
     def components(self, nodes: int = 256) -> Components:
-        """One component with a constant, and a sine and a cosine a frequency."""
+        """Returns one component: a constant, and a sine and a cosine per frequency."""
         columns = 2 * self.waves + 1
         return Components(
             features=SpectralColumns(np.float64(self._base()), self.waves),
@@ -63,7 +63,7 @@ class GaussianProcess(Family):
         )
 
     def kernel_error(self, reach: float) -> float:
-        """The largest difference from the kernel, in variances, over distances up to `reach` length scales."""
+        """Returns the largest difference from the kernel, in variances, over distances up to `reach` length scales."""
         scale = float(self.length_scale)
         distance = np.linspace(0, reach, 2001) * scale
         squares = np.asarray(self._spread(), np.float64)[: self.waves + 1] ** 2
@@ -77,11 +77,11 @@ class GaussianProcess(Family):
         return f"{self.label}: a sum of {self.waves} waves stands for {process} ({error}); {sum_alone}"
 
     def _base(self) -> Any:
-        """From one frequency to the next, in radians per unit of x."""
+        """Returns the spacing of the frequencies, in radians per unit of x."""
         return 2 * np.pi / (self.period if self.kernel == "periodic" else PERIODS * self.length_scale)
 
     def _spread(self) -> Any:
-        """Standard deviations of the coefficients: of the constant and the cosines, then of the sines."""
+        """Returns standard deviations of the coefficients: of the constant and the cosines, then of the sines."""
         order = np.arange(self.waves + 1)
         if self.kernel == "periodic":
             # exp(−2 sin²(θ/2)/ℓ²) = exp((cos θ − 1)/ℓ²), θ = 2πτ/period, is a series in cos hθ.
@@ -123,9 +123,9 @@ def _waves(base: Any, count: int, x: Float[Array, " d"]) -> Float[Array, " colum
 
 
 def _fourier(order: Int[np.ndarray, " n"], length_scale: Any) -> Any:
-    """Coefficients of exp((cos θ − 1)/ℓ²) in cos hθ, the mean over a full turn; exact to rounding on an even grid."""
+    """Returns the coefficients of exp((cos θ − 1)/ℓ²) in cos hθ, by means over an even grid, exact to rounding."""
     turn = 2 * np.pi * np.arange(TURN) / TURN
     library = np if concrete(length_scale) is not None else jnp
     values = library.exp((np.cos(turn) - 1) / length_scale**2)
-    # All of them are above 0; rounding leaves the smallest below.
+    # All coefficients are above 0, but rounding can make the smallest ones negative.
     return library.maximum(library.dot(np.cos(np.outer(order, turn)), values) / TURN, 0)

@@ -30,9 +30,9 @@ class Curve(NamedTuple):
 class Grid(Family):
     """Finitely many functions s·x + A·sin(ωx + φ) + c: a grid of parameters, or a list (arXiv 2410.01565).
 
-    All are equally likely. An axis is (low, high, count), evenly spaced with both ends, or (value,). The paper has two
-    grids: lines with slope and offset on 101 points of [−1, 1], which is the default, and 0.2·sin(3πx) + c with c on
-    101 points of [0, 1].
+    All functions are equally likely. An axis is (low, high, count), evenly spaced with both ends, or (value,). The
+    paper has two grids: lines with slope and offset on 101 points of [−1, 1], which is the default, and 0.2·sin(3πx) +
+    c with c on 101 points of [0, 1].
     """
 
     slope: tuple[float, ...] = parameter((-1.0, 1.0, 101.0), "axis of s: low, high, count; or a value", static=True)
@@ -56,25 +56,25 @@ class Grid(Family):
 
     @property
     def label(self) -> str:
-        """line-grid or sinusoid-grid, where it has only those."""
+        """The name in tables and figures: line-grid or sinusoid-grid for grids of only those, else grid."""
         if len(self.functions) or (any(self.values("slope")) and any(self.values("amplitude"))):
             return "grid"
         return "sinusoid-grid" if any(self.values("amplitude")) else "line-grid"
 
     def values(self, axis: str) -> Float[np.ndarray, " count"]:
-        """The values of an axis."""
+        """Returns the values of an axis."""
         given = getattr(self, axis)
         return np.linspace(given[0], given[1], int(given[2])) if len(given) == 3 else np.asarray(given, np.float64)
 
     def includes_alone(self, other: Family) -> bool:
-        """Another grid, or list, whose functions are all among these."""
+        """Whether the other family is a grid, or a list, whose functions are all in this one."""
         if not isinstance(other, Grid):
             return False
         if len(self.functions):
             mine, theirs = np.asarray(self.functions, np.float64), other._rows()
             return all(np.isclose(mine, row, rtol=CLOSE, atol=CLOSE).all(1).any() for row in theirs)
         columns = other._rows().T if len(other.functions) else [other.values(axis) for axis in AXES]
-        flat = not np.any(columns[AXES.index("amplitude")])  # then no frequency and no phase is seen
+        flat = not np.any(columns[AXES.index("amplitude")])  # if so, frequency and phase make no difference
         for axis, theirs in zip(AXES, columns, strict=True):
             apart = np.abs(theirs[:, None] - self.values(axis)[None])
             if not (flat and axis in ("frequency", "phase")) and (apart.min(1) > CLOSE).any():
@@ -82,7 +82,7 @@ class Grid(Family):
         return True
 
     def _rows(self) -> Float[np.ndarray, "functions 5"]:
-        """All functions as a list."""
+        """Returns all functions as a list."""
         if len(self.functions):
             return np.asarray(self.functions, np.float64)
         tables = np.meshgrid(*(self.values(axis) for axis in AXES), indexing="ij")
@@ -106,9 +106,9 @@ class Grid(Family):
         return jnp.where(task.amplitude != 0, task.frequency, jnp.nan)
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each frequency and phase, a row of scales for each slope, amplitude and offset; all of them fixed.
+        """Returns one node per frequency and phase, and one row of scales per slope, amplitude and offset, all fixed.
 
-        A list has a node for each function.
+        A list has one node per function.
         """
         if len(self.functions):
             table = Curve(*np.asarray(self.functions, np.float64).T)
@@ -127,7 +127,7 @@ class Grid(Family):
 
 
 class GridColumns(Columns):
-    """x, sin(ωx + φ) and 1, whichever of them are wanted."""
+    """The columns x, sin(ωx + φ) and 1, or those of them that are needed."""
 
     kinds: tuple[str, ...] = eqx.field(static=True)
 

@@ -1,4 +1,4 @@
-"""Linear functions whose slopes are now and then much larger."""
+"""Linear functions whose slopes are occasionally much larger."""
 
 import dataclasses
 from typing import Any
@@ -9,17 +9,18 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Components
+from offprior.families._gamma_nodes import gamma_nodes
 from offprior.families.family import Family
 from offprior.families.linear import with_spreads
-from offprior.laws import concrete, gamma_nodes
+from offprior.laws.law import concrete
 from offprior.parameter import Scalar, parameter
 
 
 class HeavyTailedLinear(Family):
     """Linear functions w·x, w of Student's multivariate t-law (ours; no paper's setting).
 
-    That is normal slopes with a random scale that those of a task share:
-    1/s² is Gamma(ν/2, rate ν/2) for ν degrees of freedom, and w is N(0, scale²·s²·I).
+    The slopes are normal with a random scale s that all slopes of a task share: 1/s² is Gamma(ν/2, rate ν/2) for ν
+    degrees of freedom, and w is N(0, scale²·s²·I).
     """
 
     dimension: int = parameter(1, "numbers in an input", minimum=1)
@@ -36,7 +37,7 @@ class HeavyTailedLinear(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """One component with a row of scales for each node of the law of s, spectrally accurate far into its tail."""
+        """Returns one component, with one row of scales per node of the law of s, accurate far into its tail."""
         half = (concrete(self.degrees) or 0.0) / 2
         precision, log_weights = gamma_nodes(half, self.dimension, inverse=True)
         spread: Any = float(self.scale) / np.sqrt(precision)

@@ -14,7 +14,7 @@ from offprior.parameter import Scalar, alike, parameter
 
 
 class Line(NamedTuple):
-    """A linear function."""
+    """A task: a linear function."""
 
     slopes: Float[Array, " d"]
     intercept: Float[Array, ""]
@@ -46,7 +46,7 @@ class Linear(Family):
         return jnp.dot(task.slopes, x) + task.intercept
 
     def components(self, nodes: int = 256) -> Components:
-        """One component, whose columns are the inputs and, with an intercept, 1."""
+        """Returns one component, whose columns are the inputs and, with an intercept, 1."""
         columns = self.dimension + self.intercept
         scales = np.full((1, columns), self.scale, np.float64)
         if self.intercept:
@@ -74,7 +74,7 @@ class LinearColumns(Columns):
 def with_spreads(
     spreads: Float[np.ndarray, " rows"], log_weights: Float[np.ndarray, " rows"], dimension: int
 ) -> Components:
-    """Linear functions without intercept whose slopes share a random standard deviation: a row of scales for each."""
+    """Returns linear functions without intercept whose slopes share a random spread, one row of scales per spread."""
     return Components(
         features=LinearColumns(False),
         nodes=(),

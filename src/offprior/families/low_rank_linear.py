@@ -10,18 +10,19 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Columns, Components
 from offprior.errors import Problem, SettingError
+from offprior.families._gamma_nodes import gamma_nodes
 from offprior.families.family import Family
 from offprior.families.linear import with_spreads
-from offprior.laws import gamma_nodes
 from offprior.parameter import Scalar, parameter
 
 
 class LowRankLinear(Family):
     """Linear functions w·x with w = U z: U a normal matrix of few columns, z normal (no paper's setting; ours).
 
-    U is either one for all tasks, drawn from `seed`, so that all slopes lie in one subspace; or each task has its own.
-    In the latter case no task shows its rank: given |z| the slopes are normal with standard deviation |z|/√rank, so
-    that the family is one of linear functions with a random scale, |z|² being χ² with `rank` degrees of freedom.
+    U is either drawn once from `seed` and shared by all tasks, so that all slopes lie in one subspace, or drawn for
+    each task. In the latter case no single task shows its rank: given |z|, the slopes are normal with standard
+    deviation |z|/√rank. The family is then one of linear functions with a random scale, where |z|² is χ² with `rank`
+    degrees of freedom.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=1)
@@ -50,7 +51,7 @@ class LowRankLinear(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """A shared U: one component of `rank` columns. Otherwise a row of scales for each node of |z|²."""
+        """Returns one component of `rank` columns for a shared U, otherwise a row of scales per node of |z|²."""
         if not self.shared:
             squares, log_weights = gamma_nodes(self.rank / 2, self.dimension, inverse=False)
             return with_spreads(float(self.scale) * np.sqrt(squares), log_weights, self.dimension)
@@ -59,7 +60,7 @@ class LowRankLinear(Family):
 
 
 class MatrixColumns(Columns):
-    """Uᵀx."""
+    """The products Uᵀx."""
 
     matrix: Float[Any, "d rank"]
 

@@ -28,7 +28,7 @@ class Polynomial(Family):
         return jnp.dot(task, _powers(self.width, self.degree, x))
 
     def components(self, nodes: int = 256) -> Components:
-        """One component: a column a power."""
+        """Returns one component: a column per power."""
         columns = self.degree + 1
         return Components(
             features=PowerColumns(np.float64(self.width), self.degree),
@@ -42,7 +42,7 @@ class Polynomial(Family):
 
 
 class PowerColumns(Columns):
-    """1, x/width, (x/width)² and so on."""
+    """The powers 1, x/width, (x/width)² and so on."""
 
     width: Any
     degree: int = eqx.field(static=True)

@@ -7,20 +7,21 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Columns, Components, NoClosedForm, approximations, distinct
+from offprior.components.combined import as_values, paired, with_coefficient
 from offprior.errors import Problem, SettingError
 from offprior.families.combination import Pair
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
-from offprior.joined import as_values, paired, with_coefficient
 from offprior.parameter import parameter
 
 
 class Product(Family):
     """Products f(x)·g(x) with f and g drawn independently from two families (the products of zhang-2025).
 
-    The posterior is exact where one of them has no free coefficient, and up to a quadrature over it where it has one:
-    what is left is then linear in the other's. Two of two or more each are bilinear, and there is none.
+    The posterior is exact if one family has no free coefficient. If it has one, the posterior is exact up to a
+    quadrature over that coefficient, because the product is then linear in the other's coefficients. If both have two
+    or more, the product is bilinear, and there is no exact posterior.
     """
 
     first: Family = parameter(Linear(), "the family of f")
@@ -33,7 +34,7 @@ class Product(Family):
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
-        """Numbers in an input."""
+        """How many numbers an input has."""
         return self.first.dimension
 
     def draw(self, key: PRNGKeyArray) -> Pair:
@@ -44,7 +45,7 @@ class Product(Family):
         return self.first.value(task.first, x) * self.second.value(task.second, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """The columns of one side times the value of the other, which has no freedom but for its node and its row.
+        """Multiplies the columns of one side by the value of the other, which is known given its node and its row.
 
         Raises:
             NoClosedForm: both have two free coefficients or more, or a family has no closed form.

@@ -14,7 +14,7 @@ from offprior.families.linear import with_spreads
 from offprior.parameter import Scalar, parameter
 
 ROOT = 3**0.5
-"""With it a standard normal input gives values of the variance of the linear family's: E x⁴ is 3."""
+"""With this factor, standard normal inputs give values with the linear family's variance, because E x⁴ is 3."""
 
 
 class Quadratic(Family):
@@ -33,7 +33,7 @@ class Quadratic(Family):
         return jnp.dot(task, x**2) / ROOT
 
     def components(self, nodes: int = 256) -> Components:
-        """One component: a column a square."""
+        """Returns one component: a column per square."""
         linear = with_spreads(np.full(1, self.scale, np.float64) / ROOT, np.zeros(1), self.dimension)
         return dataclasses.replace(linear, features=SquareColumns())
 

@@ -11,7 +11,7 @@ from offprior.parameter import Scalar, parameter
 
 
 class Weights(NamedTuple):
-    """A task."""
+    """A task: the weights of one network."""
 
     inward: Float[Array, "d hidden"]
     outward: Float[Array, " hidden"]
@@ -20,7 +20,8 @@ class Weights(NamedTuple):
 class ReluNetwork(Family):
     """Two-layer networks Σ aᵢ max(0, wᵢ·x) with normal weights, a scaled by √(2/hidden) (arXiv 2208.01066, section 5).
 
-    No finite mixture of Gaussian linear models: there is no exact posterior; `sampled-bayes` has a sampled one.
+    The family is not a finite mixture of Gaussian linear models, so there is no exact posterior; `sampled-bayes`
+    samples it.
     """
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)

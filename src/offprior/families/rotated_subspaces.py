@@ -1,4 +1,4 @@
-"""Linear functions whose slopes lie in subspaces turned out of a few others."""
+"""Linear functions whose slopes lie in subspaces rotated away from those of a union."""
 
 from typing import Literal
 
@@ -14,9 +14,9 @@ from offprior.parameter import Scalar, parameter
 class RotatedSubspaces(UnionOfSubspaces):
     """Linear functions w·x, w normal in a subspace at an angle to one of a union's (the test tasks of kwon-2025).
 
-    All principal angles to it are the same. A subspace is turned towards the next one of the union, whose directions
-    it has at 90° as far as they are orthogonal to its own, so that it stays in the span of the two; or outside, out of
-    the span of all.
+    All principal angles to that subspace are equal. It is rotated towards the next subspace of the union, or outside
+    the span of all. In the first case, 90° gives the next subspace's directions, orthogonalised against its own, so the
+    rotated subspace stays in the span of the two.
     """
 
     angle: Scalar = parameter(45.0, "between a subspace and the one it was, in degrees", minimum=0, maximum=90)
@@ -32,7 +32,7 @@ class RotatedSubspaces(UnionOfSubspaces):
 
     @property
     def bases(self) -> Float[np.ndarray, "count d rank"]:
-        """cos θ times a subspace's basis, plus sin θ times orthonormal directions that are orthogonal to it."""
+        """The bases: cos θ times a subspace's basis, plus sin θ times orthonormal directions orthogonal to it."""
         own, away = self._frames()
         angle = np.deg2rad(float(self.angle))
         return np.cos(angle) * own + np.sin(angle) * away
@@ -43,7 +43,7 @@ class RotatedSubspaces(UnionOfSubspaces):
         return jnp.cos(angle) * own + jnp.sin(angle) * away
 
     def _frames(self) -> tuple[Float[np.ndarray, "count d rank"], Float[np.ndarray, "count d rank"]]:
-        """Bases of the subspaces, and of what they are turned towards."""
+        """Returns bases of the subspaces, and of the subspaces that they are rotated towards."""
         own = super().bases
         if self.towards == "next":
             away = [_orthogonal(towards, basis) for basis, towards in zip(own, np.roll(own, -1, axis=0), strict=True)]
@@ -54,6 +54,6 @@ class RotatedSubspaces(UnionOfSubspaces):
 
 
 def _orthogonal(towards: Float[np.ndarray, "d rank"], to: Float[np.ndarray, "d any"]) -> Float[np.ndarray, "d rank"]:
-    """An orthonormal basis of what `towards` has orthogonal to all columns of `to`."""
+    """Returns an orthonormal basis of the part of `towards` that is orthogonal to all columns of `to`."""
     known = np.linalg.qr(to)[0]
     return np.linalg.qr(towards - known @ (known.T @ towards))[0]

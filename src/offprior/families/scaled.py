@@ -1,4 +1,4 @@
-"""Another family's functions, stretched and moved."""
+"""Another family's functions, stretched and shifted."""
 
 import dataclasses
 from typing import Any
@@ -10,12 +10,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.components import Columns, Components
 from offprior.families.family import Family
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.parameter import Scalar, parameter
 
 
 class Scaled(Family):
-    """Functions c·f(s·x + t) with f from another family: its graph stretched and moved (the scale probes' family)."""
+    """Functions c·f(s·x + t) with f from another family: its graph stretched and shifted (the scale probes' family)."""
 
     family: Family = parameter(Sinusoid(), "the family of f")
     factor: Scalar = parameter(1.0, "c, of the values")
@@ -24,7 +24,7 @@ class Scaled(Family):
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
-        """Numbers in an input."""
+        """How many numbers an input has."""
         return self.family.dimension
 
     def summands(self) -> list[tuple[Scalar, Family]]:
@@ -39,11 +39,11 @@ class Scaled(Family):
         return self.factor * self.family.value(task, _moved(x, self.stretch, self.shift))
 
     def angular_frequency(self, task: Any) -> Float[Array, ""]:
-        """That of f, times |s|."""
+        """Returns the angular frequency of f, times |s|."""
         return jnp.abs(self.stretch) * self.family.angular_frequency(task)
 
     def components(self, nodes: int = 256) -> Components:
-        """The components of f, with columns at s·x + t and scales times c."""
+        """Returns the components of f, with columns at s·x + t and scales times c."""
         own = self.family.components(nodes)
         features = MovedColumns(own.features, np.float64(self.stretch), np.float64(self.shift))
         return dataclasses.replace(own, features=features, scales=float(self.factor) * own.scales)

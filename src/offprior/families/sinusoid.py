@@ -8,16 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from offprior.boxes import boxes_of_axis, grid_of
 from offprior.components import Columns, Components, Locate
+from offprior.components.boxes import boxes_of_axis, grid_of
+from offprior.compute.precision import sine_and_cosine
 from offprior.families.family import Family
-from offprior.laws import Fixed, Law, Normal, Rayleigh, Uniform, concrete, law
+from offprior.laws.fixed import Fixed
+from offprior.laws.law import Law, LawLike, concrete, law
+from offprior.laws.normal import Normal
+from offprior.laws.rayleigh import Rayleigh
+from offprior.laws.uniform import Uniform
 from offprior.parameter import parameter
-from offprior.precision import sine_and_cosine
 
 FULL_TURN = 2 * np.pi
 FURTHER_NODES = 32
-"""Nodes of each law that is integrated without refinement, beside one of several known values."""
+"""Nodes of each law that is integrated without refinement, used next to a law of several known values."""
 
 
 class Wave(NamedTuple):
@@ -32,12 +36,12 @@ class Wave(NamedTuple):
 class Sinusoid(Family):
     """Sine waves A·sin(ωx + φ) + offset, with a law for each of the four (the waves of arXiv 2311.00871)."""
 
-    amplitude: Law = parameter(
+    amplitude: LawLike = parameter(
         Rayleigh(1.0), "A; Rayleigh, with a phase of a full turn, is normal in sin ωx and cos ωx", converter=law
     )
-    frequency: Law = parameter(Uniform(1.0, 3.0), "ω, in radians per unit of x", converter=law)
-    phase: Law = parameter(Uniform(0.0, FULL_TURN), "φ, in radians", converter=law)
-    offset: Law = parameter(Fixed(0.0), "what is added", converter=law)
+    frequency: LawLike = parameter(Uniform(1.0, 3.0), "ω, in radians per unit of x", converter=law)
+    phase: LawLike = parameter(Uniform(0.0, FULL_TURN), "φ, in radians", converter=law)
+    offset: LawLike = parameter(Fixed(0.0), "what is added", converter=law)
     dimension: int = parameter(1, "numbers in an input; a wave runs along one", minimum=1, maximum=1)
 
     def draw(self, key: PRNGKeyArray) -> Wave:
@@ -52,12 +56,12 @@ class Sinusoid(Family):
         return task.frequency
 
     def components(self, nodes: int = 256) -> Components:
-        """One component for each node of a quadrature over whatever is not normal.
+        """Returns one component per node of a quadrature over everything that is not normal.
 
         A Rayleigh amplitude with a phase of a full turn is exactly two independent normal coefficients, of sin ωx and
-        cos ωx; a normal amplitude or offset is a normal coefficient; one of finitely many values, rows of scales.
-        The frequency and what else is left are integrated: one law beginning with `nodes` nodes, several with boxes of
-        them, which the engine refines.
+        cos ωx. A normal amplitude or offset is a normal coefficient; one with finitely many values becomes rows of
+        scales. The frequency and everything else are integrated: a single law starts with `nodes` nodes, several laws
+        start with boxes of nodes, and the engine refines both.
         """
         columns = self._wave_columns() + _constant_columns(self.offset)
         kinds = {column.kind for column in columns}
@@ -109,7 +113,7 @@ class Column(NamedTuple):
 
 
 class WaveColumns(Columns):
-    """sin ωx, cos ωx, sin(ωx + φ), A·sin(ωx + φ), 1 or the offset, whichever of them are wanted."""
+    """The columns sin ωx, cos ωx, sin(ωx + φ), A·sin(ωx + φ), 1 and the offset, or those of them that are needed."""
 
     kinds: tuple[str, ...] = eqx.field(static=True)
 
@@ -160,7 +164,7 @@ def _constant_columns(offset: Law) -> list[Column]:
 
 
 def _rows(laws: list[Law]) -> tuple[np.ndarray, np.ndarray]:
-    """All choices of one value from each finite law, and their log-weights."""
+    """Returns all combinations of one value from each finite law, and their log-weights."""
     tables = [one.nodes(1) for one in laws]
     values = np.meshgrid(*(values for values, _ in tables), indexing="ij")
     weights = np.meshgrid(*(weights for _, weights in tables), indexing="ij")
@@ -170,7 +174,7 @@ def _rows(laws: list[Law]) -> tuple[np.ndarray, np.ndarray]:
 def _quadrature(
     laws: dict[str, Law], nodes: int
 ) -> tuple[dict[str, np.ndarray], Float[np.ndarray, " nodes"], Locate | None, int]:
-    """Nodes, log-weights, their refinement and its boxes: the product rule over several laws."""
+    """Returns the nodes, log-weights, refinement and boxes of the product rule over several laws."""
     uncertain = {name: one for name, one in laws.items() if not one.finite}
     tables = {name: one.nodes(nodes) for name, one in laws.items() if one.finite or len(uncertain) == 1}
     if len(uncertain) > 1 and all(len(values) == 1 for values, _ in tables.values()):

@@ -1,4 +1,4 @@
-"""Linear functions of which few coordinates matter."""
+"""Linear functions that depend on few coordinates."""
 
 import dataclasses
 import itertools
@@ -18,15 +18,15 @@ from offprior.families.linear import Linear, with_spreads
 from offprior.parameter import Scalar, alike, parameter
 
 MOST_SUPPORTS = 20_000
-"""Sets of coordinates that are enumerated; C(20, 3) is 1,140."""
+"""The most sets of coordinates that are enumerated; C(20, 3) is 1,140."""
 
 
 class SparseLinear(Family):
     """Linear functions w·x with normal slopes on a few coordinates, drawn for each task (arXiv 2208.01066, section 4).
 
-    Every set of `sparsity` coordinates is equally likely; with sparsity 0 their number is itself drawn, evenly from 1
-    to `dimension`. Where the sets are too many to enumerate, `particles` makes their posterior an approximate one: sets
-    are then sampled for every prompt, as `posterior/subsets.py` says.
+    Every set of `sparsity` coordinates is equally likely. With sparsity 0 the number of coordinates is itself drawn,
+    evenly from 1 to `dimension`. If there are too many sets to enumerate, setting `particles` makes the posterior
+    approximate: sets are then sampled for every prompt, as `posterior/subsets.py` describes.
     """
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)
@@ -40,7 +40,7 @@ class SparseLinear(Family):
             raise SettingError(Problem("sparsity", message))
 
     def includes_alone(self, other: Family) -> bool:
-        """Functions of the same scale and sparsity; of any where it is drawn; dense ones where all may matter."""
+        """Whether scale and sparsity agree: a drawn sparsity includes any, a full one includes dense functions."""
         if isinstance(other, Linear):
             sparsity = other.dimension if not other.intercept else None
         else:
@@ -50,7 +50,7 @@ class SparseLinear(Family):
         return self.sparsity in (0, sparsity) and alike(self.scale, other.scale)
 
     def lies_in(self, other: Family) -> bool:
-        """Where no coordinate is left out it is dense."""
+        """Whether no coordinate is left out, which makes the functions dense."""
         if not isinstance(other, Linear) or other.intercept or other.dimension != self.dimension:
             return False
         return self.sparsity == self.dimension and alike(self.scale, other.scale)
@@ -65,10 +65,10 @@ class SparseLinear(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each set of coordinates: all of them are enumerated, or `particles` of them sampled.
+        """Returns one node per set of coordinates: all sets are enumerated, or `particles` of them are sampled.
 
         Raises:
-            NoClosedForm: there are more than 20,000, and none are sampled.
+            NoClosedForm: there are more than 20,000 sets, and none are sampled.
         """
         sizes = [self.sparsity] if self.sparsity else range(1, self.dimension + 1)
         count = sum(math.comb(self.dimension, size) for size in sizes)
@@ -81,7 +81,7 @@ class SparseLinear(Family):
             )
         columns = max(sizes)
         supports = [support for size in sizes for support in itertools.combinations(range(self.dimension), size)]
-        # Where sizes differ, a set is filled up with columns of zeros, whose coefficients stay at their prior.
+        # Smaller sets are padded with columns of zeros, whose coefficients stay at their prior.
         places = np.asarray([support + (0,) * (columns - len(support)) for support in supports])
         used = np.asarray([(1.0,) * len(support) + (0.0,) * (columns - len(support)) for support in supports])
         log_weights = [-math.log(len(sizes)) - math.log(math.comb(self.dimension, len(each))) for each in supports]

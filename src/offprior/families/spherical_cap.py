@@ -9,16 +9,16 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from offprior.components import Columns, Components, Locate
+from offprior.compute.precision import double
 from offprior.families.family import Family
-from offprior.laws import unit_nodes
+from offprior.laws.law import unit_nodes
 from offprior.parameter import Scalar, parameter
-from offprior.precision import double
 
 DEGREE = np.pi / 180
 ROOT_STEPS = 18
-"""Steps of the search for a quantile of the angle: Newton's, or a halving where that would leave the bracket."""
+"""Steps of the search for a quantile of the angle: Newton steps, or bisection if those would leave the bracket."""
 FEW, MANY = np.polynomial.legendre.leggauss(24), np.polynomial.legendre.leggauss(64)
-"""They integrate sinⁿ over an angle to rounding, n up to 16 and up to a hundred."""
+"""Rules that integrate sinⁿ over an angle to rounding, for n up to 16 and up to a hundred."""
 
 
 class SphericalCap(Family):
@@ -26,11 +26,11 @@ class SphericalCap(Family):
 
     The angle between w and the pole is at most `angle`; 180° is the whole sphere. In the plane the posterior is exact,
     by a quadrature over the angle. In more dimensions it is approximate: the angle to the pole has its own law, by
-    quadrature, but given it the rest of w, uniform on a sphere, is taken as normal with the same mean and covariance.
-    Its length is not used to infer it, then: where contexts are long, the squared error tends to d/(d − 1) of the exact
-    posterior's, and at moderate ones it was measured at up to 1.7 times it (three dimensions, 10 pairs, noise .3). A
-    model may beat this B without beating Bayes. `sampled-bayes` with `exact` false samples the exact one. The paper's
-    dimension, length and noise are unverified here.
+    quadrature, but given the angle, the rest of w, which is uniform on a sphere, is taken as normal with the same mean
+    and covariance. The known length of the rest is therefore not used. For long contexts the squared error tends to
+    d/(d − 1) of the exact posterior's; for moderate ones it was measured at up to 1.7 times it (three dimensions, 10
+    pairs, noise .3). A model may beat this B without beating Bayes. `sampled-bayes` with `exact` false samples the
+    exact posterior. The paper's dimension, length and noise are unverified here.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=2)
@@ -48,7 +48,7 @@ class SphericalCap(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each angle: of a fixed column in the plane, with d − 1 normal columns beside it in space."""
+        """Returns one node per angle: a fixed column, and in more than two dimensions d − 1 normal columns."""
         u, log_weights = unit_nodes(nodes)
         flat = self.dimension == 2
         columns = 1 if flat else self.dimension
@@ -86,14 +86,14 @@ class PlaneColumn(Columns):
 
 
 class CapColumns(Columns):
-    """The coordinate along the pole, and the others, as an angle to the pole lets them count."""
+    """The coordinate along the pole times cos(angle), and the other coordinates times sin(angle)."""
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
         return jnp.concatenate([jnp.cos(node) * x[:1], jnp.sin(node) * x[1:]])
 
 
 class LocateAngle(Locate):
-    """The angle at a quantile: from the pole to either side in the plane, to any side in space."""
+    """The angle at a quantile: to either side of the pole in the plane, from the pole in more dimensions."""
 
     largest: Any
     dimension: int = eqx.field(static=True)
@@ -105,9 +105,9 @@ class LocateAngle(Locate):
 
 
 def angle_quantile(u: Float[Array, ""], largest: Any, dimension: int) -> Float[Array, ""]:
-    """The quantile of the angle, in radians, between a uniform point of a cap and its pole.
+    """Returns the quantile of the angle, in radians, between a uniform point of a cap and its pole.
 
-    Its density is in proportion to sin^(d − 2) of the angle, up to `largest`.
+    The density is proportional to sin^(d − 2) of the angle, up to `largest`.
     """
     largest = jnp.asarray(largest, u.dtype)
     power = dimension - 2
@@ -117,21 +117,22 @@ def angle_quantile(u: Float[Array, ""], largest: Any, dimension: int) -> Float[A
         low, high, angle = sofar
         log_mass = _log_mass(angle, power)
         low, high = jnp.where(log_mass < target, angle, low), jnp.where(log_mass < target, high, angle)
-        # Newton's step of the logarithm of the mass in that of the angle, near to a line for small angles.
+        # A Newton step of the log mass as a function of the log angle, which is nearly linear for small angles.
         slope = angle * jnp.exp(power * jnp.log(_sine(angle)) - log_mass)
         step = angle * jnp.exp((target - log_mass) / slope)
         return low, high, jnp.where((step >= low) & (step <= high), step, (low + high) / 2)
 
-    # The quantile where sines are their angles, as they are in small caps.
+    # The quantile if sines are replaced by their angles, as is accurate for small caps.
     begin = largest * u ** (1 / (power + 1))
     return jax.lax.fori_loop(0, ROOT_STEPS, closer, (jnp.zeros_like(largest), largest, begin))[2]
 
 
 def _log_mass(angle: Float[Array, ""], power: int) -> Float[Array, ""]:
-    """Logarithm of the integral of sin^power from 0 to an angle."""
+    """Returns the logarithm of the integral of sin^power from 0 to an angle."""
     at, weights = FEW if power <= 16 else MANY
     places, shares = (jnp.asarray(table, angle.dtype) for table in ((at + 1) / 2, weights / 2))
-    # In units of the largest sine: powers of small ones vanish. Products are cheaper than exponentials of logarithms.
+    # In units of the largest sine, because powers of small sines vanish. Products are cheaper than exponentials of
+    # logarithms.
     unit = _sine(jnp.minimum(angle, np.pi / 2))
     relative = jnp.dot((_sine(angle * places) / unit) ** power, shares)
     return jnp.log(angle) + power * jnp.log(unit) + jnp.log(relative)

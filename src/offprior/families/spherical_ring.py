@@ -14,8 +14,8 @@ from offprior.parameter import CLOSE, Scalar, alike, parameter
 class SphericalRing(Family):
     """Linear functions w·x, w uniform at one angle to a pole, the first axis: the rim of a cap (goddard-2025's tests).
 
-    In the plane these are two functions, and the posterior is exact. In more dimensions it is approximate, as that of
-    `spherical-cap` is: beside the pole's, w is taken as normal with the same mean and covariance.
+    In the plane these are two functions, and the posterior is exact. In more dimensions it is approximate, like that of
+    `spherical-cap`: except along the pole, w is taken as normal with the same mean and covariance.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=2)
@@ -23,7 +23,7 @@ class SphericalRing(Family):
     radius: Scalar = parameter(1.0, "length of w", above=0)
 
     def lies_in(self, other: Family) -> bool:
-        """In a cap as wide as its angle."""
+        """Whether the other family is a cap whose angle is at least this one's."""
         if not isinstance(other, SphericalCap) or other.dimension != self.dimension:
             return False
         return alike(other.radius, self.radius) and float(self.angle) <= float(other.angle) * (1 + CLOSE)
@@ -38,7 +38,7 @@ class SphericalRing(Family):
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """The two directions of the plane; in space one node, with d − 1 normal columns beside the pole's."""
+        """Returns two directions in the plane, else one node with the pole's column and d − 1 normal columns."""
         flat, angle = self.dimension == 2, np.deg2rad(float(self.angle))
         columns = 1 if flat else self.dimension
         angles = np.array([angle, -angle] if flat else [angle])

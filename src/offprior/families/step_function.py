@@ -12,26 +12,26 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from offprior.components import Columns, Components, NoClosedForm
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.parameter import Scalar, parameter
 
 MOST_SETS = 20_000
-"""Sets of cuts that are enumerated."""
+"""The most sets of cuts that are enumerated."""
 
 
 class Steps(NamedTuple):
-    """A task: level i holds from cut i − 1 on."""
+    """A task: level i holds from cut i − 1 onwards."""
 
     cuts: Float[Array, " cuts"]
-    """In order; those that the function lacks are infinite."""
+    """The cuts in order; cuts that the function lacks are infinite."""
     levels: Float[Array, " levels"]
 
 
 class StepFunction(Family):
     """Piecewise constant functions of one input, with a random number of cuts and normal levels (ours; no paper's).
 
-    The number of cuts is drawn evenly from 1 to `cuts`, their places without repetition from `places` evenly spaced
-    ones inside the interval. On that lattice the posterior is exact, by enumeration; cuts anywhere are its limit.
+    The number of cuts is drawn evenly from 1 to `cuts`, and their places without repetition from `places` evenly spaced
+    points inside the interval. On that lattice the posterior is exact, by enumeration; cuts anywhere are its limit.
     """
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
@@ -62,7 +62,7 @@ class StepFunction(Family):
         return task.levels[(x[0] >= task.cuts).sum()]
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each set of cuts: all of them are enumerated.
+        """Enumerates all sets of cuts, one node per set.
 
         Raises:
             NoClosedForm: there are more than 20,000.
@@ -89,7 +89,7 @@ class StepFunction(Family):
 
 
 class LevelColumns(Columns):
-    """1 for the level that holds at a point, 0 for the others."""
+    """The indicator of the level that holds at a point: 1 for that level, 0 for the others."""
 
     def __call__(self, node: Any, x: Float[Array, " d"]) -> Float[Array, " columns"]:
         holds = (x[0] >= node).sum()

@@ -8,18 +8,18 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from offprior.components import Columns, Components
+from offprior.compute.precision import single
+from offprior.compute.randomness import key_for
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.parameter import alike, parameter
-from offprior.precision import single
-from offprior.randomness import key_for
 
 
 class TaskPool(Family):
     """A pool of M tasks of another family, drawn once; every prompt has one of them (arXiv 2306.15063, section 2).
 
-    Task i is a pure function of the pool's seed and i, and is drawn when it is wanted: however large the pool, training
-    holds no more of it than the batch. Its exact posterior mean is the paper's dMMSE.
+    Task i is a pure function of the pool's seed and i, and is drawn when it is needed, so that training never holds
+    more tasks than a batch, however large the pool. The exact posterior mean is the paper's dMMSE.
     """
 
     family: Family = parameter(Linear(dimension=8), "the family that the tasks are drawn from")
@@ -28,18 +28,18 @@ class TaskPool(Family):
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
-        """Numbers in an input."""
+        """How many numbers an input has."""
         return self.family.dimension
 
     def task(self, number: Int[Array, ""] | int) -> Any:
-        """Task `number` of the pool."""
+        """Draws task `number` of the pool."""
         return self.family.draw(jax.random.fold_in(key_for(self.seed, "pool"), number))
 
     def draw(self, key: PRNGKeyArray) -> Any:
         return self.task(jax.random.randint(key, (), 0, self.size))
 
     def includes_alone(self, other: Family) -> bool:
-        """The very same pool: its tasks are those of one seed and family."""
+        """Whether the other family is the same pool: tasks of the same seed and family."""
         return alike(self, other)
 
     def value(self, task: Any, x: Float[Array, " d"]) -> Float[Array, ""]:
@@ -49,8 +49,8 @@ class TaskPool(Family):
         return self.family.angular_frequency(task)
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each task, known but for which: its own values are the one column, with coefficient 1."""
-        with single():  # the tasks that training draws, to the bit
+        """Returns one node per task, with the task's own values as the only column, of coefficient 1."""
+        with single():  # bit for bit the tasks that training draws
             tasks = jax.jit(jax.vmap(self.task))(jnp.arange(self.size))
         return Components(
             features=TaskColumn(self.family),

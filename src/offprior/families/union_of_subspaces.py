@@ -16,8 +16,8 @@ from offprior.parameter import Scalar, parameter
 class UnionOfSubspaces(Family):
     """Linear functions w·x, w normal in one of a few fixed subspaces (the setting of kwon-2025).
 
-    The subspaces are spanned by orthonormal bases that `seed` draws once; each task has one of them, evenly. Their
-    span is larger than their union: sums of tasks lie in it.
+    The subspaces are spanned by orthonormal bases that `seed` draws once; each task lies in one of them, all equally
+    likely. Their span is larger than their union: it also holds sums of tasks.
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=1)
@@ -43,14 +43,14 @@ class UnionOfSubspaces(Family):
         return self.scale * (basis @ jax.random.normal(of_coefficients, (self.rank,)))
 
     def basis(self, number: Int[Array, ""]) -> Float[Array, "d rank"]:
-        """One of the bases."""
+        """Returns the basis of subspace `number`."""
         return jnp.asarray(self.bases, float)[number]
 
     def value(self, task: Float[Array, " d"], x: Float[Array, " d"]) -> Float[Array, ""]:
         return jnp.dot(task, x)
 
     def components(self, nodes: int = 256) -> Components:
-        """A node for each subspace, whose columns are the coordinates of x in its basis."""
+        """Returns one node per subspace, whose columns are the coordinates of x in its basis."""
         return Components(
             features=SubspaceColumns(),
             nodes=self.bases,

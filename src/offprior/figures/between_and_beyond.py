@@ -6,10 +6,10 @@ from typing import ClassVar
 import matplotlib.figure
 import pandas as pd
 
+from offprior.columns import BETWEEN, BEYOND, WHERE
 from offprior.figures._error_curves import draw_errors, limit_errors, log_error_axis, mark_prior
 from offprior.figures.error_by_strength import LABEL_WIDTH, shown_probes
 from offprior.figures.figure import Figure, ReportData, along_context, coordinate_in_words, grid_of_panels, legend_below
-from offprior.table import BETWEEN, BEYOND, WHERE
 
 
 class BetweenAndBeyond(Figure):
@@ -49,7 +49,7 @@ class BetweenAndBeyond(Figure):
             mark_prior(axis, data, cells)
             draw_errors(axis, cells["strength"], cells, bands=True)
             axis.set_title(WHERE[placement])
-            axis.set_xlabel(textwrap.fill(coordinate_in_words(cells), 2 * LABEL_WIDTH))
+            axis.set_xlabel(textwrap.fill(coordinate_in_words(data, cells), 2 * LABEL_WIDTH))
             log_error_axis(axis)
         limit_errors(axes[0], *parts.values())
         axes[0].set_ylabel("normalised error (NMSE)")

@@ -55,7 +55,7 @@ class ErrorByStrength(Figure):
         own_length = along_context(cells)
         lengths = [None] if own_length else spread(cells["length"].tolist(), LENGTHS)
         canvas, axes = grid_of_panels(len(lengths), columns=4 if len(lengths) != 4 else 2, height=2.7)
-        words = textwrap.fill(coordinate_in_words(cells), LABEL_WIDTH)
+        words = textwrap.fill(coordinate_in_words(data, cells), LABEL_WIDTH)
         for axis, length in zip(axes, lengths, strict=True):
             mark_prior(axis, data, cells)
             here = _at(cells, length)

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import matplotlib as mpl
 import matplotlib.figure
+import numpy as np
 import pandas as pd
 
-from offprior import catalog
-from offprior.evaluation.along_places import StudyResult
-from offprior.evaluation.metrics import metrics
-from offprior.evaluation.verdict import verdicts
-from offprior.table import ALL, FLOOR, PLACEMENTS, SMOOTHER
+from offprior.analysis.metrics import metrics
+from offprior.analysis.study import StudyResult
+from offprior.analysis.verdict import verdicts
+from offprior.columns import ALL, FLOOR, PLACEMENTS, SMOOTHER
 
 RC: Any = {
     "font.family": "DejaVu Sans",
@@ -173,6 +173,11 @@ class ReportData:
                 return found
         return []
 
+    def of_probe(self, cells: pd.DataFrame) -> dict[str, Any]:
+        """The first row of the evaluation that is of the same probe as `cells`; empty where there is none."""
+        rows = self.evaluation[self.evaluation["probe"] == cells["probe"].iloc[0]]
+        return rows.iloc[0].to_dict() if len(rows) else {}
+
     @property
     def training_length(self) -> int | None:
         """The longest context of pretraining, in pairs."""
@@ -180,10 +185,10 @@ class ReportData:
         return int(points) if isinstance(points, int | float) else None
 
 
-def coordinate_in_words(cells: pd.DataFrame) -> str:
-    """What a probe's coordinate is, as its class says; of a probe of another package, the coordinate's symbol."""
-    name = str(cells["probe"].iloc[0]).partition(",")[0]
-    return catalog.constant("probes", name, "axis") or str(cells["coordinate"].iloc[0])
+def coordinate_in_words(data: ReportData, cells: pd.DataFrame) -> str:
+    """What a probe's coordinate is, in words; its symbol where an older table has no words."""
+    words = data.of_probe(cells).get("axis")
+    return words if isinstance(words, str) and words else str(cells["coordinate"].iloc[0])
 
 
 def along_context(cells: pd.DataFrame) -> bool:
@@ -202,7 +207,7 @@ def spread(values: Sequence[Any], count: int) -> list[Any]:
 def prior_spans(data: ReportData, cells: pd.DataFrame) -> list[tuple[float, float]]:
     """The stretches of a probe's coordinate that the pretraining prior holds; a single place has equal ends.
 
-    The recipe knows the ends of a frequency's range, the tested places only something between them.
+    A probe may know the ends of a stretch, the tested places only lie between them.
     """
     inside = cells.groupby("strength")["inside"].all()
     spans: list[tuple[float, float]] = []
@@ -212,19 +217,9 @@ def prior_spans(data: ReportData, cells: pd.DataFrame) -> list[tuple[float, floa
         if holds:
             spans = [*spans[:-1], (spans[-1][0], place)] if is_open else [*spans, (place, place)]
         is_open = bool(holds)
-    if spans and str(cells["coordinate"].iloc[0]) == "ω":
-        return _frequency_range(data.recipe) or spans
-    return spans
-
-
-def _frequency_range(recipe: Mapping[str, Any]) -> list[tuple[float, float]]:
-    for family in (recipe.get("mixture") or {}).get("families") or ():
-        law = family.get("frequency") if isinstance(family, Mapping) else None
-        ends = [law.get("low"), law.get("high")] if isinstance(law, Mapping) else law
-        known = [float(end) for end in ends if isinstance(end, int | float)] if isinstance(ends, list) else []
-        if len(known) == 2:
-            return [(known[0], known[1])]
-    return []
+    known = data.of_probe(cells)
+    low, high = (float(known.get(end, np.nan)) for end in ("prior_low", "prior_high"))
+    return [(low, high)] if spans and low == low and high == high else spans
 
 
 class Figure(abc.ABC):

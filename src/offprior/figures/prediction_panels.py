@@ -6,8 +6,8 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
+from offprior.columns import SMOOTHER
 from offprior.figures.figure import MEANING, Figure, ReportData, grid_of_panels, legend_below, style_of
-from offprior.table import SMOOTHER
 
 BANDS = ("model", "B", SMOOTHER)
 

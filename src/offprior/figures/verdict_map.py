@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
-from offprior.evaluation.intervals import LEVEL
-from offprior.evaluation.verdict import (
+from offprior.analysis.intervals import LEVEL
+from offprior.analysis.verdict import (
     CARRY_MARK,
     FEW_TASKS_CARRY,
     FOLLOWS,
@@ -27,8 +27,8 @@ from offprior.evaluation.verdict import (
     families_that_fail,
     is_judged,
 )
+from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
 from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
-from offprior.table import ALL, IN_DISTRIBUTION, WHERE
 
 OFF = f"{NO_PRIOR_GAP}, off B"
 """What a map says of a cell in which nothing is lost by the prior, and much by the model."""
@@ -84,7 +84,7 @@ class VerdictMap(Figure):
         ratios = [height * ROW + 0.3 for height in heights]
         axes = canvas.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": ratios}).ravel()
         for axis, (probe, cells) in zip(axes, shown.items(), strict=True):
-            _map(axis, probe, cells)
+            _map(axis, probe, cells, coordinate_in_words(data, cells))
         looks = {look_of(cell) for cells in shown.values() for cell in cells.to_dict("records")}
         handles = [
             Patch(facecolor=fill, edgecolor="#888888", linewidth=0.6, label=name)
@@ -127,7 +127,7 @@ def rate_in_words(cells: pd.DataFrame) -> str:
     return f"false-discovery rate {1 - LEVEL:.0%} over the cells of each probe"
 
 
-def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
+def _map(axis: Any, probe: str, cells: pd.DataFrame, words: str) -> None:
     strengths = sorted(cells["strength"].unique())
     own_length = along_context(cells)
     lengths = [None] if own_length else sorted(cells["length"].unique())
@@ -137,7 +137,7 @@ def _map(axis: Any, probe: str, cells: pd.DataFrame) -> None:
     axis.set(xlim=(-0.5, len(strengths) - 0.5), ylim=(len(lengths) - 0.5, -0.5))
     axis.set_xticks(range(len(strengths)), [f"{strength:.3g}" for strength in strengths])
     axis.set_yticks(range(len(lengths)), ["" if length is None else f"{length:g}" for length in lengths])
-    axis.set_xlabel(coordinate_in_words(cells), labelpad=2)
+    axis.set_xlabel(words, labelpad=2)
     axis.set_ylabel("" if own_length else "pairs k")
     axis.set_title(probe, loc="left", pad=4)
     axis.grid(False)

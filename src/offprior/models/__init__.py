@@ -1,1 +1,1 @@
-"""WHO can learn: one architecture a file."""
+"""WHO can learn: one architecture per file."""

@@ -1,4 +1,4 @@
-"""What an architecture has to offer: a `Model` is its settings, a `Network` its weights."""
+"""The base classes of architectures: a `Model` holds the settings, a `Network` the weights."""
 
 import abc
 from typing import Any, ClassVar, NamedTuple
@@ -10,23 +10,24 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import OffpriorError
-from offprior.networks.heads import Moments
+from offprior.networks.heads import PredictiveMoments
 from offprior.networks.layout import AttentionByPair
+from offprior.parameter import Part
 
 
 class Trace(NamedTuple):
-    """What a forward pass held at the tokens of its m queries, with L layers of H heads and width w."""
+    """The inside of a forward pass at the tokens of its m queries, with L layers of H heads and width w."""
 
-    answer: Moments
-    """The prediction that came of it, [b, m]."""
+    answer: PredictiveMoments
+    """The resulting prediction, [b, m]."""
     streams: Float[Any, "b s m w"]
-    """The residual stream: the embedded query, then what each of the L layers leaves; s = L + 1."""
+    """The residual stream: the embedded query, then the output of each of the L layers; s = L + 1."""
     attention: AttentionByPair
     """Attention of each layer and head; its rows are [b, L, H, m]."""
 
 
 class Network(eqx.Module):
-    """Weights, and what they compute."""
+    """The weights of an architecture, and what they compute."""
 
     @abc.abstractmethod
     def training_loss(
@@ -37,11 +38,17 @@ class Network(eqx.Module):
         compute: DTypeLike = jnp.float32,
         instruction: Int[Array, " b"] | None = None,
     ) -> tuple[Float[Array, "b r"], Bool[Array, "b r"]]:
-        """Loss of each prediction, and which of them count; a prompt's own are a pure function of it and of its key.
+        """Returns the loss of each prediction, and which predictions count.
 
-        `compute` is the sort of number in which the large products are computed; weights and losses stay in single
-        precision. `instruction` names each prompt's family, or is `named_families` where none is named; it is for
-        networks that have `named_families`.
+        A prompt's losses are a pure function of the prompt and its key.
+
+        Args:
+            x: the prompts' inputs.
+            y: the prompts' outputs.
+            keys: one key per prompt.
+            compute: the number type of the large products; weights and losses stay in single precision.
+            instruction: the index of each prompt's family, or `named_families` for a prompt whose family is not named;
+                for networks that have `named_families`.
         """
 
     @abc.abstractmethod
@@ -52,11 +59,18 @@ class Network(eqx.Module):
         queries: Float[Array, "b m d"],
         length: Int[Array, ""],
         instruction: Int[Array, " b"] | None = None,
-    ) -> Moments:
-        """Predictive mean and variance of y at every query given the first `length` pairs, in one pass.
+    ) -> PredictiveMoments:
+        """Predicts y at every query from the first `length` pairs, in one pass.
 
-        Both are [b, m]; the variance is of the noisy y, not-a-number where the model has none. `instruction` is that of
-        `training_loss`; without one no family is named.
+        Args:
+            x: the prompts' inputs.
+            y: the prompts' outputs.
+            queries: the inputs at which to predict.
+            length: the context length in pairs.
+            instruction: as in `training_loss`; None names no family.
+
+        Returns:
+            Mean and variance, both [b, m]. The variance is that of the noisy y, or not-a-number if the model has none.
         """
 
     def trace(
@@ -67,33 +81,41 @@ class Network(eqx.Module):
         lengths: Int[Array, " b"],
         instruction: Int[Array, " b"] | None = None,
     ) -> Trace:
-        """What `curve` computes on the way to its answer; every prompt has a context length of its own.
+        """Returns the intermediate values of `curve`; every prompt has its own context length.
 
         Raises:
-            OffpriorError: the architecture has no residual stream and no attention by a softmax, or does not tell them.
+            OffpriorError: the architecture has no residual stream and no softmax attention, or does not expose them.
         """
         name = type(self).__name__
         raise OffpriorError(f"{name} does not tell its attention and its layers; it has to define {name}.trace")
 
     @abc.abstractmethod
     def sequence_length(self, points: int) -> int:
-        """Pairs in a training prompt whose context has up to `points` of them."""
+        """Returns the number of pairs in a training prompt whose context has up to `points` pairs."""
 
     def tokens(self, points: int) -> int:
-        """Tokens that such a training prompt takes; what sets the memory it needs."""
+        """Returns the number of tokens of such a training prompt, which determines the memory it needs."""
         return 2 * self.sequence_length(points)
 
     @property
     def named_families(self) -> int:
-        """How many families an instruction can name; 0 where the network takes none."""
+        """How many families an instruction can name; 0 if the network takes none."""
         return 0
 
+    def made_by(self) -> "Model | None":
+        """Returns the model that the network was made by; None if it does not keep that, and so cannot be saved."""
+        return None
+
+    def matrices(self) -> Any:
+        """Returns a pytree like the network, True at the matrices between layers, which Muon orthogonalises."""
+        return jax.tree.map(lambda _: False, eqx.filter(self, eqx.is_array))
+
     def frozen(self) -> Any:
-        """A pytree like the network's, True at the leaves that training leaves alone."""
+        """Returns a pytree like the network, True at the leaves that training does not change."""
         return jax.tree.map(lambda _: False, eqx.filter(self, eqx.is_array))
 
 
-class Model(eqx.Module):
+class Model(Part):
     """The settings of an architecture."""
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -103,17 +125,21 @@ class Model(eqx.Module):
     def initialise(
         self, key: PRNGKeyArray, *, dimension: int, points: int, targets: Float[Array, " samples"]
     ) -> Network:
-        """Fresh weights for inputs of `dimension` and contexts of up to `points` pairs.
+        """Creates fresh weights.
 
-        `targets` are values of y drawn from the pretraining mixture, for heads that are fitted to the prior.
+        Args:
+            key: the random key.
+            dimension: how many numbers an input has.
+            points: the longest context, in pairs.
+            targets: values of y drawn from the pretraining mixture, for heads that are fitted to the prior.
         """
 
     @abc.abstractmethod
     def longest(self, points: int) -> int | None:
-        """The longest context that a network made for `points` pairs can take; None where there is no limit."""
+        """Returns the longest context of a network made for `points` pairs; None if there is no limit."""
 
     def skeleton(self, *, dimension: int, points: int) -> Network:
-        """A network of the right shapes without its numbers, for a checkpoint to fill."""
+        """Creates a network of the right shapes without numbers, for a checkpoint to fill."""
 
         def initialise() -> Network:
             targets = jnp.linspace(-1.0, 1.0, 8)

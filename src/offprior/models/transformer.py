@@ -9,14 +9,14 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
+from offprior.compute.randomness import fold
 from offprior.errors import Problem, SettingError
 from offprior.models.model import Model, Network, Trace
 from offprior.networks import layout as layouts
 from offprior.networks.attention import attend, attend_and_tell
 from offprior.networks.decoder import Affine, Attend, Block, Normalisation
-from offprior.networks.heads import BucketHead, GaussianHead, Head, Moments, ValueHead
+from offprior.networks.heads import BucketHead, GaussianHead, Head, PredictiveMoments, ValueHead
 from offprior.parameter import parameter
-from offprior.randomness import fold
 
 
 class Transformer(Model):
@@ -62,7 +62,7 @@ class Transformer(Model):
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> "Transformer":
-        """A published architecture, by its name, with `changes` to single switches."""
+        """Returns a published architecture by its name, with `changes` to single switches."""
         if name not in cls.presets:
             raise SettingError(
                 [Problem("preset", f"there is no preset {name!r}; choose from {', '.join(cls.presets)}")]
@@ -77,7 +77,7 @@ class Transformer(Model):
 
     @property
     def feedforward(self) -> int:
-        """Units of the feed-forward layer."""
+        """The number of units in the feed-forward layer."""
         return self.hidden or 4 * self.width
 
     def longest(self, points: int) -> int | None:
@@ -120,7 +120,7 @@ class Transformer(Model):
     def _initial_instructions(self, key: PRNGKeyArray) -> Float[Array, "i w"] | None:
         if not self.instruction:
             return None
-        # One for each family, and one that names none. Its key is its own: without it the others' numbers are the same.
+        # One for each family, and one that names none. It has its own key, so that other weights do not depend on it.
         return 0.02 * jax.random.normal(fold(key, "instruction"), (self.instruction + 1, self.width))
 
     def _initial_head(self, key: PRNGKeyArray, targets: Float[Array, " samples"]) -> Head:
@@ -160,7 +160,7 @@ class TransformerNetwork(Network):
         if self.settings.attention == "causal":
             layout = jax.vmap(lambda x, y: layouts.causal_training_layout(tokens, x, y))(x, y)
         else:
-            # The context's length is drawn anew for every prompt, from none to all but the queries.
+            # The context length is drawn anew for every prompt, from 0 up to all pairs but the queries.
             longest = x.shape[1] - self._queries()
             length = jax.vmap(lambda key: jax.random.randint(key, (), 0, longest + 1))(keys)
             layout = jax.vmap(lambda x, y, n: layouts.context_training_layout(tokens, x, y, n))(x, y, length)
@@ -173,7 +173,7 @@ class TransformerNetwork(Network):
         queries: Float[Array, "b m d"],
         length: Int[Array, ""],
         instruction: Int[Array, " b"] | None = None,
-    ) -> Moments:
+    ) -> PredictiveMoments:
         tokens, attention = self.settings.tokens, self.settings.attention
         layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
         return self.head.moments(self._outputs(layout, instruction))
@@ -197,7 +197,7 @@ class TransformerNetwork(Network):
             seen.append(weights[:, :, -asked:])
             return mixed
 
-        # The queries' tokens are the last of a curve.
+        # In a curve, the queries' tokens come last.
         streams = [features[:, -asked:] for features in self._streams(layout, instruction, attend=attend_and_note)]
         answer = self.head.moments(self._read_out(streams[-1]))
         by_pair = layouts.by_pair(tokens, jnp.stack(seen, axis=1), pairs, asked)
@@ -212,9 +212,26 @@ class TransformerNetwork(Network):
 
     def tokens(self, points: int) -> int:
         pairs, settings = self.sequence_length(points), self.settings
-        # A causal paired prompt has its queries beside its context.
+        # A causal paired prompt has its queries in addition to its context.
         both = settings.tokens == "alternating" or settings.attention == "causal"
         return (2 * pairs if both else pairs) + bool(settings.instruction)
+
+    def made_by(self) -> Transformer:
+        return self.settings
+
+    def matrices(self) -> Any:
+        """Returns the matrices inside the blocks, without embeddings and the head."""
+
+        def inside_block(node: Any) -> Any:
+            if not isinstance(node, Block):
+                return node
+            return eqx.tree_at(
+                lambda block: (block.projections.weight, block.output.weight, block.up.weight, block.down.weight),
+                node,
+                (True, True, True, True),
+            )
+
+        return jax.tree.map(inside_block, super().matrices(), is_leaf=lambda node: isinstance(node, Block))
 
     def frozen(self) -> Any:
         nothing = super().frozen()
@@ -224,7 +241,7 @@ class TransformerNetwork(Network):
 
     def _queries(self) -> int:
         # A causal pass predicts at every position, the last from a full context. A context pass needs queries beyond
-        # it: three fifths as many, so that a prompt whose context is full still teaches.
+        # it: three fifths as many, so that a prompt with a full context still teaches.
         return 1 if self.settings.attention == "causal" else max(1, (3 * self.points) // 5)
 
     def _outputs(
@@ -239,14 +256,14 @@ class TransformerNetwork(Network):
         compute: DTypeLike = jnp.float32,
         attend: Attend = attend,
     ) -> list[Float[Array, "b _ w"]]:
-        """The embedded tokens, then what each block leaves, the last one at the tokens that are read alone."""
+        """Returns the embedded tokens, then each block's output; the last one only at the tokens that are read."""
         embedded = self._embed(layout)
         if self.instructions is not None:
             layout = jax.vmap(layouts.instructed)(layout)
             none = jnp.full(embedded.shape[:1], self.settings.instruction)
             first = self.instructions[none if instruction is None else instruction]
             embedded = jnp.concatenate([first[:, None], embedded], axis=1)
-        # Coarse numbers are for the blocks; what is read in and what is read out keep all their digits.
+        # The blocks may use low precision; the read-in and the read-out keep full precision.
         streams = [embedded.astype(compute)]
         for block in self.blocks[:-1]:
             streams.append(block(streams[-1], layout.visible, attend=attend))

@@ -1,1 +1,1 @@
-"""Pieces that the models are built from: token layout, decoder blocks, output heads."""
+"""Building blocks of the models: token layout, decoder blocks, output heads."""

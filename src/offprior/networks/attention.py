@@ -1,7 +1,7 @@
 """Scaled dot-product attention (Vaswani et al. 2017, section 3.2.1).
 
-On a processor it has a gradient of its own: the softmax's part needs the outputs alone (Dao et al. 2022, algorithm 4),
-not another sum over the scores. Elsewhere it is `jax.nn.dot_product_attention`.
+On a processor it has a custom gradient: the softmax's part needs only the outputs (Dao et al. 2022, algorithm 4), not
+another sum over the scores. On other devices it is `jax.nn.dot_product_attention`.
 
 Shapes in names: B prompts, H heads, Q query tokens, T tokens, D numbers of a head.
 """
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 HIDDEN = -1e30
-"""The score of what may not be seen; its exponential is 0."""
+"""The score of tokens that may not be seen; its exponential is 0."""
 
 
 def attend(
@@ -20,9 +20,9 @@ def attend(
     value: Float[Array, "b t h d"],
     visible: Bool[Array, "b q t"],
 ) -> Float[Array, "b q h d"]:
-    """The values that each query sees, weighted by the softmax of their scores; statistics in single precision.
+    """Returns the visible values weighted by the softmax of their scores; statistics are in single precision.
 
-    Every query has to see one token at least.
+    Every query has to see at least one token.
     """
     if jax.default_backend() != "cpu":
         return jax.nn.dot_product_attention(query, key, value, mask=visible[:, None])
@@ -35,9 +35,9 @@ def attend_and_tell(
     value: Float[Array, "b t h d"],
     visible: Bool[Array, "b q t"],
 ) -> tuple[Float[Array, "b q h d"], Float[Array, "b h q t"]]:
-    """What `attend` gives, and the weights by which it mixed the values; a query's sum to 1.
+    """Returns the result of `attend`, and the weights with which it mixed the values; each query's weights sum to 1.
 
-    On a processor these are the very sums of `attend`. It is not made for training: it has no gradient of its own.
+    On a processor these are exactly the sums of `attend`. It is not meant for training: it has no custom gradient.
     """
     mixed, (_, _, _, weights, _) = _forward(*_heads_first(query, key, value, visible))
     return mixed.transpose(0, 2, 1, 3), weights
@@ -80,7 +80,7 @@ def _backward(saved: tuple[Array, ...], change: Array) -> tuple[Array, Array, Ar
 
 
 def _product(left: Array, right: Array, over: tuple[int, int]) -> Float[Array, "b h rows columns"]:
-    """Products summed over an axis of either, for each prompt and head, accumulated in single precision."""
+    """Returns products summed over an axis of either, per prompt and head, accumulated in single precision."""
     axes = (((over[0],), (over[1],)), ((0, 1), (0, 1)))
     return jax.lax.dot_general(left, right, axes, preferred_element_type=jnp.float32)
 

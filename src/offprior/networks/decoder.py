@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from offprior.networks.attention import attend
-from offprior.networks.products import product
+from offprior.networks.matrix_products import product
 
 Attend = Callable[[Array, Array, Array, Array], Array]
-"""From queries, keys, values and what is visible to the mixed values, as `offprior.networks.attention.attend`."""
+"""Maps queries, keys, values and visibility to the mixed values, as `offprior.networks.attention.attend`."""
 Norm = Literal["pre", "post"]
 Activation = Literal["gelu", "relu", "squared-relu"]
 
@@ -27,14 +27,14 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Affine(eqx.Module):
-    """A matrix and a bias, x·W + b, computed in the numbers that x comes in."""
+    """A matrix and a bias, x·W + b, computed in the number type of x."""
 
     weight: Float[Array, "*stack inputs outputs"]
     bias: Float[Array, "*stack outputs"]
 
     @classmethod
     def initialise(cls, key: PRNGKeyArray, inputs: int, outputs: int, gain: float = 1.0, stack: int | None = None):
-        """Weights of standard deviation gain/√inputs, zero biases; `stack` of them side by side."""
+        """Draws weights of standard deviation gain/√inputs with zero biases; `stack` of them along a leading axis."""
         shape = (inputs, outputs) if stack is None else (stack, inputs, outputs)
         bias = (outputs,) if stack is None else (stack, outputs)
         return cls(gain * inputs**-0.5 * jax.random.normal(key, shape), jnp.zeros(bias))
@@ -44,7 +44,7 @@ class Affine(eqx.Module):
         return product(x, weight) + jnp.broadcast_to(bias, (*x.shape[:-1], bias.shape[-1]))
 
     def __getitem__(self, place: int) -> "Affine":
-        """One of a stack."""
+        """Returns one element of a stack."""
         return Affine(self.weight[place], self.bias[place])
 
 
@@ -56,7 +56,7 @@ class Normalisation(eqx.Module):
 
     @classmethod
     def initialise(cls, width: int):
-        """The identity after standardisation."""
+        """Creates the identity after standardisation."""
         return cls(jnp.ones(width), jnp.zeros(width))
 
     def __call__(self, x: Float[Array, "*rows width"]) -> Float[Array, "*rows width"]:
@@ -85,7 +85,7 @@ class Block(eqx.Module):
     def initialise(
         cls, key: PRNGKeyArray, *, width: int, heads: int, hidden: int, layers: int, norm: Norm, activation: Activation
     ):
-        """Residual outputs are scaled by 1/√(2·layers), as in GPT-2 (Radford et al. 2019, section 2.3)."""
+        """Draws weights, residual outputs scaled by 1/√(2·layers) as in GPT-2 (Radford et al. 2019, section 2.3)."""
         projections, output, up, down = jax.random.split(key, 4)
         residual = (2 * layers) ** -0.5
         return cls(
@@ -107,7 +107,7 @@ class Block(eqx.Module):
         rows: slice = slice(None),
         attend: Attend = attend,
     ) -> Float[Array, "b q w"]:
-        """The features of `rows`; of the last block only some are read. Another `attend` may tell what it weighs."""
+        """Returns the features at `rows`, as the last block reads only some; another `attend` may record weights."""
         if self.norm == "pre":
             read_BxQxW = x_BxTxW[:, rows] + self._attend(self.attention_norm(x_BxTxW), visible, rows, attend)
             return read_BxQxW + self._feed_forward(self.feedforward_norm(read_BxQxW))

@@ -19,34 +19,34 @@ from offprior.networks.decoder import Affine
 
 LOG_TWO_PI = math.log(2 * math.pi)
 HALF_NORMAL_MEAN = math.sqrt(2 / math.pi)
-"""Mean of |N(0, 1)|."""
+"""The mean of |N(0, 1)|."""
 
 
-class Moments(NamedTuple):
-    """Mean and variance of the predictive distribution of y; the variance is not-a-number where a head has none."""
+class PredictiveMoments(NamedTuple):
+    """Mean and variance of the predictive distribution of y; the variance is not-a-number if a head has none."""
 
     mean: Float[Array, "*rows"]
     variance: Float[Array, "*rows"]
 
 
 class Head(eqx.Module):
-    """From features to a predictive distribution."""
+    """Maps features to a predictive distribution."""
 
     @abc.abstractmethod
     def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
-        """The raw outputs."""
+        """Returns the raw outputs."""
 
     @abc.abstractmethod
     def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
-        """The training loss of each row: squared error, or nats."""
+        """Returns the training loss of each row: squared error, or nats."""
 
     @abc.abstractmethod
-    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
-        """Predictive mean and variance of y."""
+    def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
+        """Returns the predictive mean and variance of y."""
 
 
 class ValueHead(Head):
-    """One number a query."""
+    """A head with one number per query."""
 
     read_out: Affine
 
@@ -56,12 +56,12 @@ class ValueHead(Head):
     def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
         return jnp.square(outputs[..., 0].astype(jnp.float32) - y)
 
-    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
-        return Moments(outputs[..., 0], jnp.full(outputs.shape[:-1], jnp.nan, outputs.dtype))
+    def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
+        return PredictiveMoments(outputs[..., 0], jnp.full(outputs.shape[:-1], jnp.nan, outputs.dtype))
 
 
 class GaussianHead(Head):
-    """A mean and a log-variance a query."""
+    """A head with a mean and a log-variance per query."""
 
     read_out: Affine
 
@@ -72,8 +72,8 @@ class GaussianHead(Head):
         mean, log_variance = outputs[..., 0].astype(jnp.float32), outputs[..., 1].astype(jnp.float32)
         return 0.5 * (jnp.square(y - mean) * jnp.exp(-log_variance) + log_variance + LOG_TWO_PI)
 
-    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
-        return Moments(outputs[..., 0], jnp.exp(outputs[..., 1]))
+    def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
+        return PredictiveMoments(outputs[..., 0], jnp.exp(outputs[..., 1]))
 
 
 class BucketHead(Head):
@@ -96,10 +96,10 @@ class BucketHead(Head):
     def initialise(
         cls, key: PRNGKeyArray, width: int, hidden: int, buckets: int, targets: Float[Array, " samples"]
     ) -> "BucketHead":
-        """Borders at the quantiles of `targets`, draws of y from the prior: each bucket holds an equal share of it."""
+        """Puts borders at the quantiles of `targets`, draws of y from the prior: each bucket holds an equal share."""
         first, second = jax.random.split(key)
         quantiles = jnp.quantile(targets, jnp.linspace(0, 1, buckets + 1))
-        # Where the prior has an atom, neighbouring quantiles coincide; a bucket needs a width.
+        # If the prior has an atom, neighbouring quantiles coincide; a bucket needs a positive width.
         spread = jnp.maximum(targets.std(), 1e-6) * 1e-4
         borders = quantiles + spread * jnp.linspace(0, 1, buckets + 1)
         tails = jnp.stack([_mean_excess(borders[1] - targets), _mean_excess(targets - borders[-2])]) / HALF_NORMAL_MEAN
@@ -122,7 +122,7 @@ class BucketHead(Head):
         density = jnp.where(index == 0, below, jnp.where(index == last, above, inside))
         return jax.nn.logsumexp(outputs, axis=-1) - chosen - density
 
-    def moments(self, outputs: Float[Array, "*rows o"]) -> Moments:
+    def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
         borders = jax.lax.stop_gradient(self.borders)
         low, high = jax.lax.stop_gradient(self.tails)
         centres = 0.5 * (borders[1:] + borders[:-1])
@@ -134,11 +134,11 @@ class BucketHead(Head):
         share = jax.nn.softmax(outputs.astype(jnp.float32), axis=-1)
         mean = share @ centres
         deviations = centres.reshape((1,) * mean.ndim + centres.shape) - mean[..., None]
-        return Moments(mean, (share * jnp.square(deviations)).sum(-1) + share @ spreads)
+        return PredictiveMoments(mean, (share * jnp.square(deviations)).sum(-1) + share @ spreads)
 
 
 def _mean_excess(beyond: Float[Array, " samples"]) -> Float[Array, ""]:
-    """The mean of those that are positive."""
+    """Returns the mean of the positive values."""
     return jnp.where(beyond > 0, beyond, 0).sum() / jnp.maximum((beyond > 0).sum(), 1).astype(beyond.dtype)
 
 

@@ -1,4 +1,4 @@
-"""How a prompt becomes tokens: which token holds what, where it stands and what it may see.
+"""How a prompt becomes tokens: what each token holds, its position and what it may see.
 
 Two layouts, each with two visibilities (`attention`):
 
@@ -6,10 +6,10 @@ Two layouts, each with two visibilities (`attention`):
 - ``paired``: one token per pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query
   is a token with x only.
 
-``causal`` lets a context token see itself and what came before, ``context`` lets it see the whole context. A query sees
+``causal`` lets a context token see itself and earlier tokens, ``context`` lets it see the whole context. A query sees
 the context and itself, never another query, and stands at the position after the context.
 
-An instruction, a learned token that may name the prompt's family, stands before all of them (`instructed`).
+An instruction, a learned token that may name the prompt's family, precedes all of them (`instructed`).
 """
 
 from typing import Any, Literal, NamedTuple
@@ -26,21 +26,21 @@ class Layout(eqx.Module):
     """The tokens of one prompt before embedding."""
 
     x: Float[Array, "t d"]
-    """The x of a token, zero where it has none."""
+    """The x of a token, or zero."""
     y: Float[Array, " t"]
-    """The y of a token, zero where it has none."""
+    """The y of a token, or zero."""
     has_y: Bool[Array, " t"]
-    """Does the token hold a y (and, in the alternating layout, only a y)?"""
+    """Whether the token holds a y (and, in the alternating layout, only a y)."""
     position: Int[Array, " t"]
     """Index into the learned positions."""
     visible: Bool[Array, "t t"]
-    """May the token of the row see the token of the column?"""
+    """Whether the token of the row may see the token of the column."""
     wanted: Bool[Array, " r"]
-    """Which of the tokens that are read are predictions (the others stand inside the context, and do not count)."""
+    """Which of the tokens that are read are predictions; the others lie inside the context, and do not count."""
     first: int = eqx.field(static=True)
     """The first token at which a prediction is read."""
     stride: int = eqx.field(static=True)
-    """From one token that is read to the next."""
+    """The step from one token that is read to the next."""
 
     @property
     def read(self) -> slice:
@@ -49,27 +49,27 @@ class Layout(eqx.Module):
 
 
 class AttentionByPair(NamedTuple):
-    """The weights with which query tokens look at a context of n pairs; a query's add up to 1."""
+    """The weights with which query tokens attend to a context of n pairs; each query's weights sum to 1."""
 
     pairs: Float[Any, "*rows n"]
-    """On each pair, all of its tokens together."""
+    """The weight on each pair, summed over its tokens."""
     on_x: Float[Any, "*rows n"] | None
-    """On the token of a pair's x; None where a pair is one token."""
+    """The weight on the token of a pair's x; None if a pair is one token."""
     on_y: Float[Any, "*rows n"] | None
-    """On the token of a pair's y; None where a pair is one token."""
+    """The weight on the token of a pair's y; None if a pair is one token."""
     own: Float[Any, "*rows"]
-    """On the query's own token."""
+    """The weight on the query's own token."""
     instruction: Float[Any, "*rows"]
-    """On the instruction's token; 0 where there is none."""
+    """The weight on the instruction's token; 0 without one."""
 
 
 def tokens_a_pair(tokens: Tokens) -> int:
-    """Tokens that one context pair takes."""
+    """Returns the number of tokens of one context pair."""
     return 2 if tokens == "alternating" else 1
 
 
 def instructed(layout: Layout) -> Layout:
-    """The same tokens after one more, all of which see it, while it sees itself alone: an instruction stands there."""
+    """Prepends the instruction's token, which all other tokens see, and which sees only itself."""
     before = jnp.ones((1, 1), dtype=bool)
     visible = jnp.block(
         [
@@ -97,10 +97,10 @@ def curve_layout(
     queries: Float[Array, "m d"],
     length: Int[Array, ""],
 ) -> Layout:
-    """Many queries after one context, in one pass.
+    """Lays out many queries after one context, for one pass.
 
-    Only the first `length` pairs are context; the others are there to keep the shape and are seen by nobody, so that
-    one compiled program serves every context length.
+    Only the first `length` pairs are context. The others keep the shape and are not visible to any token, so that one
+    compiled program serves every context length.
     """
     n, m = x.shape[0], queries.shape[0]
     pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
@@ -132,9 +132,9 @@ def curve_layout(
 
 
 def by_pair(tokens: Tokens, weights: Float[Array, "*rows t"], pairs: int, queries: int) -> AttentionByPair:
-    """What the weights on all tokens of a `curve_layout`, instructed or not, are on its pairs.
+    """Sums the weights on all tokens of a `curve_layout`, instructed or not, to weights on its pairs.
 
-    `pairs` and `queries` are as many as it was made with; the rows belong to queries.
+    `pairs` and `queries` are those of the layout; the rows belong to queries.
     """
     first = weights.shape[-1] - queries - pairs * tokens_a_pair(tokens)
     before, context, asked = jnp.split(weights, [first, weights.shape[-1] - queries], axis=-1)
@@ -147,10 +147,10 @@ def by_pair(tokens: Tokens, weights: Float[Array, "*rows t"], pairs: int, querie
 
 
 def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Layout:
-    """Every position predicted from the pairs before it, in one pass of a causal model.
+    """Lays out a prompt so that a causal model predicts every position from the pairs before it, in one pass.
 
-    The alternating layout reads its predictions at the x tokens. In the paired one a context token already holds its
-    y, so the queries are tokens of their own.
+    The alternating layout reads its predictions at the x tokens. In the paired layout a context token already holds its
+    y, so the queries are separate tokens.
     """
     n = x.shape[0]
     pair_x, pair_y, pair_has_y, _ = _pair_tokens(tokens, x, y)
@@ -176,7 +176,7 @@ def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Arra
 def context_training_layout(
     tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"], length: Int[Array, ""]
 ) -> Layout:
-    """The first `length` pairs are the context, the others' x are queries (Müller et al. 2022, algorithm 1)."""
+    """Lays out the first `length` pairs as context and the other x as queries (Müller et al. 2022, algorithm 1)."""
     n = x.shape[0]
     pair_x, pair_y, pair_has_y, pair_of = _pair_tokens(tokens, x, y)
     context = pair_of < length
@@ -202,7 +202,7 @@ def context_training_layout(
 def _pair_tokens(
     tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]
 ) -> tuple[Float[Array, "t d"], Float[Array, " t"], Bool[Array, " t"], Int[Array, " t"]]:
-    """The tokens of the pairs, and the pair each belongs to."""
+    """Returns the tokens of the pairs, and the pair that each token belongs to."""
     n = x.shape[0]
     if tokens == "paired":
         return x, y, jnp.ones(n, dtype=bool), jnp.arange(n)

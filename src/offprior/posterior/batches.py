@@ -12,26 +12,27 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.conjugate import ROWS_TIMES_NODES, is_large, pairs
-from offprior.devices import cores
+from offprior.compute.devices import cores
+from offprior.compute.precision import as_double, double
+from offprior.compute.threads import LAPACK
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.posterior import passes, subsets
-from offprior.posterior.nodes import Sums, columns_of
+from offprior.posterior.conjugate import ROWS_TIMES_NODES, is_large
+from offprior.posterior.gram import pairs
 from offprior.posterior.prompts import filled, prompts_of
-from offprior.posterior.refinement import noise_levels, refined
-from offprior.precision import as_double, double
-from offprior.threads import LAPACK
+from offprior.posterior.quadrature_nodes import Sums, columns_of
+from offprior.posterior.quadrature_refinement import noise_levels, refined
 
 POSTERIORS = 1 << 12
 """The most posteriors whose quadratures are refined together."""
 FEWEST = 16
-"""Prompts for which a thread is worth its while."""
+"""The fewest prompts for which starting a thread pays off."""
 MEMORY = 16 << 20
-"""Bytes; what fits a cache is twice as fast as what fits the memory."""
+"""Bytes per block; arrays that fit a cache are twice as fast as arrays that only fit the memory."""
 FARTHEST = 1e4
-"""Times what the prior expects, up to which y is answered though rounding is more than a nat."""
+"""How many times larger than the prior expects y may be, if rounding is more than a nat."""
 NODES_A_BLOCK = 1 << 10
-"""Nodes per block of the groups that are computed in blocks because they have many, as pools of tasks do."""
+"""Nodes per block for groups with many nodes, such as pools of tasks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +43,13 @@ class Posterior:
     """Log-density of the context's y, in nats."""
     mean: Float[np.ndarray, "B L G m"]
     variance: Float[np.ndarray, "B L G m"]
-    """Variance of the noise-free value; not-a-number where it was not asked for."""
+    """Variance of the noise-free value; not-a-number if it was not requested."""
     quadrature_error: Float[np.ndarray, "B L G"]
-    """The estimated relative error of the evidence: 0 where nothing is integrated numerically, not-a-number where it
-    is on a grid that is not refined (`Bayes.quadrature_gap`)."""
+    """The estimated relative error of the evidence.
+
+    It is 0 if nothing is integrated numerically, and not-a-number on a grid that is not refined
+    (`Bayes.quadrature_gap`).
+    """
 
 
 def posterior(
@@ -60,11 +64,21 @@ def posterior(
     room: int = 0,
     memory_bytes: int = MEMORY,
 ) -> Posterior:
-    """Evidence and predictions of every group, given the first k pairs of every prompt, for every k of `lengths`.
+    """Computes evidence and predictions of every group from the first k pairs of each prompt, for each k in `lengths`.
 
-    `noise` is the standard deviation of y around the function. Everything is in double precision, in blocks of prompts
-    whose arrays take about `memory_bytes`, one prompt at least. With `room`, contexts of one length are filled up with
-    points that do not count: contexts of all lengths up to it run the same programs.
+    All computations are in double precision, in blocks of prompts.
+
+    Args:
+        groups: the priors.
+        x: the contexts' inputs.
+        y: the contexts' outputs.
+        queries: the inputs at which to predict.
+        lengths: context lengths in pairs.
+        noise: the standard deviation of y around the function.
+        variance: whether to compute variances.
+        room: contexts of one length are padded to this many points, which do not count, so that contexts of all lengths
+            up to it run the same programs.
+        memory_bytes: about how many bytes the arrays of a block take; a block has at least one prompt.
 
     Raises:
         ValueError: the shapes do not fit together, or a length lies outside them; there is room, but several lengths.
@@ -90,10 +104,10 @@ def posterior(
 def check_reach(
     groups: Sequence[Components], x: Float[np.ndarray, "B n d"], y: Float[np.ndarray, "B n"], noise: float
 ) -> None:
-    """Is the evidence of y known to a nat, or is y at least within the reach of the prior?
+    """Checks that the evidence of y is known to a nat, or that y is at least within the reach of the prior.
 
     Raises:
-        OffpriorError: neither: a line that says by how much y exceeds what the prior expects.
+        OffpriorError: neither holds; the message says by how much y exceeds what the prior expects.
     """
     if y.size == 0:
         return
@@ -117,13 +131,13 @@ class _Prompts(NamedTuple):
     y: Float[np.ndarray, "B n"]
     queries: Float[np.ndarray, "B m d"]
     room: int
-    """Points with those that do not count."""
+    """Points, including those that do not count."""
 
 
 def _of_group(
     group: Components, prompts: _Prompts, lengths: tuple[int, ...], noise: Array, variance: bool, memory_bytes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Log-evidence [B, L], means and variances [B, L, m] and quadrature errors [B, L]."""
+    """Returns log-evidence [B, L], means and variances [B, L, m] and quadrature errors [B, L]."""
     blocks = _blocks_of_nodes(group)
     group = jax.tree.map(jnp.asarray, group if blocks is None else blocks)
     shape = (len(prompts.x), len(lengths))
@@ -143,7 +157,7 @@ def _of_group(
     def fill(start: int) -> None:
         kept = slice(start, min(start + block, shape[0]))
         x, y, queries = (array[kept] for array in prompts[:3])
-        with double():  # which each thread has to itself
+        with double():  # a setting of each thread
             if group.locate is not None:
                 taken = prompts_of(x, y, queries, lengths)
                 found, errors[kept] = refined(group, taken, levels, variance, memory_bytes)
@@ -170,7 +184,7 @@ def _of_group(
 
 
 def _blocks_of_nodes(group: Components) -> Components | None:
-    """Nodes and log-weights with a leading axis of blocks, filled up with nodes of weight 0; None where it is small."""
+    """Splits nodes and log-weights into blocks, padded with nodes of weight 0; None for a small group."""
     if group.locate is not None or group.node_count <= 4 * NODES_A_BLOCK:
         return None
     blocks = -(-group.node_count // NODES_A_BLOCK)
@@ -187,7 +201,7 @@ def _blocks_of_nodes(group: Components) -> Components | None:
 
 
 def _block(group: Components, prompts: _Prompts, lengths: int, memory: int) -> int:
-    """Prompts in a block: a power of two whose arrays take about as many bytes as they may."""
+    """Returns the number of prompts in a block: a power of two whose arrays fit about the allowed memory."""
     columns, nodes, (count, n) = len(group.fixed), group.log_weights.shape[-1], prompts.y.shape
     second = len(pairs(columns))
     rows = min(len(group.scales), max(1, ROWS_TIMES_NODES // nodes))
@@ -200,7 +214,7 @@ def _block(group: Components, prompts: _Prompts, lengths: int, memory: int) -> i
 def check_prompts(
     x: tuple[int, ...], y: tuple[int, ...], queries: tuple[int, ...], lengths: tuple[int, ...], noise: float
 ) -> None:
-    """Do the shapes of prompts fit together, and the lengths and the noise with them?
+    """Checks that the shapes of prompts, the lengths and the noise are consistent.
 
     Raises:
         ValueError: the shapes do not.

@@ -1,58 +1,58 @@
-"""The boxes that a quadrature is cut into, prompt by prompt, what each holds, and which are cut next."""
+"""The boxes that a quadrature is cut into for each prompt, what each holds, and which are cut next."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from offprior.boxes import Locate, edges_of
+from offprior.components.boxes import Locate, edges_of
 
 LOWER = 4.0
 """Factor between two levels of noise."""
 
 
 class Boxes(NamedTuple):
-    """Boxes of the unit cube, in the order of their prompts, and what is known of them at each length."""
+    """Boxes of the unit cube, in the order of their prompts, and what is known about them at each length."""
 
     prompt: Int[np.ndarray, " boxes"]
     low: Float[np.ndarray, "axes boxes"]
     width: Float[np.ndarray, "axes boxes"]
     log_mass: Float[np.ndarray, "L boxes"]
-    """Logarithm of the evidence they hold."""
+    """Logarithm of the evidence that each box holds."""
     log_error: Float[np.ndarray, "L axes boxes"]
-    """Logarithm of its estimated error along each axis."""
+    """Logarithm of that evidence's estimated error along each axis."""
 
     def at(self, which: np.ndarray) -> "Boxes":
-        """Some of them."""
+        """Selects some of the boxes."""
         return Boxes(*(each[..., which] for each in self))
 
     def totals(self) -> Float[np.ndarray, "L b"]:
-        """Log-evidence of each prompt; each has a box at least."""
+        """Returns the log-evidence of each prompt; each prompt has at least one box."""
         highest = np.maximum.reduceat(self.log_mass, self.starts(), axis=1)
         mass = np.add.reduceat(np.exp(self.log_mass - highest[:, self.prompt]), self.starts(), axis=1)
         return highest + np.log(mass)
 
     def errors(self, totals: Float[np.ndarray, "L b"]) -> Float[np.ndarray, "L boxes"]:
-        """The estimated error of each, as a share of its prompt's evidence."""
-        # A single box that is no more than a guess may be wrong by far more than all that is known.
+        """Returns the estimated error of each box, as a share of its prompt's evidence."""
+        # The exponent is capped: the error of a single unresolved box may exceed all known evidence by far.
         return np.exp(np.minimum(self.log_error - totals[:, None, self.prompt], 30.0)).sum(1)
 
     def may_gain(self) -> Float[np.ndarray, "L boxes"]:
-        """By how much, at most, a box's log-evidence may gain on the best of its prompt at the next lower noise.
+        """Bounds how much a box's log-evidence may gain on its prompt's best box at the next lower noise.
 
-        There a misfit, the coefficients' prior included, is between once and LOWER² times what it was. What fits well
-        with unlikely coefficients alone gains on what has likely ones and fits worse.
+        At that noise a misfit, including the coefficients' prior, is between once and LOWER² times what it was. A box
+        that fits well only with unlikely coefficients gains on a box that has likely ones and fits worse.
         """
         best = np.maximum.reduceat(self.log_mass - np.log(self.width).sum(0), self.starts(), axis=1)
         return (LOWER**2 - 1) * np.maximum(-best, 0.0)[:, self.prompt]
 
     def starts(self) -> Int[np.ndarray, " b"]:
-        """Where each prompt's begin."""
+        """Returns the index of each prompt's first box."""
         return np.flatnonzero(np.diff(self.prompt, prepend=-1))
 
 
 def begin(locate: Locate, boxes: int, prompts: int, lengths: int) -> Boxes:
-    """The boxes that a quadrature begins with, for each prompt."""
+    """Creates the initial boxes of a quadrature, for each prompt."""
     edges = edges_of(locate, boxes)
     low = np.stack([each.ravel() for each in np.meshgrid(*(ends[:-1] for ends in edges), indexing="ij")])
     width = np.stack([each.ravel() for each in np.meshgrid(*(np.diff(ends) for ends in edges), indexing="ij")])
@@ -66,7 +66,7 @@ def begin(locate: Locate, boxes: int, prompts: int, lengths: int) -> Boxes:
 def affordable(
     boxes: Boxes, wanted: Bool[np.ndarray, "axes boxes"], is_kept: Bool[np.ndarray, " boxes"], most: int
 ) -> Bool[np.ndarray, "axes boxes"]:
-    """The wanted cuts after which no prompt has more than `most` boxes, the worst boxes first."""
+    """Selects the wanted cuts after which no prompt has more than `most` boxes, starting with the worst boxes."""
     is_cut: np.ndarray = np.asarray(wanted.any(0))
     children = 1 << wanted.sum(0)
     room = most - np.bincount(boxes.prompt[is_kept & ~is_cut], minlength=boxes.prompt[-1] + 1)
@@ -74,7 +74,7 @@ def affordable(
         return wanted
     error = (boxes.log_error.max(1) - boxes.totals()[:, boxes.prompt]).max(0)
     order = np.lexsort((-error, boxes.prompt, ~is_cut))[: is_cut.sum()]
-    # What is not cut takes the place of one.
+    # A box that is not cut still takes one place.
     sums = np.cumsum(children[order] - 1)
     prompt = boxes.prompt[order]
     first = np.flatnonzero(np.diff(prompt, prepend=-1))
@@ -87,7 +87,7 @@ def affordable(
 
 
 def cut(boxes: Boxes, along: Bool[np.ndarray, "axes boxes"]) -> Boxes:
-    """Halves of boxes along each axis that is named, a quarter of them where there are two."""
+    """Halves boxes along each axis marked in `along`; two axes give quarters."""
     for axis in range(len(along)):
         twice = np.repeat(np.arange(along.shape[1]), 1 + along[axis])
         is_second = np.diff(twice, prepend=-1) == 0
@@ -99,6 +99,6 @@ def cut(boxes: Boxes, along: Bool[np.ndarray, "axes boxes"]) -> Boxes:
 
 
 def joined(one: Boxes, other: Boxes) -> Boxes:
-    """All of them, in the order of their prompts."""
+    """Joins both sets of boxes, in the order of their prompts."""
     both = Boxes(*(np.concatenate(parts, axis=-1) for parts in zip(one, other, strict=True)))
     return both.at(np.argsort(both.prompt, kind="stable"))

@@ -1,4 +1,4 @@
-"""The function of a class that is nearest to the truth: what no predictor that stays in the class can beat."""
+"""The function of a class that is nearest to the truth, which no predictor inside the class can beat."""
 
 import contextlib
 from collections.abc import Sequence
@@ -9,40 +9,44 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from offprior.boxes import edges_of, orders_of, rule, shape_of
 from offprior.components import Components
-from offprior.conjugate import gram_of, is_large, solve
-from offprior.posterior.nodes import columns_at, columns_of, places_of, with_y
-from offprior.posterior.refinement import boxes_of
+from offprior.components.boxes import edges_of, orders_of, rule, shape_of
+from offprior.compute.precision import as_double, double
+from offprior.compute.threads import LAPACK
+from offprior.posterior.conjugate import is_large, solve
+from offprior.posterior.gram import gram_of
+from offprior.posterior.quadrature_nodes import columns_at, columns_of, places_of, with_y
+from offprior.posterior.quadrature_refinement import boxes_of
 from offprior.posterior.subsets import nearest
-from offprior.precision import as_double, double
-from offprior.threads import LAPACK
 
 FIT_NOISE = 1e-4
-"""The noise at which is fitted: the prior of a coefficient then weighs 10⁻⁸."""
+"""The noise used for fitting: the prior of a coefficient then weighs 10⁻⁸."""
 HALVINGS = 14
 BLOCK = 8
-"""Prompts in a block, for each of the many rows of scales there may be."""
+"""Prompts in a block, per `ROWS` rows of scales times nodes."""
 ROWS = 4096
 OFFSETS = (-0.5, 0.0, 0.5, 1.0), (-0.25, 0.25, 0.75)
-"""Where boxes of half the width begin, in widths of the best: on each of one or two axes, and of more."""
+"""Where boxes of half the width start, in widths of the best box: on each of one or two axes, and of more."""
 
 
 def best_fit(
     groups: Sequence[Components], queries: Float[Any, "B m d"], truth: Float[Any, "B m"]
 ) -> Float[np.ndarray, "B G m"]:
-    """The function of every group that is nearest to the truth in the mean square over the queries, at the queries."""
+    """Returns each group's function nearest to the truth in mean square over the queries, evaluated at the queries."""
     return fit_each(groups, queries, truth, queries)[0]
 
 
 def fit_each(
     groups: Sequence[Components], x: Float[Any, "B k d"], y: Float[Any, "B k"], queries: Float[Any, "B m d"]
 ) -> tuple[Float[np.ndarray, "B G m"], Float[np.ndarray, "B G"]]:
-    """The function of every group that is nearest to y at x: its values at the queries, and its squared error at x.
+    """Finds the function of every group that is nearest to y at x.
 
-    Normal coefficients are free; rows of scales and quadrature nodes are searched, the latter ever more finely around
-    the best. The error includes the coefficients' prior at a noise of 10⁻⁴, which decides between functions that all
-    interpolate.
+    Normal coefficients are free; rows of scales and quadrature nodes are searched, the nodes ever more finely around
+    the best one. The error includes the coefficients' prior at a noise of 10⁻⁴, which decides between functions that
+    all interpolate.
+
+    Returns:
+        The function's values at the queries, and its squared error at x.
     """
     x, y, queries = as_double(x), as_double(y), as_double(queries)
     found = np.zeros((len(y), len(groups), queries.shape[1]))
@@ -88,7 +92,7 @@ def _fit(
     offsets, orders = jnp.asarray(_offsets(group)), orders_of(group.locate)
 
     def halve(_: Any, sofar: tuple[Array, ...]) -> tuple[Array, ...]:
-        """From the box of the best node and what is beside it, to one of half the width."""
+        """Moves from the best node's box and its neighbours to a box of half the width."""
         misfit, coefficients, place, low, width = sofar
         finer_width = jnp.where(smooth[:, None], width / 2, width)
         beside = low[..., None] + jnp.where(smooth[:, None], width, 0.0)[..., None] * offsets[:, None, :]
@@ -108,7 +112,7 @@ def _fit(
 
 
 def _offsets(group: Components) -> Float[np.ndarray, "axes boxes"]:
-    """All choices of an offset on each axis, which are 0 where an axis is not cut."""
+    """Returns all combinations of an offset on each axis; the offset is 0 on axes that are not cut."""
     assert group.locate is not None
     smooth = [known is None for known in group.locate.steps]
     of_axis = OFFSETS[sum(smooth) > 2]
@@ -117,7 +121,7 @@ def _offsets(group: Components) -> Float[np.ndarray, "axes boxes"]:
 
 
 def _boxes_of_nodes(group: Components) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Low ends and widths of the boxes in which the group's own nodes lie, and their places, [axes, nodes] each."""
+    """Returns low ends, widths and places of the boxes that hold the group's own nodes, [axes, nodes] each."""
     assert group.locate is not None
     shape = shape_of(group.locate, boxes_of(group))
     axes = zip(edges_of(group.locate, boxes_of(group)), orders_of(group.locate), np.indices(shape), strict=True)
@@ -133,7 +137,7 @@ def _boxes_of_nodes(group: Components) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def _values(
     group: Components, nodes: Any, coefficients: Float[Array, "columns b"], queries: Float[Array, "b m d"]
 ) -> Float[Array, "b m"]:
-    """The function of each prompt's own node at its queries."""
+    """Evaluates the function of each prompt's own node at its queries."""
 
     def of_prompt(node: Any, coefficients: Array, queries: Array) -> Array:
         return jax.vmap(group.features, in_axes=(None, 0))(node, queries) @ coefficients
@@ -144,7 +148,7 @@ def _values(
 def _best_node(
     group: Components, columns: Float[Array, "columns b k nodes"], y: Float[Array, "b k"]
 ) -> tuple[Float[Array, " b"], Float[Array, "columns b"], Any]:
-    """Misfit, coefficients and number of the best node, its rows of scales included."""
+    """Returns the misfit, the coefficients and the index of the best node, over all rows of scales."""
     solution = solve(gram_of(with_y(columns, y)), jnp.asarray(group.scales), jnp.asarray(FIT_NOISE), group.fixed)
     best = solution.misfit.reshape(len(y), -1).argmin(-1)
     node, row = best // group.scales.shape[0], best % group.scales.shape[0]

@@ -1,4 +1,4 @@
-"""The compiled programs of groups whose nodes are all there is: one pass over whole prompts."""
+"""The compiled programs for groups that are not refined: one pass over whole prompts."""
 
 import functools
 from typing import Any
@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.conjugate import gram_of, moments
-from offprior.posterior.nodes import Sums, columns_of, mean_at, variance_at, with_y
+from offprior.posterior.conjugate import moments
+from offprior.posterior.gram import gram_of
+from offprior.posterior.quadrature_nodes import Sums, columns_of, mean_at, variance_at, with_y
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -24,7 +25,7 @@ def whole_pass(
     noise: Float[Array, ""],
     variance: bool,
 ) -> Sums:
-    """What the nodes sum to, [b, L(, m)]; a point counts 1, or 0 where it only fills an array."""
+    """Sums over the nodes, [b, L(, m)]; `counted` is 1 for each point, or 0 for padding."""
     columns = counted[None, None, :, None] * with_y(columns_of(group, x), y)
     edges = zip((0, *lengths), lengths, strict=False)
     segments = jnp.stack([gram_of(columns[:, :, a:b]) for a, b in edges], axis=2)
@@ -51,7 +52,7 @@ def streamed_pass(
     noise: Float[Array, ""],
     variance: bool,
 ) -> Sums:
-    """The sums of `whole_pass` for a group of many nodes in blocks, of which one at a time takes memory."""
+    """Returns the sums of `whole_pass` for a group of many nodes in blocks; memory is used for one block at a time."""
 
     def add(sofar: Sums, block: tuple[Any, Array]) -> tuple[Sums, None]:
         group = eqx.tree_at(lambda whole: (whole.nodes, whole.log_weights), blocks, block)
@@ -64,7 +65,7 @@ def streamed_pass(
 
 
 def _together(one: Sums, other: Sums) -> Sums:
-    """What two sets of nodes sum to."""
+    """Combines the sums of two sets of nodes."""
     log_evidence = jnp.logaddexp(one.log_evidence, other.log_evidence)
     shares = [jnp.exp(each.log_evidence - log_evidence)[..., None] for each in (one, other)]
     mean = shares[0] * one.mean + shares[1] * other.mean

@@ -1,8 +1,8 @@
-"""The compiled programs of the boxes: point after point of their prompts, answering after those that are asked for.
+"""The compiled programs of the boxes: they process prompts point by point, and answer after the requested points.
 
-Features are made a point at a time, for all nodes, and added to Gram matrices that stay in the cache; what is said of a
-prefix is made from them on the way. All context lengths together cost little more than the longest, and one program
-serves any of them.
+Features are computed one point at a time, for all nodes, and added to Gram matrices that stay in the cache; answers for
+prefixes are computed on the way. All context lengths together cost little more than the longest, and one program serves
+any of them.
 """
 
 import functools
@@ -14,10 +14,11 @@ import jax.numpy as jnp
 from jax.lax import optimization_barrier as barrier
 from jaxtyping import Array, Float, Int
 
-from offprior.boxes import orders_of, rule
 from offprior.components import Components
-from offprior.conjugate import UNROLLED, log_evidence, moments, pairs, places
-from offprior.posterior.nodes import Sums, box_sums, columns_at, mean_at, places_of, variance_at
+from offprior.components.boxes import orders_of, rule
+from offprior.posterior.conjugate import log_evidence, moments
+from offprior.posterior.gram import UNROLLED, pairs, places
+from offprior.posterior.quadrature_nodes import Sums, box_sums, columns_at, mean_at, places_of, variance_at
 
 
 class Points(NamedTuple):
@@ -26,11 +27,11 @@ class Points(NamedTuple):
     x: Float[Any, "room d b"]
     y: Float[Any, "room b"]
     counted: Float[Any, " room"]
-    """1; 0 for what precedes all points."""
+    """1 for each point; 0 for the entry before all points."""
     row: Int[Any, " room"]
-    """Row of the answer after that point, among those that are asked for; -1 where none is."""
+    """The row of the answer after this point, or -1 if none is requested."""
     count: Int[Any, ""]
-    """Points that there are."""
+    """The number of points, without padding."""
 
 
 @functools.partial(jax.jit, static_argnames=("rows",))
@@ -42,7 +43,7 @@ def box_masses(
     noise: Float[Array, ""],
     rows: int,
 ) -> tuple[Float[Array, "rows boxes"], Float[Array, "rows axes boxes"]]:
-    """Logarithms of the evidence that boxes hold and of its estimated errors, after each point that is asked for.
+    """Returns logs of the evidence in each box and of its estimated errors, after each requested point.
 
     Every box comes with its own prompt.
     """
@@ -54,7 +55,7 @@ def box_masses(
         volume = jnp.log(width).sum(0)
         return volume + total, volume[None] + errors
 
-    # A box's nodes lie apart, so that what is said of boxes is vectorised as well.
+    # A box's nodes are on a separate axis, so that operations on boxes are vectorised as well.
     at = low[:, None] + width[:, None] * jnp.asarray(rule(orders).places)[:, :, None]
     return _after_points(group, at, 1, points, rows, answer)
 
@@ -70,7 +71,7 @@ def predictions(
     rows: int,
     variance: bool,
 ) -> Sums:
-    """What the boxes of each prompt sum to, [b, rows(, m)], after each point that is asked for."""
+    """Sums over the boxes of each prompt, [b, rows(, m)], after each requested point."""
     assert group.locate is not None
     orders = orders_of(group.locate)
     at = places_of(low, width, orders)
@@ -107,7 +108,7 @@ def _after_points(
     rows: int,
     answer: Callable[[Array], Any],
 ) -> Any:
-    """What `answer` makes of the Gram matrices [pairs, *nodes] after points, in the rows where it is asked for.
+    """Stores `answer` of the Gram matrices [pairs, *nodes] after each requested point, in that point's row.
 
     The nodes have two axes; `axis` is that of the prompts.
     """
@@ -121,7 +122,7 @@ def _after_points(
     def add(place: Array, sofar: tuple[Any, Any]) -> tuple[Any, Any]:
         gram, found = sofar
         x, y, counted, row = (each[place] for each in points[:4])
-        # Barriers and arrays of their own keep sines from being made anew for every entry (measured: 7 against 30 ns).
+        # Barriers and separate arrays prevent sines from being recomputed for every entry (measured: 7 against 30 ns).
         columns = (*of_nodes(nodes, x), jnp.broadcast_to(jnp.expand_dims(y, 1 - axis), at.shape[1:]))
         if apart:
             columns = barrier(columns)

@@ -1,4 +1,4 @@
-"""Prompts as the compiled programs of the refinement take them."""
+"""Prompts in the form that the compiled programs of the refinement take."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,25 +9,23 @@ from jaxtyping import Float, Int
 from offprior.posterior.prefixes import Points
 
 ROOM, ROOM_OF_QUERIES = 128, 8
-"""Points and queries are filled up to multiples of these, so that few programs are compiled. Points that are not there
-take no time."""
+"""Points and queries are padded to multiples of these, so that few programs are compiled; added points take no time."""
 FEW = 8
-"""Where an eighth of the things that a program looks at together is enough, it looks at that many, and at no other
-number: for the same reason."""
+"""A program runs on its full number of items or on an eighth of it, and on no other number, for the same reason."""
 
 
-class Prompts(NamedTuple):
-    """Prompts with a point before the first that is not counted."""
+class PaddedPrompts(NamedTuple):
+    """Prompts with an entry before the first point that does not count."""
 
     points: Points
     queries: Float[np.ndarray, "b room d"]
     asked: int
-    """Queries of each."""
+    """The number of queries of each prompt."""
     lengths: int
-    """Context lengths at which their posteriors are asked for."""
+    """The number of context lengths at which posteriors are requested."""
 
     def at(self, prompt: Int[np.ndarray, " parts"]) -> Points:
-        """Points of some of them, a prompt as often as it is named."""
+        """Returns the points of the given prompts, which may repeat."""
         return self.points._replace(x=self.points.x[:, :, prompt], y=self.points.y[:, prompt])
 
 
@@ -36,8 +34,8 @@ def prompts_of(
     y: Float[np.ndarray, "b n"],
     queries: Float[np.ndarray, "b m d"],
     lengths: tuple[int, ...],
-) -> Prompts:
-    """Prompts whose posteriors are asked for at some lengths, in rising order."""
+) -> PaddedPrompts:
+    """Builds prompts whose posteriors are requested at `lengths`, in ascending order."""
     count = lengths[-1] + 1
     after = rounded_up(count, ROOM) - count
     row = np.full(count + after, -1)
@@ -51,16 +49,16 @@ def prompts_of(
     )
     asked = queries.shape[1]
     room = ((0, 0), (0, rounded_up(asked, ROOM_OF_QUERIES) - asked), (0, 0))
-    return Prompts(points, np.pad(queries, room), asked, len(lengths))
+    return PaddedPrompts(points, np.pad(queries, room), asked, len(lengths))
 
 
 def rounded_up(number: int, step: int) -> int:
-    """The least multiple of `step` that is at least `number`."""
+    """Returns the least multiple of `step` that is at least `number`."""
     return -(-number // step) * step
 
 
 def parts(count: int, most: int) -> Iterator[tuple[slice, int]]:
-    """So many things in parts, each with the size that it is filled up to: the most, or an eighth of it."""
+    """Splits `count` items into slices, each with the size that it is padded to: `most`, or an eighth of it."""
     few = max(1, most // FEW)
     for start in range(0, count, most):
         stop = min(start + most, count)
@@ -68,6 +66,6 @@ def parts(count: int, most: int) -> Iterator[tuple[slice, int]]:
 
 
 def filled(array: np.ndarray, size: int) -> np.ndarray:
-    """Filled up with copies of the first entry, so that parts of every size run the same program."""
+    """Pads with copies of the first entry, so that parts of every size run the same program."""
     missing = size - len(array)
     return array if missing == 0 else np.concatenate([array, np.repeat(array[:1], missing, axis=0)])

@@ -1,10 +1,10 @@
 """Posteriors over subsets of columns that are too many to enumerate, by sequential Monte Carlo over the context.
 
 Chopin's iterated batch importance sampling (Biometrika 89, 2002): a cloud of subsets, drawn from the prior, is weighted
-by the density of each further y. Where the weights have become uneven it is drawn anew by them, and every subset is
+by the density of each further y. If the weights have become uneven, the cloud is resampled by them, and every subset is
 moved by Metropolis steps that flip one column or swap two. Coefficients are integrated exactly. The evidence is
-unbiased, predictions are consistent: both get better with the square root of the particles. The same prompt has the
-same cloud, whatever stands beside it.
+unbiased, and predictions are consistent: both improve with the square root of the particles. The same prompt gets the
+same cloud, whatever other prompts are in the batch.
 """
 
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from offprior.components import Components, Subsets
 
 SEED = 20231101
 MOVES = 12
-"""Metropolis steps of every subset whenever the cloud is drawn anew."""
+"""Metropolis steps of every subset each time the cloud is resampled."""
 UNEVEN = 0.5
-"""Effective sample size, as a share of the particles, below which it is."""
+"""The cloud is resampled if the effective sample size, as a share of the particles, falls below this."""
 
 
 class Gram(NamedTuple):
-    """What a context says of scaled columns, in units of the noise."""
+    """The sufficient statistics of a context for scaled columns, in units of the noise."""
 
     columns: Float[np.ndarray, "c c"]
     towards: Float[np.ndarray, " c"]
     squares: float
 
     def log_evidence(self, masks: Bool[np.ndarray, "N c"]) -> Float[np.ndarray, " N"]:
-        """Log evidence of each subset, without the −(k/2)·log 2πσ² that all share."""
+        """Returns the log evidence of each subset, without the common term −(k/2)·log 2πσ²."""
         precision, towards = self._of(masks)
-        # The last entry of the factor of the bordered matrix is what b·A⁻¹b leaves of its corner.
+        # The last entry of the bordered matrix's factor is what remains of its corner after b·A⁻¹b.
         bordered = np.zeros((len(masks), len(self.towards) + 1, len(self.towards) + 1))
         bordered[:, :-1, :-1], bordered[:, -1, :-1], bordered[:, :-1, -1] = precision, towards, towards
         bordered[:, -1, -1] = self.squares + 1
@@ -43,7 +43,7 @@ class Gram(NamedTuple):
     def moments(
         self, masks: Bool[np.ndarray, "N c"], queries: Float[np.ndarray, "m c"]
     ) -> tuple[Float[np.ndarray, "N m"], Float[np.ndarray, "N m"]]:
-        """Mean and variance of the value at queries, given each subset."""
+        """Returns the mean and variance of the value at queries, given each subset."""
         precision, towards = self._of(masks)
         asked = queries[None] * masks[:, None]
         solved = np.linalg.solve(precision, np.concatenate([towards[:, None], asked], axis=1).swapaxes(1, 2))
@@ -63,9 +63,9 @@ def sampled(
     lengths: Sequence[int],
     noise: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log-evidence [B, L] without −(k/2)·log 2πσ², and the value's mean and variance [B, L, m]; `lengths` rise.
+    """Returns log-evidence [B, L] without −(k/2)·log 2πσ², and the value's mean and variance [B, L, m].
 
-    `columns` and `asked` are the group's columns at the contexts' points and at the queries.
+    `columns` and `asked` are the group's columns at the contexts' points and at the queries. `lengths` ascend.
     """
     assert group.subsets is not None and len(group.scales) == 1
     scales = np.asarray(group.scales)[0][:, None, None]
@@ -83,11 +83,13 @@ def nearest(
     y: Float[np.ndarray, "B k"],
     asked: Float[np.ndarray, "c B m"],
 ) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, " B"]]:
-    """The nearest function of the largest subsets to y at the points of `columns`: its values where it is `asked` for,
-    and its squared error.
+    """Finds the function of the largest subsets that is nearest to y at the points of `columns`.
 
-    Columns are chosen one by one, each that helps most beside those chosen (orthogonal least squares). An upper bound
-    of the least error, as subsets are not all tried.
+    Columns are chosen one by one, each time the one that helps most in addition to those chosen (orthogonal least
+    squares). The error is an upper bound of the least error, because not all subsets are tried.
+
+    Returns:
+        The function's values at the points of `asked`, and its squared error.
     """
     assert group.subsets is not None
     most = int(np.flatnonzero(np.isfinite(group.subsets.log_weights)).max())
@@ -102,7 +104,7 @@ def nearest(
 
 
 def _chosen(every: Float[np.ndarray, "c k"], y: Float[np.ndarray, " k"], most: int) -> list[int]:
-    """At most so many columns, by orthogonal least squares."""
+    """Chooses at most `most` columns by orthogonal least squares."""
     rest, residual, chosen = every.copy(), y.copy(), []
     for _ in range(min(most, len(every))):
         norms = np.square(rest).sum(1)
@@ -143,7 +145,7 @@ def _of_prompt(
 
 
 def _drawn(generator: np.random.Generator, prior: Float[np.ndarray, " sizes"], count: int) -> Bool[np.ndarray, "N c"]:
-    """Subsets from the prior: a size, then which."""
+    """Draws subsets from the prior: first a size, then the columns."""
     columns = len(prior) - 1
     of_size = np.exp(prior + _log_binomial(columns))
     sizes = generator.choice(columns + 1, count, p=of_size / of_size.sum())
@@ -153,7 +155,7 @@ def _drawn(generator: np.random.Generator, prior: Float[np.ndarray, " sizes"], c
 def _moved(
     generator: np.random.Generator, masks: np.ndarray, gram: Gram, prior: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Metropolis steps that leave the posterior as it is: a flip of one column or a swap of two, either symmetric."""
+    """Makes Metropolis steps that preserve the posterior: a flip of one column or a swap of two, both symmetric."""
     current = _log_posterior(masks, gram, prior)
     count, columns = masks.shape
     flips = 0.5 if np.isfinite(prior).sum() > 1 else 0.0
@@ -173,7 +175,7 @@ def _moved(
 
 
 def _log_posterior(masks: np.ndarray, gram: Gram, prior: np.ndarray) -> np.ndarray:
-    """−∞ where the prior has no such size."""
+    """Returns the log posterior of each subset, −∞ if the prior excludes its size."""
     of_size = prior[masks.sum(1)]
     allowed = np.isfinite(of_size)
     found = np.full(len(masks), -np.inf)
@@ -183,7 +185,7 @@ def _log_posterior(masks: np.ndarray, gram: Gram, prior: np.ndarray) -> np.ndarr
 
 
 def _predicted(gram: Gram, masks: np.ndarray, share: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Equal subsets are looked at once."""
+    """Returns the mean and variance at the queries; equal subsets are evaluated once."""
     distinct, which = np.unique(masks, axis=0, return_inverse=True)
     of_distinct = np.bincount(which.ravel(), weights=share)
     means, variances = gram.moments(distinct, asked)
@@ -192,7 +194,7 @@ def _predicted(gram: Gram, masks: np.ndarray, share: np.ndarray, asked: np.ndarr
 
 
 def _systematic(generator: np.random.Generator, share: np.ndarray) -> np.ndarray:
-    """Indices drawn by their shares, evenly."""
+    """Draws indices in proportion to their shares, by systematic resampling."""
     places = (np.arange(len(share)) + generator.random()) / len(share)
     return np.minimum(np.searchsorted(np.cumsum(share), places), len(share) - 1)
 

@@ -1,4 +1,4 @@
-"""WHO answers: one predictor a file; `predictor.py` says what each has to offer."""
+"""WHO answers: one predictor per file; `predictor.py` defines their interface."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ from offprior.predictors.predictor import LABEL, Algorithm, without_variance
 class Averaging(Algorithm):
     """The linear function whose weights are the mean of y·x (arXiv 2208.01066, section 3).
 
-    It is consistent where the inputs are uncorrelated and of variance 1, for which it was proposed.
+    It is consistent if the inputs are uncorrelated with variance 1, the case for which it was proposed.
     """
 
     label: str = parameter("averaging", LABEL)

@@ -1,4 +1,4 @@
-"""The optimal predictor under a prior, exactly: B under the pretraining mixture, C under a prior that holds a probe."""
+"""The exact optimal predictor under a prior: B under the pretraining mixture, C under a prior that holds a probe."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,25 +9,30 @@ from jaxtyping import Float
 
 from offprior.components import FIXED_GRID, Components, approximations, equal, merged
 from offprior.errors import ApproximationWarning, Problem, QuadratureWarning, SettingError
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.mixture import Mixture
 from offprior.posterior import Posterior, best_fit, posterior
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import many_prompts, many_values
 
 MOST_ERROR = 0.5
-"""Estimated error of an evidence, as a share of it, that is warned of; those of four laws are a thousandth of it."""
+"""Estimated error, as a share of the evidence, above which a warning is given; boxes of four laws are cut at 0.001."""
 NODES = 256
-"""Quadrature nodes to begin with; the engine refines them where a posterior is narrower."""
+"""Quadrature nodes to start from; the engine refines them where a posterior is narrower."""
 
 
 class Bayes(Predictor):
     """The Bayes predictor: the exact posterior mean under a mixture (arXiv 2112.10510, section 3).
 
-    `extra` are further mixtures in the prior with their shares of it; `mixture` has what they leave. The noise is the
-    mixture's own, its floor where it has none, whatever the noise of a test; `noise` overrides it. It is taken as
-    normal: where a mixture has `noise_degrees`, the posterior is not exact. Double precision bounds how little
-    noise may be beside the values of y: at 10⁻⁵ of them log evidences are right to 10⁻⁴ nats, at 10⁻⁷ to about one.
+    `extra` adds further mixtures with their shares of the prior; `mixture` keeps the rest. The noise is the mixture's
+    own (its floor if it has none), whatever the test noise; `noise` overrides it. It is assumed normal: under
+    `noise_degrees` the posterior is not exact. Double precision limits how small the noise may be relative to y: at
+    10⁻⁵ of y's values log evidences are right to 10⁻⁴ nats, at 10⁻⁷ to about one.
+
+    `nodes` rarely needs a change: it sets the initial grid, which is refined for each prompt. A warning is given if the
+    estimated error exceeds half of the evidence, or if a law is on a fixed grid (next to more than 256 known
+    functions). `quadrature_gap` checks the choice by doubling the nodes on every axis; raise `nodes` if the gap is too
+    large.
 
     Raises:
         NoClosedForm: a family has no exact posterior.
@@ -51,16 +56,21 @@ class Bayes(Predictor):
         self.noise = noise_of(self.mixture, noise)
         self.groups, self.weights = _prior(self.mixture, self.extra, nodes)
 
+    def __repr__(self) -> str:
+        approximate = f"; approximate: {self.approximation}" if self.approximation else ""
+        further = f", and {len(self.extra)} further mixtures" if self.extra else ""
+        return f"Bayes predictor {self.label} of {self.mixture.summary}{further}{approximate}"
+
     @classmethod
     def including(
         cls, mixture: Mixture, probe_mixtures: Sequence[Mixture], nodes: int = NODES, label: str = "C"
     ) -> "Bayes":
-        """C: half of the prior is `mixture`, the other half spread evenly over a probe's distributions of prompts."""
+        """Builds C: half of the prior is `mixture`, half is spread evenly over a probe's prompt distributions."""
         return cls(mixture, nodes, label, _evenly(probe_mixtures))
 
     @property
     def approximation(self) -> str:
-        """What is approximate about it beyond a quadrature that is refined, in words; empty where nothing is."""
+        """What is approximate beyond a refined quadrature, in words; empty if nothing is."""
         return approximations(self.groups)
 
     def predict_batch(
@@ -70,7 +80,7 @@ class Bayes(Predictor):
         queries: Float[Any, "B m d"],
         lengths: Sequence[int],
     ) -> BatchPrediction:
-        """Posterior means and variances [B, L, m] of the noise-free value, in double precision."""
+        """Returns posterior means and variances [B, L, m] of the noise-free value, in double precision."""
         of_groups = posterior(self.groups, x, y, queries, lengths, self.noise)
         warn_of_quadrature(of_groups)
         self._warn_of_fixed_grids(of_groups)
@@ -79,25 +89,25 @@ class Bayes(Predictor):
     def classes(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> Posterior:
-        """The posteriors under each of the mixture's families alone."""
+        """Computes the posteriors under each of the mixture's families alone."""
         return posterior(self.groups[: len(self.mixture.families)], x, y, queries, lengths, self.noise)
 
     def family_posterior(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> Float[np.ndarray, " families"]:
-        """The probability of each of the mixture's families, given a context; they leave what `extra` has."""
+        """Returns the probability of each of the mixture's families given a context; `extra` has the rest."""
         log_mass = self._log_mass(x, y)
         return np.exp(log_mass - np.logaddexp.reduce(log_mass))[: len(self.mixture.families)]
 
     def log_evidence(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> float:
-        """Log-density of a context's y given its x, in nats."""
+        """Returns the log-density of a context's y given its x, in nats."""
         return float(np.logaddexp.reduce(self._log_mass(x, y)))
 
     def quadrature_gap(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> float:
-        """How far posterior means may be off for their quadratures, at most: a check that is no estimate alone.
+        """Bounds the error of posterior means due to the quadrature.
 
-        The larger of two: what they change by when the quadrature begins with twice the nodes on every axis, and what
-        its own estimated error may move them by.
+        The bound is the larger of two numbers: the change when the quadrature starts from twice the nodes on every
+        axis, and the change that its own estimated error allows.
 
         Raises:
             SettingError: a number is missing or not finite; shapes or lengths do not fit together.
@@ -114,7 +124,7 @@ class Bayes(Predictor):
         )
 
     def _warn_of_fixed_grids(self, found: Posterior) -> None:
-        """Warns where a law is integrated on a grid that is not refined, of which no error is known."""
+        """Warns if a law is integrated on a grid that is not refined, whose error is unknown."""
         if np.isnan(found.quadrature_error).any():
             message = f"{self.label}: {FIXED_GRID}; it may be far off (Bayes.quadrature_gap tells by how much)"
             warnings.warn(message, ApproximationWarning, stacklevel=3)
@@ -136,13 +146,13 @@ class ReferenceBatch(NamedTuple):
     combined_variance: Float[np.ndarray, "B L m"]
     class_means: Float[np.ndarray, "B L F m"]
     class_probability: Float[np.ndarray, "B L F"]
-    """Under the mixture."""
+    """Posterior probabilities of the families under the mixture."""
     log_evidence: Float[np.ndarray, "B L"]
     """Log-density of the context's y under the mixture, in nats."""
 
 
 def unknown_references(shape: tuple[int, int, int, int]) -> ReferenceBatch:
-    """Not-a-number everywhere, for prompts [B, L, F, m] of a mixture that has no exact posterior."""
+    """Returns not-a-number everywhere, for prompts [B, L, F, m] of a mixture without an exact posterior."""
     prompts, lengths, families, queries = shape
     of_queries, of_classes = (np.full(size, np.nan) for size in ((prompts, lengths, queries), shape))
     of_contexts = np.full((prompts, lengths), np.nan)
@@ -174,9 +184,9 @@ class References:
         variance: bool = False,
         room: int = 0,
     ) -> ReferenceBatch:
-        """All of it, from the first k pairs of every prompt, for every k of `lengths`.
+        """Computes all references from the first k pairs of every prompt, for every k in `lengths`.
 
-        Variances cost about as much again; without them they are not-a-number. `room` is that of `posterior`.
+        Variances take about as long again; without them they are not-a-number. `room` is passed to `posterior`.
         """
         x, y, queries, lengths = many_prompts(x, y, queries, lengths, self.mixture.dimension)
         families = len(self.mixture.families)
@@ -199,11 +209,11 @@ class References:
 
     @property
     def approximation(self) -> str:
-        """What is approximate about B or C beyond a quadrature that is refined, in words; empty where nothing is."""
+        """What is approximate about B or C beyond a refined quadrature, in words; empty if nothing is."""
         return approximations(self.groups)
 
     def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
-        """The nearest function of each of the mixture's families to the truth at the queries.
+        """Finds, for each of the mixture's families, the function nearest to the truth at the queries.
 
         Raises:
             SettingError: a number is missing or not finite; shapes do not fit together.
@@ -215,7 +225,7 @@ class References:
 def _prior(
     mixture: Mixture, extra: Sequence[tuple[float, Mixture]], nodes: int
 ) -> tuple[list[Components], Float[np.ndarray, " groups"]]:
-    """The families' components, then those of `extra` that differ, and the weights of all; alike ones become one."""
+    """Returns the families' components, then those of `extra`, with their weights; equal components are merged."""
     taken = sum(share for share, _ in extra)
     if any(share < 0 for share, _ in extra) or not taken < 1:
         message = f"the shares {[share for share, _ in extra]} have to be at least 0 and to sum to less than 1"
@@ -236,7 +246,7 @@ def _add(groups: list[Components], weights: list[float], group: Components, weig
         if equal(known, group):
             weights[place] += weight
             return
-        # The families' own posteriors are wanted by themselves.
+        # The families' own posteriors are needed separately.
         union = merged(known, group, weight / (weights[place] + weight)) if place >= families else None
         if union is not None:
             groups[place], weights[place] = union, weights[place] + weight
@@ -248,7 +258,7 @@ def _add(groups: list[Components], weights: list[float], group: Components, weig
 def mixed(
     found: Posterior, weights: Float[np.ndarray, " G"]
 ) -> tuple[Float[np.ndarray, "B L m"], Float[np.ndarray, "B L m"], Float[np.ndarray, "B L G"]]:
-    """Mean and variance under the weighted groups, and each group's log of weight times evidence."""
+    """Returns mean and variance under the weighted groups, and each group's log of weight times evidence."""
     log_mass = found.log_evidence + _logarithm(weights)[None, None]
     share = np.exp(log_mass - np.logaddexp.reduce(log_mass, axis=-1)[..., None])[..., None]
     mean = (share * found.mean).sum(2)
@@ -257,7 +267,7 @@ def mixed(
 
 
 def warn_of_quadrature(found: Posterior) -> None:
-    """Warns of posteriors that needed more boxes than they may have."""
+    """Warns if posteriors needed more boxes than they may have."""
     error = np.nan_to_num(found.quadrature_error, nan=0.0, posinf=np.inf).max(-1)
     if (is_far := error > MOST_ERROR).any():
         warning = QuadratureWarning(int(is_far.sum()), float(error.max()), MOST_ERROR)
@@ -273,7 +283,7 @@ def _logarithm(weights: Float[np.ndarray, " G"]) -> Float[np.ndarray, " G"]:
 
 
 def noise_of(mixture: Mixture, noise: float | None) -> float:
-    """The noise that a posterior assumes: the one given, or the mixture's own or its floor.
+    """Returns the noise that a posterior assumes: the one given, or the mixture's own, or its floor.
 
     Raises:
         SettingError: it is not one number above 0.

@@ -1,4 +1,4 @@
-"""Gradient boosting of regression trees, many prompts at once."""
+"""Gradient boosting of regression trees, for many prompts at once."""
 
 import functools
 
@@ -7,20 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from offprior.compute.precision import double
 from offprior.parameter import parameter
-from offprior.precision import double
 from offprior.predictors.predictor import LABEL, Algorithm, without_variance
 
 PROMPTS = 16
-"""Boosted together: what fits a cache."""
+"""Prompts that are boosted together; as many as fit into a cache."""
 
 
 class BoostedTrees(Algorithm):
     """Gradient boosting of regression trees on each context (Friedman 2001, section 4.1; arXiv 2208.01066, section 4).
 
-    Squared error, exact greedy splits: what scikit-learn's GradientBoostingRegressor computes, many prompts at a time.
-    The latter paper's code takes XGBoost with its defaults. Of splits that do as well as each other the one on the
-    first input is taken.
+    The loss is the squared error, and splits are exact and greedy, as in scikit-learn's GradientBoostingRegressor, but
+    for many prompts at once. The latter paper's code uses XGBoost with its defaults. Of equally good splits, the one on
+    the first input is taken.
     """
 
     trees: int = parameter(50, "trees", minimum=1)
@@ -49,7 +49,7 @@ def _boosted(
 ) -> Float[Array, "B m"]:
     def of_prompt(prompt: tuple[Array, Array, Array]) -> Array:
         x, y, queries = prompt
-        upto = x.T[:, None, :] <= x.T[:, :, None]  # [d, i, j]: is j on the left of a split after i?
+        upto = x.T[:, None, :] <= x.T[:, :, None]  # [d, i, j]: whether j lies left of a split after i
 
         def add(_: Array, sofar: tuple[Array, Array]) -> tuple[Array, Array]:
             residual, mean = sofar
@@ -79,7 +79,7 @@ def _split(
     node: Int[Array, " k"],
     nodes: int,
 ) -> tuple[Int[Array, " nodes"], Float[Array, " nodes"]]:
-    """The input that each node splits on, and where; at infinity where its points are all alike."""
+    """Returns the input that each node splits on, and the threshold: infinite if all points of a node are alike."""
     same = node[:, None] == node[None]
     left = upto & same[None]
     count, total = same.sum(1).astype(float), jnp.where(same, residual[None], 0.0).sum(1)

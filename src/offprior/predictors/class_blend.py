@@ -1,4 +1,4 @@
-"""A convex blend of the class posteriors, its weight from the context alone."""
+"""A convex blend of the class posteriors, with a weight from the context alone."""
 
 import functools
 import itertools
@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.components import Components
-from offprior.laws import concrete
+from offprior.compute.precision import as_double
+from offprior.laws.law import concrete
 from offprior.parameter import parameter
 from offprior.posterior import posterior
-from offprior.precision import as_double
 from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPrediction, in_order, without_variance
 
 NODES = 256
@@ -21,9 +21,10 @@ NODES = 256
 class ClassBlend(AlgorithmOfMixture):
     """w·p₁ + (1 − w)·p₂ of two class posterior means, w in [0, 1] fitted by cross-validation (ours, after M7).
 
-    Fitted to the pairs that the posteriors have seen the weight would go to the class that interpolates. So each pair
-    is predicted from a context without it: the pairs, in the order of their inputs, are dealt out to folds, and w is
-    the least squares of the left out y. Of several pairs of classes the one of least error. A single pair gives w = ½.
+    Fitted to pairs that the posteriors have seen, the weight would go to the class that interpolates. Therefore each
+    pair is predicted from a context without it: the pairs, in the order of their inputs, are assigned to folds, and w
+    is the least squares fit to the left-out y. Of several pairs of classes, the one with the least error is used. With
+    a single context pair, w is ½.
 
     Raises:
         NoClosedForm: a family is no mixture of Gaussian linear models.
@@ -40,7 +41,7 @@ class ClassBlend(AlgorithmOfMixture):
     def predict_batch(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> BatchPrediction:
-        """Means [B, L, m]; it has no variance."""
+        """Returns means, [B, L, m]; the variance is not-a-number."""
         x, y, queries = as_double(x), as_double(y), as_double(queries)
         means = self._class_means(x, y, queries, lengths)
         blends = [self._blended(x[:, :k], y[:, :k], means[:, place]) for place, k in enumerate(lengths)]
@@ -63,12 +64,12 @@ class ClassBlend(AlgorithmOfMixture):
     def _left_out(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]
     ) -> tuple[Float[np.ndarray, "B F t"], Float[np.ndarray, "B t"]]:
-        """Class posterior means at pairs that they have not seen, and the y there."""
+        """Returns class posterior means at pairs that they have not seen, and the y there."""
         prompts, pairs = y.shape
         folds = min(self.folds, pairs)
         size = -(-pairs // folds)
         x, y = in_order(x, y)
-        # Folds of one size, so that they are one batch: where it does not divide, some pairs are left out twice.
+        # Folds of one size, so that they form one batch: if they do not divide evenly, some pairs are left out twice.
         out = [(fold + folds * np.arange(size)) % pairs for fold in range(folds)]
         kept = [np.setdiff1d(np.arange(pairs), places) for places in out]
         # [prompts, folds, places] as one batch.
@@ -89,10 +90,10 @@ class ClassBlend(AlgorithmOfMixture):
 def best_pair(
     class_means: Float[np.ndarray, "*rows F m"], target: Float[np.ndarray, "*rows m"]
 ) -> Float[np.ndarray, "*rows F"]:
-    """Weights of the classes in the convex blend of two of them that is nearest to the target.
+    """Returns the weights of the classes in the convex blend of two classes that is nearest to the target.
 
     Raises:
-        ValueError: there is one class.
+        ValueError: there is only one class.
     """
     best = np.zeros(class_means.shape[:-1])
     least = np.full(target.shape[:-1], np.inf)
@@ -111,7 +112,7 @@ def best_pair(
 def blend_weight(
     first: Float[np.ndarray, "*rows m"], second: Float[np.ndarray, "*rows m"], target: Float[np.ndarray, "*rows m"]
 ) -> Float[np.ndarray, "*rows"]:
-    """The w in [0, 1] for which w·first + (1 − w)·second is nearest to the target; ½ where both are the same."""
+    """Returns the w in [0, 1] for which w·first + (1 − w)·second is nearest to the target; ½ if both are the same."""
     apart = first - second
     square = np.square(apart).sum(-1)
     with np.errstate(divide="ignore", invalid="ignore"):

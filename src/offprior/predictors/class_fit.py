@@ -16,9 +16,10 @@ NODES = 256
 class ClassFit(AlgorithmOfMixture):
     """The best fit to a context inside one of the mixture's families, the nearest one answering (arXiv 2410.09695).
 
-    That paper finds the class of low error preferred by models that were pretrained on several. Normal coefficients
-    are free, other parameters are searched: frequencies with a quadrature's 256 nodes and then ever more finely, grids
-    and pools one by one. Where several fit exactly the smallest coefficients decide, each over its prior deviation.
+    That paper finds that models pretrained on several classes prefer the class of low error. Normal coefficients are
+    free; other parameters are searched: frequencies with a quadrature's 256 nodes and then ever more finely, grids and
+    pools one by one. If several fits are exact, the one with the smallest coefficients, each divided by its prior
+    deviation, is taken.
 
     Raises:
         NoClosedForm: a family is no mixture of Gaussian linear models.

@@ -12,19 +12,19 @@ from offprior.predictors.predictor import LABEL, TIE, Algorithm, first_of_the_be
 from offprior.prompt_check import as_numbers
 
 SCALES = np.logspace(2, -1.7, 12)
-"""Length scales, times the root mean square distance of the context's inputs; the longest first."""
+"""Length scales, in units of the root mean square distance of the context's inputs; the longest first."""
 NOISES = np.logspace(-10, 1.5, 16)
-"""Variances of the noise, over that of the function; the least first."""
+"""Variances of the noise, in units of the function's variance; the least first."""
 FEW = 8
-"""Prompts up to which all length scales are taken in one call."""
+"""Up to this many prompts, all length scales are evaluated in one call."""
 STEPS = 4
-"""Refinements of a length scale, each one eigendecomposition; those of a noise cost little."""
+"""Refinements of a length scale, each with one eigendecomposition; refining a noise costs little."""
 NOISE_STEPS = 3
 """Refinements of the noise at each length scale."""
 NATS = 1.0
-"""What a constant has to add to the log-likelihood, as every further parameter in Akaike's criterion."""
+"""Nats that a constant must add to the log-likelihood, like every further parameter in Akaike's criterion."""
 FLOOR = 1e-24
-"""Least square of an amplitude, where the largest y is 1: rounding leaves as much of a context that is constant."""
+"""Least squared amplitude, if the largest y is 1: what rounding leaves of a constant context."""
 
 
 class Fit(NamedTuple):
@@ -34,9 +34,9 @@ class Fit(NamedTuple):
     amplitude: Float[np.ndarray, " B"]
     """Standard deviation of the function."""
     noise: Float[np.ndarray, " B"]
-    """Standard deviation."""
+    """Standard deviation of the noise."""
     constant: Float[np.ndarray, " B"]
-    """Standard deviation of the constant, which is normal about 0; 0 where there is none."""
+    """Standard deviation of the constant, which is normal about 0; 0 if there is no constant."""
     log_likelihood: Float[np.ndarray, " B"]
     """Log-density of y, in nats."""
 
@@ -44,12 +44,12 @@ class Fit(NamedTuple):
 class GaussianProcess(Algorithm):
     """Gaussian process regression, its RBF kernel fitted to each context (Rasmussen and Williams 2006, section 5.4).
 
-    Length scale, amplitude and noise are those of largest marginal likelihood: a grid of 12 length scales, from a
-    fiftieth of the inputs' root mean square distance to a hundred times it, by 16 shares of noise, from 10⁻¹⁰ of the
-    function's variance to thirty times it, and from its best place parabolas in both directions; the best amplitude has
-    a closed form. Of fits that are as good the longest length scale is taken. One length scale serves all coordinates
-    of the inputs. The process has mean 0, unless a constant, normal about 0 with the best variance, is worth more than
-    a nat of log-likelihood. The variance is that of the fitted process, without the noise.
+    Length scale, amplitude and noise maximise the marginal likelihood. The search covers a grid of 12 length scales,
+    from a fiftieth of the inputs' root mean square distance to a hundred times it, and 16 noise levels, from 10⁻¹⁰ of
+    the function's variance to thirty times it; parabolas refine the best point in both directions, and the best
+    amplitude has a closed form. Of equally good fits the longest length scale is taken. One length scale serves all
+    coordinates of the inputs. The process has mean 0, unless a constant, normal about 0 with the best variance, is
+    worth more than a nat of log-likelihood. The variance is that of the fitted process, without the noise.
     """
 
     label: str = parameter("Gaussian process", LABEL)
@@ -69,7 +69,7 @@ class GaussianProcess(Algorithm):
         ones, rest = solved[..., 0], solved[..., 1]
         precision = ones.sum(1, keepdims=True)
         added = (fit.constant[:, None] / amplitude) ** 2
-        # The constant's posterior mean, less the centre: what is left of y is small, however far it lies from 0.
+        # The constant's posterior mean minus the centre: the rest of y is small, however far y lies from 0.
         own = rest.sum(1, keepdims=True)
         shift = (added * own - centre) / (1 + added * precision)
         mean = centre + shift + np.einsum("bmk,bk->bm", across, rest - shift * ones)
@@ -80,7 +80,7 @@ class GaussianProcess(Algorithm):
         return unit[:, None] * mean, unit[:, None] ** 2 * variance
 
     def fit(self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]) -> Fit:
-        """The hyperparameters of largest marginal likelihood, of a pair at least.
+        """Finds the hyperparameters with the largest marginal likelihood, from one pair or more.
 
         Raises:
             SettingError: a number is missing or not finite.
@@ -107,7 +107,7 @@ class GaussianProcess(Algorithm):
             return at(scale).best_noise()[1]
 
         scales = np.log(SCALES)
-        if len(y) <= FEW:  # a single prompt waits for the calls, not for the numbers
+        if len(y) <= FEW:  # a single prompt is limited by calls, not by arithmetic
             kernels = np.exp(-square[:, None] / (2 * np.exp(2 * scales))[None, :, None, None])
             whole = Spectrum(kernels.reshape(-1, *square.shape[1:]), np.repeat(y, len(scales), axis=0))
             table = whole.best_noise()[1].reshape(len(y), len(scales))
@@ -119,12 +119,12 @@ class GaussianProcess(Algorithm):
         _, square_amplitude, added = (part[:, 0] for part in spectrum.along(share[:, None]))
         amplitude = np.sqrt(square_amplitude)
         noise, constant = (np.sqrt(part) * amplitude for part in (np.exp(share), added))
-        # What a constant had to add is no part of the density.
+        # The nats that a constant had to add are not part of the density.
         return Fit(np.exp(scale), amplitude, noise, constant, likelihood + np.where(added > 0, NATS, 0.0))
 
 
 class Spectrum:
-    """The marginal likelihood at one length scale per prompt: one eigendecomposition serves every noise."""
+    """The marginal likelihood at one length scale per prompt: one eigendecomposition serves every noise level."""
 
     def __init__(self, kernel: Float[np.ndarray, "B k k"], y: Float[np.ndarray, "B k"]):
         self.pairs = y.shape[1]
@@ -139,11 +139,17 @@ class Spectrum:
     def along(
         self, shares: Float[np.ndarray, "B g"]
     ) -> tuple[Float[np.ndarray, "B g"], Float[np.ndarray, "B g"], Float[np.ndarray, "B g"]]:
-        """Log-likelihood at logarithms of the noise's share, the best square amplitude, and the constant's share.
+        """Evaluates the likelihood along noise shares.
 
-        With R the kernel and the noise over the square amplitude a², the best a² is yᵀR⁻¹y/k. A constant of variance
-        c·a² turns the part of yᵀR⁻¹y that is along R⁻¹1, P, into P/t, where t = 1 + c·1ᵀR⁻¹1, for ½·log t; the best t
+        With R the kernel plus noise, over the squared amplitude a², the best a² is yᵀR⁻¹y/k. A constant of variance
+        c·a² changes the part P of yᵀR⁻¹y along R⁻¹1 into P/t, where t = 1 + c·1ᵀR⁻¹1, at a cost of ½·log t; the best t
         is (k − 1)P over the other part.
+
+        Args:
+            shares: logarithms of the noise variance over the function's variance.
+
+        Returns:
+            The log-likelihood, the best squared amplitude, and the variance of the constant over that.
         """
         spectrum = self.values[:, None] + np.exp(shares)[..., None]
         rest, cross, ones = np.moveaxis((1 / spectrum) @ self._products, -1, 0)
@@ -159,7 +165,7 @@ class Spectrum:
         return likelihood + np.where(worth, gain - NATS, 0.0), amplitude, np.where(worth, (turned - 1) / ones, 0.0)
 
     def best_noise(self, steps: int = NOISE_STEPS) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, " B"]]:
-        """The logarithm of the best share of noise, and its log-likelihood."""
+        """Returns the logarithm of the best noise share, and its log-likelihood."""
         shares = np.log(NOISES)
         table = self.along(np.broadcast_to(shares, (len(self.values), len(shares))))[0]
         return risen(lambda share: self.along(share[:, None])[0][:, 0], shares, table, steps)
@@ -168,13 +174,13 @@ class Spectrum:
 def in_units(
     x: Float[np.ndarray, "B k d"], queries: Float[np.ndarray, "B m d"]
 ) -> tuple[Float[np.ndarray, "B k d"], Float[np.ndarray, "B m d"]]:
-    """Inputs from the context's mean on, over the root mean square distance of two of the context's."""
+    """Centres inputs at the context's mean and divides by the root mean square distance of two context inputs."""
     centre, typical = x.mean(1, keepdims=True), typical_distance(x)[:, None, None]
     return (x - centre) / typical, (queries - centre) / typical
 
 
 def scaled(y: Float[np.ndarray, "B k"]) -> tuple[Float[np.ndarray, "B k"], Float[np.ndarray, " B"]]:
-    """Every context's y over the largest of its size, and that; 1 where all are 0."""
+    """Divides every context's y by its largest absolute value, and returns that value too; 1 if all are 0."""
     largest = np.abs(y).max(1)
     unit = np.where(largest > 0, largest, 1.0)
     return y / unit[:, None], unit
@@ -186,9 +192,12 @@ def risen(
     table: Float[np.ndarray, "B g"],
     steps: int,
 ) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, " B"]]:
-    """Where `value` is largest near its best place on a grid, and how large, by a parabola through three places a step.
+    """Maximises `value` near its best point on a grid, one parabola through three points per step.
 
-    Each step keeps the best place between two others. At an end of the grid the best place is the end or near it.
+    Each step keeps the best point between two others. At an end of the grid the result is the end or near it.
+
+    Returns:
+        The maximising points and the maxima.
     """
     rows = np.arange(len(table))
     first = first_of_the_best(-table)
@@ -202,7 +211,7 @@ def risen(
         place = _top(low, best, high, at_low, at_best, at_high)
         found = value(place)
         better, right = found > at_best + TIE * np.abs(at_best), place > best
-        # Of the four places the worse of the two in the middle becomes an end.
+        # Of the four points, the worse of the two inner ones becomes an end.
         ends_low, ends_high = better == right, better != right
         inner, at_inner = np.where(better, best, place), np.where(better, at_best, found)
         low, at_low = np.where(ends_low, inner, low), np.where(ends_low, at_inner, at_low)
@@ -221,7 +230,7 @@ def _top(
     at_best: Float[np.ndarray, " B"],
     at_high: Float[np.ndarray, " B"],
 ) -> Float[np.ndarray, " B"]:
-    """The top of the parabola through three places; a tenth into the longer side if it is the middle one, or none."""
+    """Returns the top of the parabola through three points, or a tenth into the longer side if that is not new."""
     left, right = best - low, high - best
     down, up = left * (at_best - at_high), right * (at_best - at_low)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -8,25 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from offprior.compute.randomness import key_for
 from offprior.parameter import parameter
 from offprior.predictors.predictor import LABEL, Algorithm, without_variance
-from offprior.randomness import key_for
 
 NETWORK_RATE = 5e-3
 DECAYS, SMALL = (0.9, 0.999), 1e-8
 """Adam's constants (Kingma and Ba 2015, algorithm 1)."""
 
 Network = tuple[Float[Array, "d hidden"], Float[Array, " hidden"]]
-"""The weights of two layers."""
+"""The weights of a two-layer network."""
 
 
 class GradientDescent(Algorithm):
     """A few steps of gradient descent on a context's squared error (arXiv 2212.07677 for the linear model).
 
-    `linear` starts from weights of 0 and descends the mean of (y − w·x)²/2; its rate is the inverse of that loss's
-    largest curvature, a number of each context, unless given. `relu` is a two-layer network, trained with Adam on the
-    whole context from the same random weights for every prompt, in single precision. The code of arXiv 2208.01066 has
-    100 hidden units, 100 steps and the rate 0.005; that ours has no biases, and its first weights, are our choice.
+    `linear` starts from zero weights and descends the mean of (y − w·x)²/2. Its default rate is the inverse of that
+    loss's largest curvature, computed for each context. `relu` is a two-layer network in single precision, trained with
+    Adam on the whole context from the same random weights for every prompt. The code of arXiv 2208.01066 uses 100
+    hidden units, 100 steps and the rate 0.005; leaving out biases, and the initial weights, are our choice.
     """
 
     model: Literal["linear", "relu"] = parameter("linear", "what is fitted")
@@ -48,7 +48,7 @@ class GradientDescent(Algorithm):
         curvatures = np.maximum(curvatures, 0.0)
         steepest = np.maximum(curvatures[:, -1:], np.finfo(float).tiny)
         rate = 1 / steepest if self.rate is None else np.full_like(steepest, float(self.rate))
-        # After t steps the part along an axis is (1 − (1 − rate·curvature)ᵗ)/curvature of the gradient at 0.
+        # After t steps the part along an axis is (1 − (1 − rate·curvature)ᵗ)/curvature times the gradient at 0.
         left = 1 - rate * curvatures
         with np.errstate(over="ignore"):
             taken = sum((rate * left**step for step in range(self.steps)), np.zeros_like(left))
@@ -64,7 +64,7 @@ class GradientDescent(Algorithm):
         return np.asarray(_trained(self.first_weights(x.shape[2]), *prompts, rate, self.steps), np.float64)
 
     def first_weights(self, dimension: int) -> Network:
-        """The relu network at first, for inputs of `dimension` numbers: normal weights, values as large as inputs."""
+        """Draws the relu network's first weights for `dimension` numbers: normal, with values as large as inputs."""
         first, second = jax.random.split(key_for(self.first, "gradient descent"))
         return (
             jax.random.normal(first, (dimension, self.hidden), jnp.float32) / np.float32(np.sqrt(dimension)),

@@ -1,4 +1,4 @@
-"""The Lasso, its whole path at once: exact at every penalty, for many prompts together."""
+"""The Lasso with its whole path: exact at every penalty, for many prompts at once."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -7,19 +7,19 @@ from offprior.parameter import parameter
 from offprior.predictors.predictor import LABEL, Algorithm, first_of_the_best, in_order, without_variance
 
 LEAST = 1e-3
-"""The least penalty of a cross-validation, as a share of the one above which all weights are 0."""
+"""The least penalty of the cross-validation, as a share of the penalty above which all weights are 0."""
 STEPS_A_WEIGHT = 20
-"""The most steps of a path, per weight: far more than paths have, so that one which cycles after a tie ends."""
+"""The most steps of a path, per weight: far more than paths need, so that a path that cycles after a tie ends."""
 NEGLIGIBLE = 1e-10
-"""Share of a column's square that others leave of it, below which it is one of theirs and stays out."""
+"""A column stays out if the others leave less than this share of its square, because it is a combination of them."""
 
 
 class Lasso(Algorithm):
     """The Lasso: the w that minimise ‖y − Xw‖²/2k + α‖w‖₁, without an intercept (arXiv 2208.01066, section 4).
 
-    α is given, as in that paper's code, or chosen among penalties from the least that leaves nothing down to a
-    thousandth of it, by the squared error of pairs that are left out in folds: in the order of their inputs, pair i is
-    in fold i modulo their number. With one pair that cannot be, and the answer is 0.
+    α is given, as in that paper's code, or chosen by cross-validation. The candidates range from the least α at which
+    all weights are 0 down to a thousandth of it. The folds are assigned in the order of the inputs: pair i is in fold i
+    modulo the number of folds. One pair cannot be cross-validated, and the answer is then 0.
     """
 
     penalty: float | None = parameter(None, "α; null chooses it by cross-validation", above=0)
@@ -39,14 +39,14 @@ class Lasso(Algorithm):
         return without_variance(np.einsum("bmd,bd->bm", queries, weights))
 
     def penalties(self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]) -> Float[np.ndarray, "B count"]:
-        """What is chosen from, the largest first."""
+        """Returns the candidate penalties, the largest first."""
         largest = np.abs(np.einsum("bkd,bk->bd", x, y)).max(1) / y.shape[1]
         return largest[:, None] * np.logspace(0, np.log10(LEAST), self.count)[None]
 
     def _errors(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], penalties: Float[np.ndarray, "B count"]
     ) -> Float[np.ndarray, "B count"]:
-        """Squared errors on left out pairs, the mean over folds of the folds' means."""
+        """Returns squared errors on left-out pairs: the mean over folds of the folds' means."""
         x, y = in_order(x, y)
         fold = np.arange(y.shape[1]) % self.folds
         errors = []
@@ -63,11 +63,11 @@ def lasso_path(
     kept: Bool[np.ndarray, " k"],
     penalties: Float[np.ndarray, "B g"],
 ) -> Float[np.ndarray, "B g d"]:
-    """The Lasso's weights at every penalty, from the kept pairs alone.
+    """Computes the Lasso's weights at every penalty, from the kept pairs alone.
 
-    The path is piecewise linear in the penalty: a weight joins where its correlation with the residual reaches the
-    penalty, and leaves where it becomes 0 (Osborne, Presnell and Turlach 2000; Efron et al. 2004, section 3.1). The
-    Gram matrix is swept on the weights that are not 0, which makes a step as cheap as one outer product.
+    The path is piecewise linear in the penalty: a weight joins when its correlation with the residual reaches the
+    penalty, and leaves when it becomes 0 (Osborne, Presnell and Turlach 2000; Efron et al. 2004, section 3.1). The Gram
+    matrix is swept on the weights that are not 0, which makes a step as cheap as one outer product.
     """
     x, y = x[:, kept], y[:, kept]
     pairs = max(int(kept.sum()), 1)
@@ -85,10 +85,10 @@ def lasso_path(
         running = level > bottom
         if not running.any():
             break
-        # What the last step ended at joins, or leaves where it is in already.
+        # The weight at which the last step ended joins, or leaves if it is already active.
         _sweep(gram, rows[running], joining[running], active)
         signs = np.where(active, np.sign(correlation), 0.0)
-        slope = np.einsum("bij,bj->bi", gram, signs)  # −G⁻¹s where active, what correlations fall by elsewhere
+        slope = np.einsum("bij,bj->bi", gram, signs)  # −G⁻¹s if active, else how fast correlations fall
         direction = np.where(active, -slope, 0.0)
         falling = np.where(active, signs, slope)
         length, joining = _next_event(weights, correlation, active, direction, falling, level, gram, squares)
@@ -97,7 +97,7 @@ def lasso_path(
         weights = weights + length[:, None] * direction
         correlation = correlation - length[:, None] * falling
         level = np.where(ends, bottom, level - length)
-        # A weight that leaves does so at 0, to the last digit.
+        # A weight that leaves does so at exactly 0.
         leaves = running & ~ends & active[rows, joining]
         weights[rows[leaves], joining[leaves]] = 0.0
         corners.append((level, weights))
@@ -105,7 +105,7 @@ def lasso_path(
 
 
 def _sweep(gram: Float[np.ndarray, "B d d"], rows: np.ndarray, which: np.ndarray, active: np.ndarray) -> None:
-    """Sweep the Gram matrices on one weight each, or take that back where it is active; in place."""
+    """Sweeps the Gram matrices on one weight each, or reverses the sweep if that weight is active; in place."""
     column = gram[rows, :, which]
     pivot = column[np.arange(len(rows)), which][:, None]
     sign = np.where(active[rows, which], -1.0, 1.0)[:, None]
@@ -125,7 +125,7 @@ def _next_event(
     gram: np.ndarray,
     squares: np.ndarray,
 ) -> tuple[Float[np.ndarray, " B"], np.ndarray]:
-    """How far the penalty falls until a weight joins or leaves, and which one."""
+    """Returns how far the penalty falls until a weight joins or leaves, and which weight."""
     lengths = np.full((3, *weights.shape), np.inf)
     free = ~active & (np.einsum("bii->bi", gram) > NEGLIGIBLE * squares)
     for place, sign in enumerate((1.0, -1.0)):
@@ -143,7 +143,7 @@ def _next_event(
 
 
 def _between(corners: list[tuple[np.ndarray, np.ndarray]], wanted: Float[np.ndarray, "B g"]) -> np.ndarray:
-    """The weights between the corners of the paths."""
+    """Interpolates the weights between the corners of the paths."""
     levels = np.stack([level for level, _ in corners], axis=1)
     weights = np.stack([weight for _, weight in corners], axis=1)
     after = np.minimum((levels[:, None] > wanted[..., None]).sum(-1), levels.shape[1] - 1)

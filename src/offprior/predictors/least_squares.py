@@ -8,10 +8,9 @@ from offprior.predictors.predictor import LABEL, Algorithm
 
 
 class LeastSquares(Algorithm):
-    """Ordinary least squares on the inputs, the shortest solution where many fit (arXiv 2208.01066, section 3).
+    """Ordinary least squares on the inputs, the shortest solution if many fit (arXiv 2208.01066, section 3).
 
-    With fewer pairs than coefficients, or as many, there is nothing to estimate the noise from: the variance is
-    not-a-number.
+    The noise can only be estimated from more pairs than coefficients; with fewer, the variance is not-a-number.
     """
 
     intercept: bool = parameter(False, "is there a constant term?")

@@ -10,7 +10,7 @@ from offprior.predictors.predictor import LABEL, Algorithm
 class Mean(Algorithm):
     """The mean of the context's y, wherever the query lies (the simplest reference; no source).
 
-    The variance is that of a mean, s²/k; one pair has none.
+    The variance is that of a mean, s²/k; with one pair it is not-a-number.
     """
 
     label: str = parameter("mean", LABEL)

@@ -7,17 +7,17 @@ from offprior.parameter import parameter
 from offprior.predictors.predictor import LABEL, Algorithm, first_of_the_best, without_variance
 
 BANDWIDTHS = np.logspace(1, -2.5, 29)
-"""Bandwidths to choose from, times the root mean square distance of the context's inputs; the widest first.
+"""Candidate bandwidths, in units of the root mean square distance of the context's inputs; the widest first.
 
-Of bandwidths that do as well as each other the widest is taken.
+Of equally good bandwidths the widest is taken.
 """
 
 
 class NadarayaWatson(Algorithm):
     """The context's y averaged with a Gaussian kernel of the distance to the query (Nadaraya 1964, Watson 1964).
 
-    The bandwidth is one number for all inputs, or the one of least squared error on the context, each pair left out in
-    turn.
+    The bandwidth is either one number for all contexts, or the one with the least squared error on the context, leaving
+    out each pair in turn.
     """
 
     bandwidth: float | None = parameter(None, "standard deviation of the kernel; null leaves one out", above=0)
@@ -31,7 +31,7 @@ class NadarayaWatson(Algorithm):
         return without_variance(_smoothed(square, y, bandwidth))
 
     def _bandwidth(self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]) -> Float[np.ndarray, " B"]:
-        if y.shape[1] < 2:  # it is the only y, whatever the bandwidth
+        if y.shape[1] < 2:  # there is only one y, whatever the bandwidth
             return np.ones(len(y))
         square = squared_distances(x, x)
         bandwidths = BANDWIDTHS[:, None] * typical_distance(x)[None]
@@ -43,12 +43,12 @@ class NadarayaWatson(Algorithm):
 def squared_distances(
     first: Float[np.ndarray, "B m d"], second: Float[np.ndarray, "B k d"]
 ) -> Float[np.ndarray, "B m k"]:
-    """Squared Euclidean distances."""
+    """Returns squared Euclidean distances."""
     return ((first[:, :, None] - second[:, None]) ** 2).sum(-1)
 
 
 def typical_distance(x: Float[np.ndarray, "B k d"]) -> Float[np.ndarray, " B"]:
-    """The root mean square distance of two inputs of a context; 1 where they are all the same."""
+    """Returns the root mean square distance of two inputs of a context; 1 if all inputs are the same."""
     square = 2 * x.var(1).sum(-1)
     return np.sqrt(np.where(square > 0, square, 1.0))
 
@@ -57,6 +57,6 @@ def _smoothed(
     square: Float[np.ndarray, "B m k"], y: Float[np.ndarray, "B k"], bandwidth: Float[np.ndarray, " B"]
 ) -> Float[np.ndarray, "B m"]:
     exponent = -square / (2 * bandwidth[:, None, None] ** 2)
-    # The nearest point has weight 1: however far it lies, something is left to divide by.
+    # The nearest point has weight 1, so that the sum of weights is never 0, however far the query lies.
     weight = np.exp(exponent - exponent.max(-1, keepdims=True))
     return (weight * y[:, None]).sum(-1) / weight.sum(-1)

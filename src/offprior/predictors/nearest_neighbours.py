@@ -9,9 +9,9 @@ from offprior.predictors.predictor import LABEL, Algorithm, without_variance
 
 
 class NearestNeighbours(Algorithm):
-    """The mean of the y of the nearest context points (arXiv 2208.01066, section 3, with three of them).
+    """The mean y of the nearest context points (arXiv 2208.01066, section 3, with three of them).
 
-    Distances are Euclidean. A context of fewer points is averaged whole.
+    Distances are Euclidean. A context of fewer points is averaged as a whole.
     """
 
     count: int = parameter(3, "how many points", minimum=1)

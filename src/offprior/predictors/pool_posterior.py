@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from offprior.components import Components
 from offprior.families.task_pool import TaskPool
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.parameter import parameter
 from offprior.posterior import posterior
 from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPrediction
@@ -18,9 +18,9 @@ from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPredic
 class PoolPosterior(AlgorithmOfMixture):
     """The posterior mean under a finite pool of tasks, dMMSE (arXiv 2306.15063, section 2).
 
-    The pool is the mixture's, its first one; of a mixture without a pool, `size` tasks of its first family. The noise
-    is the mixture's. Without any context it answers the pool's mean. Tasks are looked at in blocks, so that 2²⁰ of them
-    fit in memory.
+    The pool is the first one in the mixture, or `size` tasks of its first family if it has none. The noise is the
+    mixture's. Without any context the answer is the pool's mean. Tasks are processed in blocks, so that 2²⁰ of them fit
+    in memory.
     """
 
     size: int = parameter(64, "tasks in the pool, where the mixture has none", minimum=1, maximum=2**24)
@@ -34,7 +34,7 @@ class PoolPosterior(AlgorithmOfMixture):
 
     @property
     def pool(self) -> TaskPool:
-        """The pool that it goes by."""
+        """The pool that the predictor uses."""
         families = self.known.families
         pools = [family for family in families if isinstance(family, TaskPool)]
         return pools[0] if pools else TaskPool(family=families[0], size=self.size, seed=self.pool_seed)
@@ -42,7 +42,7 @@ class PoolPosterior(AlgorithmOfMixture):
     def predict_batch(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> BatchPrediction:
-        """Posterior means and variances [B, L, m] of the noise-free value, in double precision."""
+        """Returns posterior means and variances [B, L, m] of the noise-free value, in double precision."""
         noise = concrete(self.known.bayes_noise)
         assert noise is not None, "a mixture of a traced noise answers nothing"
         found = posterior(self.groups, x, y, queries, lengths, noise)

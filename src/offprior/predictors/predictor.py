@@ -1,4 +1,4 @@
-"""What answers a prompt has to offer: one call, from a context and queries to a mean and a variance."""
+"""The base classes of predictors: one call, from a context and queries to a mean and a variance."""
 
 import abc
 import dataclasses
@@ -6,21 +6,21 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Int
 
+from offprior.compute.precision import as_double, single
+from offprior.compute.threads import blas_on_one_thread
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
+from offprior.parameter import Part
 from offprior.posterior import Posterior
-from offprior.precision import as_double, single
 from offprior.prompt_check import many_prompts, one_prompt
-from offprior.threads import blas_on_one_thread
 
 LABEL = "what tables and figures call it"
-"""Describes the parameter that every predictor of a recipe has."""
+"""Describes the parameter `label`, which every predictor of a recipe has."""
 TIE = 1e-9
-"""Relative difference of two errors that counts as none."""
+"""Relative difference below which two errors count as equal."""
 
 
 class Prediction(NamedTuple):
@@ -28,11 +28,11 @@ class Prediction(NamedTuple):
 
     mean: Float[np.ndarray, " m"]
     variance: Float[np.ndarray, " m"]
-    """Not-a-number where the predictor has none."""
+    """Not-a-number if the predictor has no variance."""
 
 
 class BatchPrediction(NamedTuple):
-    """Predictions for B prompts at L context lengths, as `Prediction`."""
+    """Predictions for B prompts at L context lengths, otherwise as in `Prediction`."""
 
     mean: Float[np.ndarray, "B L m"]
     variance: Float[np.ndarray, "B L m"]
@@ -61,7 +61,7 @@ def _checked_classes(method: Callable[..., Any]) -> Callable[..., Any]:
     def classes(self: "Predictor", x: Any, y: Any, queries: Any, lengths: Any, **further: Any) -> Posterior:
         prompts = many_prompts(x, y, queries, lengths, self.input_dimension)
         asked = prompts.queries.shape[1]
-        if not asked:  # the evidence of the families is wanted all the same
+        if not asked:  # the evidence of the families is computed even if there are no queries
             prompts = prompts._replace(queries=np.zeros((len(prompts.x), 1, prompts.x.shape[2])))
         with single():
             found = method(self, *prompts, **further)
@@ -99,27 +99,30 @@ _CHECKED = {
     "family_posterior": _checked_context,
     "log_evidence": _checked_context,
 }
-"""What lays the check around a method of that name, of a subclass."""
+"""The check that wraps each of these methods when a subclass defines it."""
 
 
 class Predictor(abc.ABC):
     """An in-context learner: maps a context and queries to a predictive distribution.
 
-    What comes in is checked once, for every predictor: whatever a subclass defines of `predict`, `predict_batch`,
-    `classes`, `family_posterior` and `log_evidence` is given finite numbers in double precision, of shapes that fit
-    together, and never an empty batch (`offprior.prompt_check`). Numbers do not depend on the process's jax settings.
+    Inputs are checked once, for every predictor: if a subclass defines `predict`, `predict_batch`, `classes`,
+    `family_posterior` or `log_evidence`, that method receives finite numbers in double precision, with matching shapes,
+    and never an empty batch (`offprior.prompt_check`). Results do not depend on the process's jax settings.
     """
 
     label: str
-    """What tables and figures call it."""
+    """The name in tables and figures."""
     longest: int | None = None
-    """The longest context it can take; None where there is no limit."""
+    """The longest context that the predictor accepts; None if there is no limit."""
     trained: bool = False
-    """Was it pretrained? Then tables keep its training `seed`, and verdicts go by how many there are."""
+    """Whether the predictor is trained.
+
+    If so, tables keep its training `seed`, and verdicts depend on the number of seeds.
+    """
     seed: int = 0
-    """The training seed of a predictor that is trained."""
+    """The training seed of a trained predictor."""
     outside_recipes: ClassVar[str] = ""
-    """Why a recipe cannot name it; empty where it can."""
+    """Why a recipe cannot name this predictor; empty if it can."""
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -130,7 +133,7 @@ class Predictor(abc.ABC):
 
     @property
     def input_dimension(self) -> int | None:
-        """How many numbers an input has to have: the mixture's, where it has one; None where any will do."""
+        """How many numbers an input must have: the mixture's dimension, or None if any dimension is accepted."""
         mixture = getattr(self, "mixture", None)
         return None if mixture is None else mixture.dimension
 
@@ -142,16 +145,32 @@ class Predictor(abc.ABC):
         queries: Float[Any, "B m d"],
         lengths: Sequence[int],
     ) -> BatchPrediction:
-        """Predictions for every prompt from its first k pairs, for every k of `lengths`."""
+        """Predicts for every prompt from its first k pairs, for every k in `lengths`.
+
+        Args:
+            x: the contexts' inputs.
+            y: the contexts' outputs.
+            queries: the inputs at which to predict, the same for all lengths.
+            lengths: context lengths in pairs, at most n each.
+
+        Returns:
+            Means and variances, [B, L, m].
+        """
 
     def for_mixture(self, mixture: Mixture) -> "Predictor":
-        """The predictor for models pretrained on `mixture`: itself where that makes no difference, or is settled."""
+        """Returns the predictor to compare with models pretrained on `mixture`.
+
+        This is the predictor itself if it does not depend on a mixture, or already has one.
+        """
         return self
 
     def predict(self, x: Any, y: Any, queries: Any) -> Prediction:
-        """The predictive distribution of one prompt at its queries, given the whole context.
+        """Predicts at the queries of one prompt, given the whole context.
 
-        `x` [n, d], `y` [n] and `queries` [m, d] may be whatever holds numbers: arrays, lists, tables of pandas.
+        Args:
+            x: the context's inputs, [n, d]. Arrays, lists and pandas tables are accepted, here and below.
+            y: the context's outputs, [n].
+            queries: the inputs at which to predict, [m, d].
 
         Raises:
             SettingError: a number is missing, masked or not finite; the shapes do not fit together.
@@ -161,8 +180,8 @@ class Predictor(abc.ABC):
         return Prediction(mean[0, 0], variance[0, 0])
 
 
-class Algorithm(eqx.Module, Predictor):
-    """A predictor that answers each context by itself, its settings declared with `offprior.parameter.parameter`.
+class Algorithm(Part, Predictor):
+    """A predictor that answers each context on its own, with settings declared by `offprior.parameter.parameter`.
 
     Without any context it answers 0.
     """
@@ -171,7 +190,7 @@ class Algorithm(eqx.Module, Predictor):
     def answer(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]
     ) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
-        """Means and variances of the noise-free value from contexts of one length, one pair at least."""
+        """Returns means and variances of the noise-free value, from contexts of one length with at least one pair."""
 
     def predict_batch(
         self,
@@ -180,7 +199,7 @@ class Algorithm(eqx.Module, Predictor):
         queries: Float[Any, "B m d"],
         lengths: Sequence[int],
     ) -> BatchPrediction:
-        """Means and variances [B, L, m] of the noise-free value; not-a-number where there is no variance."""
+        """Returns means and variances [B, L, m] of the noise-free value; variances may be not-a-number."""
         x, y, queries = as_double(x), as_double(y), as_double(queries)
         nothing = without_variance(np.zeros(queries.shape[:2]))
         with blas_on_one_thread():
@@ -189,7 +208,7 @@ class Algorithm(eqx.Module, Predictor):
 
 
 class AlgorithmOfMixture(Algorithm):
-    """An algorithm that knows something of what a model was pretrained on; of the default mixture unless told."""
+    """An algorithm that knows something about the pretraining mixture; the default mixture unless one is given."""
 
     mixture: Mixture | None = None
 
@@ -202,24 +221,24 @@ class AlgorithmOfMixture(Algorithm):
 
     @property
     def known(self) -> Mixture:
-        """The mixture that it goes by."""
+        """The mixture that the algorithm knows."""
         return Mixture() if self.mixture is None else self.mixture
 
 
 def without_variance(mean: Float[np.ndarray, "B m"]) -> tuple[Float[np.ndarray, "B m"], Float[np.ndarray, "B m"]]:
-    """The answer of an algorithm that has no variance."""
+    """Returns `mean` with a variance of not-a-number, for algorithms that have no variance."""
     return mean, np.full_like(mean, np.nan)
 
 
 def in_order(
     x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"]
 ) -> tuple[Float[np.ndarray, "B k d"], Float[np.ndarray, "B k"]]:
-    """The pairs in the order of their inputs: what is dealt out to folds after that does not hang on the context's."""
+    """Sorts the pairs by their inputs, so that folds do not depend on the order of the context."""
     order = np.lexsort((y, *np.moveaxis(x, -1, 0)[::-1]))
     return np.take_along_axis(x, order[..., None], axis=1), np.take_along_axis(y, order, axis=1)
 
 
 def first_of_the_best(errors: Float[np.ndarray, "B g"]) -> Int[np.ndarray, " B"]:
-    """The first of the settings whose errors are the same but for rounding, so no answer depends on the last digit."""
+    """Returns the first setting whose error is least up to rounding, so that no answer depends on the last digit."""
     least = errors.min(1, keepdims=True)
     return (errors <= least + TIE * np.abs(least)).argmax(1)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -11,29 +12,31 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float, Int
 
+from offprior.compute.precision import single
+from offprior.compute.randomness import key_for
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
 from offprior.models.model import Network
 from offprior.models.transformer import Transformer
-from offprior.networks.heads import Moments
-from offprior.precision import single
+from offprior.networks.heads import PredictiveMoments
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import as_single
-from offprior.randomness import key_for
+from offprior.recipe.parts import part_from, plain, settings_from
+from offprior.storage.arrays import read_about, read_arrays, write_arrays
 
 TOKENS_A_PASS = {"cpu": 1 << 12}
-"""Tokens of one forward pass: larger batches are cut. What fits a processor's caches is three times as fast."""
+"""Tokens in one forward pass; larger batches are split. Passes that fit a CPU's caches are three times as fast."""
 TOKENS_ELSEWHERE = 1 << 17
-"""So that attention's memory stays bounded."""
+"""Tokens in one forward pass on other devices, so that attention's memory stays bounded."""
 
 PAIRS = 20
-"""Contexts are cut or filled up to the next multiple: short ones cost less, and few programs are compiled."""
+"""Contexts are cut or padded to the next multiple: short ones cost less, and few programs are compiled."""
 
 
 class Pretrained(Predictor):
-    """A network and the mixture that it was pretrained on, as a run's checkpoints have them.
+    """A network and the mixture that it was pretrained on, as a run's checkpoints store them.
 
-    Built without arguments it is an untrained transformer of toy size, so that it can be shown unseen.
+    Built without arguments, it is an untrained transformer of toy size, so that it can be shown in examples.
     """
 
     outside_recipes: ClassVar[str] = "what a run trains is always evaluated"
@@ -68,6 +71,55 @@ class Pretrained(Predictor):
         self.history = history if history is not None else pd.DataFrame()
         self.label = label
 
+    def __repr__(self) -> str:
+        count = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(self.network, eqx.is_array)))
+        limit = "any length" if self.longest is None else f"at most {self.longest} pairs"
+        return (
+            f"{type(self.network).__name__} {self.label!r}, seed {self.seed}: {count:,} parameters, pretrained on "
+            f"contexts of up to {self.trained_to} pairs of {self.mixture.summary}; takes {limit}"
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes the weights, the model's settings and the mixture to one safetensors file.
+
+        Args:
+            path: the file; it appears whole or not at all.
+
+        Raises:
+            OffpriorError: the network does not keep the settings of its model.
+        """
+        model = self.network.made_by()
+        if model is None:
+            name = type(self.network).__name__
+            raise OffpriorError(f"{name} cannot be saved: {name}.made_by has to give its model")
+        about = {
+            "model": plain(model),
+            "mixture": plain(self.mixture),
+            "trained_to": self.trained_to,
+            "limit": self.longest,
+            "seed": self.seed,
+            "label": self.label,
+        }
+        write_arrays(Path(path), self.network, about)
+
+    @classmethod
+    @single()
+    def load(cls, path: str | Path) -> "Pretrained":
+        """Reads a file that `save` wrote.
+
+        Raises:
+            OffpriorError: the file is missing, torn, or written by something else.
+        """
+        path = Path(path)
+        about = read_about(path)
+        if "mixture" not in about:
+            raise OffpriorError(f"{path}: it is the checkpoint of a run; open its folder with offprior.Run")
+        model, mixture = part_from("models", about["model"]), settings_from(Mixture, about["mixture"])
+        like = model.skeleton(dimension=mixture.dimension, points=about["trained_to"])
+        network, _ = read_arrays(path, like)
+        settings = {name: about[name] for name in ("trained_to", "limit", "seed", "label")}
+        return cls(network, mixture, **settings)
+
     def predict_batch(
         self,
         x: Float[Any, "b n d"],
@@ -76,17 +128,24 @@ class Pretrained(Predictor):
         lengths: Sequence[int],
         instruction: Int[Any, " b"] | None = None,
     ) -> BatchPrediction:
-        """Means and variances [b, lengths, m] of the noise-free value; one forward pass a context length.
+        """Returns means and variances [b, lengths, m] of the noise-free value; one forward pass per context length.
 
-        The variance is the head's less the noise's; not-a-number where the head has none. `instruction` names each
-        prompt's family by its place in the mixture, to a network that takes one.
+        The variance is the head's minus the noise's, or not-a-number if the head has none.
+
+        Args:
+            x: the contexts' inputs.
+            y: the contexts' outputs.
+            queries: the inputs at which to predict.
+            lengths: context lengths in pairs.
+            instruction: each prompt's family as an index into the mixture, for a network that takes an instruction;
+                None gives no instruction.
 
         Raises:
             OffpriorError: a context is longer than the network can take.
         """
         rooms = [(length, self.room(length)) for length in lengths]
         x, y, queries = (as_single(*named) for named in (("x", x), ("y", y), ("queries", queries)))
-        # Pairs beyond the longest wanted context would only cost time.
+        # Pairs beyond the longest requested context would only cost time.
         x, y = x[:, : max(lengths)], y[:, : max(lengths)]
         after = max(room for _, room in rooms) - x.shape[1]
         x, y = np.pad(x, ((0, 0), (0, after), (0, 0))), np.pad(y, ((0, 0), (0, after)))
@@ -109,7 +168,7 @@ class Pretrained(Predictor):
         return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
 
     def room(self, length: int) -> int:
-        """The pairs to which a context of `length` is filled up, so that few programs are compiled.
+        """Returns the number of pairs to which a context of `length` is padded, so that few programs are compiled.
 
         Raises:
             OffpriorError: it is longer than the network can take.
@@ -121,13 +180,13 @@ class Pretrained(Predictor):
 
 
 def even_chunk(prompts: int, tokens: int) -> int:
-    """Prompts of so many tokens to put through a network at once: chunks of one size, as few as there may be."""
+    """Returns how many prompts to pass through a network at once: as few chunks as possible, all of one size."""
     most = max(1, TOKENS_A_PASS.get(jax.default_backend(), TOKENS_ELSEWHERE) // tokens)
     return math.ceil(prompts / math.ceil(prompts / most))
 
 
 def filled_up(array: np.ndarray, size: int) -> np.ndarray:
-    """The last chunk is filled up, so that every chunk runs the same compiled program."""
+    """Pads the last chunk, so that every chunk runs the same compiled program."""
     missing = size - array.shape[0]
     return array if missing == 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
 
@@ -140,5 +199,5 @@ def _curve(
     queries: Float[Array, "b m d"],
     length: Int[Array, ""],
     instruction: Int[Array, " b"] | None,
-) -> Moments:
+) -> PredictiveMoments:
     return network.curve(x, y, queries, length, instruction)

@@ -1,4 +1,4 @@
-"""Ridge regression, its penalty given, that of the pretraining prior, or left to the context."""
+"""Ridge regression, with a given penalty, that of the pretraining prior, or one chosen from the context."""
 
 import functools
 from typing import Literal
@@ -8,19 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from offprior.compute.randomness import key_for
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.task_pool import TaskPool
-from offprior.laws import concrete
+from offprior.laws.law import concrete
 from offprior.mixture import Mixture
 from offprior.parameter import parameter
 from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, first_of_the_best
-from offprior.randomness import key_for
 
 PENALTIES = np.logspace(4, -6, 41)
-"""Penalties to choose from, times the mean of the squared inputs, summed over the context; the largest first.
+"""Candidate penalties, the largest first, in units of the mean squared input summed over the context.
 
-Of penalties that do as well as each other the largest is taken.
+Of equally good penalties the largest is taken.
 """
 DRAWS = 16_384
 
@@ -28,10 +28,10 @@ DRAWS = 16_384
 class Ridge(AlgorithmOfMixture):
     """Ridge regression: the w that minimise ‖y − Xw‖² + λ‖w‖², without an intercept (arXiv 2306.15063, section 2).
 
-    The oracle's λ is noise²/scale² of the pretraining mixture, with the scale of its linear family's slopes: the
-    posterior mean under that family, which has a variance. Of a mixture without the family `linear` the scale is that
-    of the values at unit vectors, from 16,384 tasks. Leave-one-out takes the λ of least squared error on the context,
-    each pair left out in turn, in closed form (Golub, Heath and Wahba 1979).
+    The oracle's λ is noise²/scale² of the pretraining mixture, where scale is that of its linear family's slopes. The
+    result is the posterior mean under that family, and has a variance. If the mixture lacks the family `linear`, the
+    scale is that of the values at unit vectors, from 16,384 tasks. Leave-one-out takes the λ with the least squared
+    error on the context, leaving out each pair in turn, in closed form (Golub, Heath and Wahba 1979).
     """
 
     penalty: float | None = parameter(None, "λ; where it is null, `choice` chooses it", minimum=0)
@@ -44,7 +44,7 @@ class Ridge(AlgorithmOfMixture):
 
     @functools.cached_property
     def oracle(self) -> float:
-        """λ of the oracle."""
+        """The λ of the oracle."""
         return oracle_penalty(self.known)
 
     def answer(
@@ -61,7 +61,7 @@ class Ridge(AlgorithmOfMixture):
         mean = np.einsum("bmr,br->bm", asked, gain * along)
         if self.penalty is not None or self.choice != "oracle":
             return mean, np.full_like(mean, np.nan)
-        # Of the prior λ⁻¹σ² the data take singular²/(singular² + λ) along each of their directions.
+        # Of the prior λ⁻¹σ², the data remove the share singular²/(singular² + λ) along each of their directions.
         noise = concrete(self.known.bayes_noise) or 0.0
         taken = np.einsum("bmr,br->bm", asked**2, singular * gain)
         return mean, noise**2 / penalty * np.maximum((queries**2).sum(-1) - taken, 0.0)
@@ -86,7 +86,7 @@ class Ridge(AlgorithmOfMixture):
 
 
 def oracle_penalty(mixture: Mixture) -> float:
-    """noise²/scale² of a mixture, the scale that of the slopes of its linear family."""
+    """Returns noise²/scale² of a mixture, where scale is that of the slopes of its linear family."""
     families = [family.family if isinstance(family, TaskPool) else family for family in mixture.families]
     lines = [family for family in families if isinstance(family, Linear)]
     square = float(lines[0].scale) ** 2 if lines else float(np.mean([_square_at_unit(family) for family in families]))
@@ -94,7 +94,7 @@ def oracle_penalty(mixture: Mixture) -> float:
 
 
 def _square_at_unit(family: Family) -> float:
-    """The prior's mean square of the values at unit vectors: that of a weight, where the functions are linear."""
+    """Returns the prior mean square of the values at unit vectors, which for linear functions is that of a weight."""
     places = jnp.eye(family.dimension)
     keys = jax.random.split(key_for(0, "ridge"), DRAWS)
     values = jax.vmap(lambda key: family.evaluate(family.draw(key), places))(keys)

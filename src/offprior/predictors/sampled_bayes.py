@@ -1,4 +1,4 @@
-"""The Bayes predictor by sampling, where a family has no closed form."""
+"""The Bayes predictor by sampling, for families without a closed form."""
 
 import sys
 from collections.abc import Sequence
@@ -10,18 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from offprior import latents, smc
 from offprior.components import NoClosedForm
+from offprior.compute.precision import as_double, double
+from offprior.compute.randomness import key_for
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.relu_network import ReluNetwork
 from offprior.mixture import Mixture
-from offprior.posterior import Posterior, posterior
-from offprior.precision import as_double, double
+from offprior.posterior import Posterior, latents, posterior, smc
 from offprior.predictors.bayes import NODES, mixed, noise_of
 from offprior.predictors.predictor import BatchPrediction, Predictor
-from offprior.randomness import key_for
 
 
 class Diagnostics(NamedTuple):
@@ -31,11 +30,14 @@ class Diagnostics(NamedTuple):
     prompt: int
     length: int
     effective: float
-    """Independent draws that would give posterior means at the queries as precise as those of all runs together are,
-    by how the runs differ; at most the particles of all runs."""
+    """The number of independent draws that would give posterior means at the queries as precise as those of all runs
+    together, estimated from how the runs differ; at most the number of particles in all runs.
+    """
     r_hat: float
-    """Gelman and Rubin's potential scale reduction over halves of the runs (split R-hat), the largest of the queries:
-    near 1 where the runs agree."""
+    """Gelman and Rubin's potential scale reduction over halves of the runs (split R-hat), the largest over the queries.
+
+    It is near 1 if the runs agree.
+    """
     acceptance: float
     powers: float
 
@@ -43,13 +45,13 @@ class Diagnostics(NamedTuple):
 class SampledBayes(Predictor):
     """The posterior mean under a mixture by tempered SMC (Del Moral, Doucet and Jasra 2006): sampled.
 
-    For small studies: it takes about a second a prompt and context length. `runs` independent clouds of `particles`
-    tasks each are weighted by their evidence; `diagnostics` keeps the effective sample size and split R-hat of every
-    posterior of the last call, and one line of them is printed. Families with a closed form keep it, unless `exact` is
-    false. The same prompt has the same draws, whatever stands beside it.
+    For small studies: sampling takes about a second per prompt and context length. `runs` independent clouds of
+    `particles` tasks each are weighted by their evidence. `diagnostics` keeps the effective sample size and split R-hat
+    of every posterior of the last call, and a one-line summary is printed. Families with a closed form use it, unless
+    `exact` is false. The same prompt gets the same draws, whatever other prompts are in the batch.
 
     Raises:
-        SettingError: a family's tasks take a number of random bits that is not fixed; fewer than 2 runs or 4 particles.
+        SettingError: a family's tasks use a number of random bits that is not fixed; fewer than 2 runs or 4 particles.
     """
 
     outside_recipes: ClassVar[str] = "it takes seconds per prompt, for small studies in Python"
@@ -92,24 +94,24 @@ class SampledBayes(Predictor):
         queries: Float[Any, "B m d"],
         lengths: Sequence[int],
     ) -> BatchPrediction:
-        """Posterior means and variances [B, L, m] of the noise-free value."""
+        """Returns posterior means and variances [B, L, m] of the noise-free value."""
         return BatchPrediction(*mixed(self.classes(x, y, queries, lengths), self._weights)[:2])
 
     def family_posterior(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> Float[np.ndarray, " families"]:
-        """The probability of each of the mixture's families, given a context."""
+        """Returns the probability of each of the mixture's families, given a context."""
         log_mass = self._log_mass(x, y)
         return np.exp(log_mass - np.logaddexp.reduce(log_mass))
 
     def log_evidence(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> float:
-        """Log-density of a context's y given its x, in nats."""
+        """Returns the log-density of a context's y given its x, in nats."""
         return float(np.logaddexp.reduce(self._log_mass(x, y)))
 
     def classes(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
     ) -> Posterior:
-        """The posteriors under each of the mixture's families alone; a sampled one has no quadrature error."""
+        """Computes the posteriors under each of the mixture's families alone; a sampled one has no quadrature error."""
         x, y, queries = as_double(x), as_double(y), as_double(queries)
-        diagnostics: list[Diagnostics] = []  # of this call alone: several threads may ask at a time
+        diagnostics: list[Diagnostics] = []  # local to this call, because several threads may call at once
         parts = []
         for name, family, closed in zip(self.mixture.family_names, self.mixture.families, self._closed, strict=True):
             if closed is not None:
@@ -123,7 +125,7 @@ class SampledBayes(Predictor):
         return Posterior(*(np.concatenate(columns, axis=2) for columns in zip(*parts, strict=True)))
 
     def summary(self) -> str:
-        """One line about the last call's sampled posteriors."""
+        """Summarises the last call's sampled posteriors in one line."""
         return self._summary(self.diagnostics)
 
     def _summary(self, diagnostics: Sequence[Diagnostics]) -> str:
@@ -156,7 +158,10 @@ class SampledBayes(Predictor):
         lengths: Sequence[int],
         diagnostics: list[Diagnostics],
     ) -> list[np.ndarray]:
-        """Log-evidence, mean, variance and no quadrature error, [B, L, 1, ...]; `diagnostics` gets a row for each."""
+        """Returns log-evidence, mean, variance and not-a-number for the quadrature error, [B, L, 1, ...].
+
+        A row is added to `diagnostics` for each posterior.
+        """
         log_evidence, mean, variance = [], [], []
         with double():
             key = key_for(self.seed, "sampled posterior", name)
@@ -188,7 +193,7 @@ class SampledBayes(Predictor):
 
 
 def effective_size(values: Float[np.ndarray, "runs particles m"]) -> float:
-    """Independent draws that would give means as precise as those of all runs, from how the runs' means differ."""
+    """Estimates how many independent draws would give means as precise as those of all runs, from the runs' means."""
     within = values.var(axis=1, ddof=1).mean(0).sum()
     of_mean = values.mean(1).var(axis=0, ddof=1).sum() / len(values)
     most = float(values.shape[0] * values.shape[1])
@@ -196,12 +201,12 @@ def effective_size(values: Float[np.ndarray, "runs particles m"]) -> float:
 
 
 def split_r_hat(values: Float[np.ndarray, "runs particles m"]) -> float:
-    """Gelman, Carlin, Stern, Dunson, Vehtari and Rubin, Bayesian Data Analysis, 3rd edition, section 11.4."""
+    """Split R-hat: Gelman, Carlin, Stern, Dunson, Vehtari and Rubin, Bayesian Data Analysis, 3rd ed., section 11.4."""
     half = values.shape[1] // 2
     chains = np.concatenate([values[:, :half], values[:, half : 2 * half]])
     within = chains.var(axis=1, ddof=1).mean(0)
     between = chains.mean(1).var(axis=0, ddof=1)
-    # Where nothing varies but rounding, there is nothing to agree on.
+    # If only rounding varies, there is nothing to disagree about.
     floor = 1e-18 * (1 + np.square(chains).mean((0, 1)))
     return float(np.sqrt(((half - 1) / half * within + between + floor) / (within + floor)).max())
 
@@ -214,7 +219,7 @@ def _components(family: Family) -> Any:
 
 
 def _summary(values: np.ndarray, log_evidence: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Log-evidence, mean and variance of all runs, each counting by its evidence."""
+    """Returns the log-evidence, mean and variance of all runs, each weighted by its evidence."""
     total = np.logaddexp.reduce(log_evidence)
     share = np.exp(log_evidence - total) / values.shape[1]
     mean = np.einsum("r,rpm->m", share, values)
@@ -222,10 +227,10 @@ def _summary(values: np.ndarray, log_evidence: np.ndarray) -> tuple[float, np.nd
 
 
 class _Clouds(NamedTuple):
-    """What is kept of the runs; without the −(k/2)·log 2πσ² of the evidence."""
+    """The results kept from the runs; the evidence lacks its term −(k/2)·log 2πσ²."""
 
     values: Float[Array, "*runs particles m"]
-    """At the queries."""
+    """Values at the queries."""
     log_evidence: Float[Array, "*runs"]
     acceptance: Float[Array, "*runs"]
     powers: Int[Array, "*runs"]

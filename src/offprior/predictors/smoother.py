@@ -1,4 +1,4 @@
-"""S, the smoother that every evaluation has beside B and C."""
+"""S, the smoother that is part of every evaluation, along with B and C."""
 
 from typing import ClassVar
 
@@ -10,10 +10,11 @@ from offprior.predictors.predictor import LABEL
 class Smoother(GaussianProcess):
     """S: Gaussian process regression, its RBF kernel fitted to each context, which knows no family (settings ours).
 
-    Whoever does well between the points of a context may only be smoothing, as S does; beyond the points S goes back to
-    0, or to a constant where the context asks for one. It is the strongest plain smoother that is cheap enough to be
-    there always: its mean is 0, as that of most priors is, because a constant that is always fitted is worse beyond the
-    points on them. It answers 0 without any context, and one pair everywhere by its y.
+    A predictor that does well between the points of a context may only be smoothing, as S does. Beyond the points S
+    returns to 0, or to a constant if the context suggests one. S is the strongest plain smoother that is cheap enough
+    to run in every evaluation. Its mean is 0, like that of most priors, because a constant that is always fitted does
+    worse beyond the points under such priors. Without any context S answers 0; after one pair it answers that pair's y
+    everywhere.
     """
 
     outside_recipes: ClassVar[str] = "S is always evaluated"

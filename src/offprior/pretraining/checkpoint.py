@@ -1,8 +1,8 @@
-"""The checkpoints of one training seed: what resumes it, and what answers with it.
+"""The checkpoints of one training seed: one file to resume from, others to predict with.
 
-``state-<step>.safetensors`` alone resumes a run: weights, optimiser and step in one file, so that no two files can
-disagree; the last two are kept, so that a torn one loses little. ``model.safetensors`` holds the weights for whoever
-only wants to predict, ``weights-<step>.safetensors`` those of a trajectory.
+``state-<step>.safetensors`` alone resumes a run: it holds weights, optimiser and step in one file, so that no two files
+can disagree. The last two are kept, so that a torn file loses little. ``model.safetensors`` holds only the weights, for
+predictions; ``weights-<step>.safetensors`` holds those of a trajectory.
 """
 
 import hashlib
@@ -15,46 +15,46 @@ from typing import Any
 
 import jax
 
-from offprior import devices
+from offprior.compute import devices
+from offprior.compute.precision import single
 from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
-from offprior.networks.weights import UnreadableError, read_about, read_arrays, write_arrays
-from offprior.precision import single
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.step import State
 from offprior.pretraining.training import Training
-from offprior.recipe_parts import plain
+from offprior.recipe.parts import plain
+from offprior.storage.arrays import UnreadableError, read_about, read_arrays, write_arrays
 
 MODEL = "model.safetensors"
 KEPT = 2
-"""States of a seed that are kept."""
+"""How many states of a seed are kept."""
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
-    """Where the checkpoints of a training seed lie in a run's folder."""
+    """Returns the folder of a training seed's checkpoints in a run's folder."""
     return folder / f"seed-{seed}"
 
 
 def state_files(folder: Path, seed: int) -> list[Path]:
-    """The states of a seed that can be resumed, the newest first."""
+    """Returns the states of a seed that can be resumed, the newest first."""
     return sorted(seed_folder(folder, seed).glob("state-*.safetensors"), reverse=True)
 
 
 def state_file(folder: Path, seed: int, step: int) -> Path:
-    """The state of a seed after `step` steps."""
+    """Returns the file of a seed's state after `step` steps."""
     return seed_folder(folder, seed) / f"state-{step:09}.safetensors"
 
 
 def weights_file(folder: Path, seed: int, step: int) -> Path:
-    """The weights of a seed after `step` steps, of a run that keeps a trajectory."""
+    """Returns the file of a seed's weights after `step` steps, in a run that keeps a trajectory."""
     return seed_folder(folder, seed) / f"weights-{step:09}.safetensors"
 
 
 def save(folder: Path, seed: int, state: State, network: Network, fingerprint: str) -> None:
-    """Write the checkpoint of a seed, each file whole or not at all, and drop those that are no longer needed.
+    """Writes the checkpoint of a seed, each file whole or not at all, and removes old ones.
 
-    `network` holds the weights that predict.
+    `network` holds the weights to predict with.
 
     Raises:
         OffpriorError: it cannot be written; the last good checkpoint is left as it was.
@@ -63,20 +63,20 @@ def save(folder: Path, seed: int, state: State, network: Network, fingerprint: s
     write_arrays(state_file(folder, seed, about["step"]), state, about)
     write_arrays(seed_folder(folder, seed) / MODEL, network, about)
     written = state_file(folder, seed, about["step"])
-    # Names sort by step. One of a later step was passed over when this run was resumed: it is torn.
+    # Names sort by step. A state of a later step is torn: it was passed over when this run was resumed.
     later = [path for path in state_files(folder, seed) if path.name > written.name]
     for old in [*later, *state_files(folder, seed)[len(later) + KEPT :]]:
         old.unlink(missing_ok=True)
 
 
 def save_weights(folder: Path, seed: int, state: State, network: Network, fingerprint: str) -> None:
-    """Write the weights alone, as a point of a trajectory that is kept."""
+    """Writes only the weights, as a point of a trajectory that is kept."""
     about = _about(seed, state, fingerprint)
     write_arrays(weights_file(folder, seed, about["step"]), network, about)
 
 
 def check_unused(folder: Path, seed: int) -> None:
-    """Is there nothing yet that a new training of this seed would write over?
+    """Checks that a new training of this seed would not overwrite anything.
 
     Raises:
         OffpriorError: there are checkpoints.
@@ -89,12 +89,12 @@ def check_unused(folder: Path, seed: int) -> None:
 
 
 def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[[str], None]) -> State | None:
-    """The last good checkpoint of a seed, or None where there is none yet.
+    """Returns the last good checkpoint of a seed, or None if there is none yet.
 
-    What is worth knowing goes to `warn`: a checkpoint that had to be passed over, a machine that is not the same.
+    `warn` receives a line if a checkpoint had to be passed over, or the machine has changed.
 
     Raises:
-        OffpriorError: it was made under other settings; there are checkpoints, and none can be read.
+        OffpriorError: the checkpoint was made under other settings; there are checkpoints, but none can be read.
     """
     passed_over: list[str] = []
     for path in state_files(folder, seed):
@@ -120,7 +120,7 @@ def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[
 
 
 def mend(folder: Path, seed: int, state: State, network: Network, fingerprint: str) -> None:
-    """Write a seed's weights for predictions again, where they are missing, torn or of another step than `state`."""
+    """Rewrites a seed's weights for predictions if they are missing, torn or of a step other than that of `state`."""
     path, about = seed_folder(folder, seed) / MODEL, _about(seed, state, fingerprint)
     try:
         if read_about(path)["step"] == about["step"]:
@@ -132,7 +132,7 @@ def mend(folder: Path, seed: int, state: State, network: Network, fingerprint: s
 
 
 def steps_done(folder: Path, seed: int) -> int:
-    """How many steps the weights of a seed have been trained.
+    """Returns how many steps the weights of a seed have been trained for.
 
     Raises:
         OffpriorError: the checkpoint is missing or torn.
@@ -141,7 +141,7 @@ def steps_done(folder: Path, seed: int) -> int:
 
 
 def machine() -> dict[str, str]:
-    """What bit-for-bit resumption depends on."""
+    """Returns everything about the machine that bit-for-bit resumption depends on."""
     return {
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
@@ -154,14 +154,14 @@ def machine() -> dict[str, str]:
 
 
 def fingerprint(model: Model, mixture: Mixture, training: Training) -> str:
-    """A hash of all the settings that a training run depends on, its numbers included."""
+    """Returns a hash of all settings that a training run depends on, numbers included."""
     settings = json.dumps([plain(model), plain(mixture), plain(training)], sort_keys=True)
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
 @single()
 def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, training: Training) -> Pretrained:
-    """The predictor that a seed's last checkpoint holds.
+    """Reads the predictor in a seed's last checkpoint.
 
     Raises:
         OffpriorError: the checkpoint is missing, torn, or of another model.
@@ -173,17 +173,17 @@ def read_pretrained(folder: Path, seed: int, model: Model, mixture: Mixture, tra
 
 
 def steps_kept(folder: Path, seed: int) -> list[int]:
-    """After which steps the weights of a seed were kept, of a run that keeps a trajectory; empty of others."""
+    """Returns the steps after which a seed's weights were kept; empty if the run keeps no trajectory."""
     names = (path.stem.removeprefix("weights-") for path in seed_folder(folder, seed).glob("weights-*.safetensors"))
     return sorted(int(name) for name in names if name.isdecimal())
 
 
 @single()
 def at_step(folder: Path, model: Pretrained, step: int, label: str) -> Pretrained:
-    """The model as it was after a step whose weights were kept.
+    """Reads the model after a step whose weights were kept.
 
     Raises:
-        OffpriorError: they are missing, torn, or of another model.
+        OffpriorError: the weights are missing, torn, or of another model.
     """
     network, _ = read_arrays(weights_file(folder, model.seed, step), model.network)
     settings = {"trained_to": model.trained_to, "limit": model.longest, "seed": model.seed}
@@ -195,7 +195,7 @@ def _about(seed: int, state: State, fingerprint: str) -> dict[str, Any]:
 
 
 def _difference(path: Path, like: State) -> str:
-    """The first parameter that differs, where one does in shape."""
+    """Describes the first parameter whose shape differs, if any."""
     try:
         read_arrays(path, like)
     except UnreadableError:

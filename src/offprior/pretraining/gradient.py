@@ -1,7 +1,7 @@
-"""Loss and gradient of a batch, shared between devices, and on each device taken a few prompts at a time.
+"""Loss and gradient of a batch, shared between devices and computed a few prompts at a time on each device.
 
-A processor is fastest when a few prompts' activations stay in its cache, and when every core has prompts of its own:
-twice as fast, on two cores, as one program that cuts each operation in two. Elsewhere a device takes all its prompts
+A processor is fastest when a few prompts' activations stay in its cache and every core has its own prompts: twice as
+fast, on two cores, as one program that splits each operation in two. On other devices, a device takes all its prompts
 at once, unless `Training.prompts_at_once` says otherwise.
 """
 
@@ -23,11 +23,11 @@ AXIS = "prompts"
 TOKENS_AT_ONCE = {"cpu": 400}
 """Tokens whose activations fit a core's cache."""
 COMPUTE = {"cpu": "float32"}
-"""What a kind of device computes in when nothing was asked for; bfloat16 where nothing is said."""
+"""Default number type for each kind of device; bfloat16 for kinds not listed."""
 
 
 class BatchGradient(NamedTuple):
-    """What a batch says about the weights."""
+    """The loss and gradient of a batch."""
 
     loss: Float[Array, ""]
     of_prompts: Float[Array, " b"]
@@ -36,36 +36,36 @@ class BatchGradient(NamedTuple):
 
 
 class Sharing(NamedTuple):
-    """How a batch is dealt out."""
+    """How a batch is split."""
 
     mesh: Mesh | None
-    """Devices that share a batch; None where there is one."""
+    """The devices that share a batch; None for a single device."""
     at_once: int
-    """Prompts whose gradient a device takes at once."""
+    """Prompts whose gradient a device computes at once."""
     points: int
-    """The longest context of its prompts, in pairs."""
+    """The longest context of the prompts, in pairs."""
     compute: str
-    """The sort of number in which the large products are computed."""
+    """The number type of the large products."""
 
     def replicated(self, tree: Any) -> Any:
-        """The arrays of `tree` on every device."""
+        """Places the arrays of `tree` on every device."""
         if self.mesh is None:
             return tree
         if jax.process_count() > 1:
             tree = processes.everywhere(tree, NamedSharding(self.mesh, P()))
         return eqx.filter_shard(tree, NamedSharding(self.mesh, P()))
 
-    def dealt_out(self, array: Array) -> Array:
-        """`array` with its leading axis cut among the devices, where it has as many parts."""
+    def shard(self, array: Array) -> Array:
+        """Splits the leading axis of `array` among the devices, if it divides evenly."""
         if self.mesh is None or array.shape[0] % self.mesh.size:
             return array
         return eqx.filter_shard(array, NamedSharding(self.mesh, P(AXIS)))
 
 
 def sharing(training: Training, network: Network, points: int | None = None) -> Sharing:
-    """Deal a batch out to as many devices as divide it; a small one stays on one.
+    """Splits a batch between as many devices as divide it; a small batch stays on one device.
 
-    `points` is the longest context of its prompts, where that is not yet the training's.
+    `points` is the longest context of the prompts, if it is not yet the training's.
 
     Raises:
         SettingError: there are several processes, and their devices cannot have equal parts of a batch.
@@ -74,7 +74,7 @@ def sharing(training: Training, network: Network, points: int | None = None) -> 
     batch, tokens, devices = training.batch, network.tokens(points), jax.devices()
     full = batch * network.tokens(training.points)
     if jax.process_count() == 1:
-        # What one core does at once would only wait for others.
+        # A batch that one core computes at once would only make it wait for others.
         worth = len(devices) if full > TOKENS_AT_ONCE.get(devices[0].platform, 0) else 1
         devices = devices[: largest_divisor(batch, worth)]
     elif batch % len(devices):
@@ -89,7 +89,7 @@ def sharing(training: Training, network: Network, points: int | None = None) -> 
 
 
 def largest_divisor(number: int, limit: int) -> int:
-    """The largest divisor of `number` that is at most `limit`."""
+    """Returns the largest divisor of `number` that is at most `limit`."""
     return next(divisor for divisor in range(min(number, max(limit, 1)), 0, -1) if number % divisor == 0)
 
 
@@ -101,9 +101,9 @@ def batch_gradient(
     shared: Sharing,
     instruction: Int[Array, " b"] | None = None,
 ) -> BatchGradient:
-    """The mean loss over all predictions of a batch, and its gradient in the weights.
+    """Computes the mean loss over all predictions of a batch, and its gradient with respect to the weights.
 
-    The same to rounding however the batch is dealt out. `instruction` is for networks that take one.
+    The result is the same, up to rounding, however the batch is split. `instruction` is for networks that take one.
     """
     prompts = (x, y, keys) if instruction is None else (x, y, keys, instruction)
     arrays, static = eqx.partition(network, eqx.is_array)
@@ -120,7 +120,7 @@ def batch_gradient(
             mesh=shared.mesh,
             in_specs=(P(), *(P(AXIS) for _ in prompts)),
             out_specs=(P(), P(), P(), P(AXIS)),
-            check_vma=False,  # so that gradients meet once a batch, in the sum above, and not for each few prompts
+            check_vma=False,  # so that gradients are summed once per batch, in the sum above, not for each few prompts
         )
     total, count, gradient, of_prompts = of_a_device(arrays, *prompts)
     count = jnp.maximum(count, 1)
@@ -128,7 +128,7 @@ def batch_gradient(
 
 
 def _over_few_at_once(arrays: Any, static: Any, prompts: tuple[Any, ...], shared: Sharing) -> tuple[Any, Array]:
-    """Sums of losses, of their number and of gradients; and the mean loss of each prompt."""
+    """Returns sums of losses, of their number and of gradients, and the mean loss of each prompt."""
 
     def objective(arrays: Any, x: Any, y: Any, keys: Any, instruction: Any = None) -> tuple[Array, tuple[Array, Array]]:
         losses, wanted = eqx.combine(arrays, static).training_loss(x, y, keys, shared.compute, instruction)

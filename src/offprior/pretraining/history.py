@@ -1,4 +1,4 @@
-"""What a training run tells over its course: one row per dispatch, kept in `training.parquet`."""
+"""The history of a training run: one row per dispatch, kept in `training.parquet`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.parquet import read_parquet, write_parquet
+from offprior.storage.parquet import read_parquet, write_parquet
 
 FILE = "training.parquet"
 
@@ -26,9 +26,9 @@ class History:
         return self._rows[-1]["seconds"] if self._rows else 0.0
 
     def keep_until(self, step: int, warn: Callable[[str], None]) -> None:
-        """Take over the rows that an interrupted run had written, up to the checkpoint at `step`.
+        """Keeps the rows that an interrupted run had written, up to the checkpoint at `step`.
 
-        A torn file is told to `warn`, and its rows are lost: checkpoints do not depend on them.
+        A torn file is reported to `warn`, and its rows are lost; checkpoints do not depend on them.
         """
         if self._path is not None and self._path.exists():
             try:
@@ -41,7 +41,7 @@ class History:
             self._rows = rows.dropna(axis="columns", how="all").to_dict("records")
 
     def add(self, begin: int, step: int, report: Any, seconds: float) -> None:
-        """A row for the dispatch from step `begin` to `step`; losses are means over its steps."""
+        """Adds a row for the dispatch from step `begin` to `step`; losses are means over its steps."""
         steps = step - begin
         drawn = np.asarray(report.drawn[-1], dtype=float)
         weights = np.isfinite(report.family_loss[:steps])
@@ -61,25 +61,25 @@ class History:
 
     @property
     def loss(self) -> float:
-        """The last row's."""
+        """The loss of the last row."""
         return self._rows[-1]["loss"]
 
     def losses_since(self, step: float) -> list[float]:
-        """The losses of the rows after a step."""
+        """Returns the losses of the rows after a step."""
         return [row["loss"] for row in self._rows if row["step"] > step]
 
     def latest(self) -> str:
-        """The last row in a few words."""
+        """Summarises the last row in a few words."""
         row = self._rows[-1]
         parts = [f"loss {row['loss']:.4f}"] + [f"{name} {row[f'loss: {name}']:.4f}" for name in self._families]
         return ", ".join(parts)
 
     def table(self) -> pd.DataFrame:
-        """All rows of this seed."""
-        return pd.DataFrame(list(self._rows))  # another thread may write it while rows are added
+        """Returns all rows of this seed."""
+        return pd.DataFrame(list(self._rows))  # copied, because another thread may write the table while rows are added
 
     def write(self) -> None:
-        """Put this seed's rows into the run's file."""
+        """Writes this seed's rows into the run's file."""
         if self._path is None:
             return
         rows = self.table()

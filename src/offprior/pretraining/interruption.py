@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 
 class Interruption:
-    """Has somebody asked to stop?"""
+    """Whether training has been asked to stop."""
 
     def __init__(self) -> None:
         self.asked = False
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped on request; the message says where it stands."""
+    """Training was stopped on request; the message says at which step."""
 
 
 @contextlib.contextmanager
 def listening() -> Iterator[Interruption]:
-    """While inside, SIGINT and SIGTERM only set `asked`. Outside the main thread nothing can be listened to."""
+    """Makes SIGINT and SIGTERM only set `asked` inside the block; outside the main thread this has no effect."""
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption

@@ -1,7 +1,7 @@
-"""The optimisers: what a gradient does to the weights at a learning rate.
+"""The optimisers: how a gradient changes the weights at a given learning rate.
 
-The learning rate comes from outside, a step's at a time, so that it can be a traced leaf: a population may hold a rate
-a member.
+The learning rate is passed in at every step, so that it can be a traced leaf: a population may have one rate per
+member.
 """
 
 from typing import Any
@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 from optax import contrib
 
 from offprior.models.model import Network
-from offprior.networks.decoder import Block
 from offprior.pretraining.gradient import Sharing
 from offprior.pretraining.training import Training
 
@@ -23,17 +22,17 @@ STACKED = contrib.MuonDimensionNumbers(reduction_axis=1, output_axis=2)
 
 
 AVERAGED = 0.9
-"""How far schedule-free training stands from its last iterate towards the average of all of them."""
+"""How close schedule-free training evaluates gradients to the average of all iterates, rather than to the last one."""
 
 
 def optimiser(
     training: Training, network: Network, rate: Float[Array, ""], shared: Sharing | None = None
 ) -> optax.GradientTransformation:
-    """From a gradient to the change of the weights.
+    """Returns the transformation from a gradient to the change of the weights.
 
     Muon (Jordan et al. 2024; `optax.contrib.scale_by_muon`) orthogonalises the matrices inside the blocks; embeddings,
     heads, biases and norms are left to Adam, as its authors advise. Schedule-free is AdamW whose gradients are taken
-    between the last iterate and a running average, which is what predicts (Defazio et al. 2024,
+    between the last iterate and a running average; the average makes the predictions (Defazio et al. 2024,
     `optax.contrib.schedule_free`).
     """
     step = optax.chain(_direction(training, network, shared), optax.stateless(_scale(-rate)))
@@ -43,7 +42,7 @@ def optimiser(
 
 
 def predicting(training: Training, network: Network, state: Any) -> Network:
-    """The weights to predict with, on the host, where those in training are others."""
+    """Returns the weights to predict with, on the host, if they differ from those in training."""
     if training.optimiser != "schedule-free":
         return network
 
@@ -54,8 +53,8 @@ def predicting(training: Training, network: Network, state: Any) -> Network:
 
 
 def _direction(training: Training, network: Network, shared: Sharing | None) -> optax.GradientTransformation:
-    """Clip, precondition, decay: everything of the change but the learning rate."""
-    momentum = 0.0 if training.optimiser == "schedule-free" else 0.9  # schedule-free has its average instead
+    """Clips, preconditions and decays: the whole update except for the learning rate."""
+    momentum = 0.0 if training.optimiser == "schedule-free" else 0.9  # schedule-free averages instead
     adam = optax.scale_by_adam(b1=momentum, b2=0.98 if training.optimiser == "muon" else 0.999)
     by_label: dict[str, optax.GradientTransformation] = {"frozen": optax.set_to_zero(), "vector": adam}
     if training.optimiser == "muon":
@@ -68,39 +67,27 @@ def _direction(training: Training, network: Network, shared: Sharing | None) -> 
 
 
 def labels(training: Training, network: Network) -> Any:
-    """For every parameter, the part of the optimiser that moves it."""
-    frozen = network.frozen()
-    vectors = jax.tree.map(lambda stays: "frozen" if stays else "vector", frozen)
-    if training.optimiser != "muon":
-        return vectors
+    """Assigns every parameter to the part of the optimiser that updates it."""
+    muon = training.optimiser == "muon"
 
-    def inside_block(node: Any) -> Any:
-        if not isinstance(node, Block):
-            return node
-        return eqx.tree_at(
-            lambda block: (
-                block.projections.weight,
-                block.output.weight,
-                block.up.weight,
-                block.down.weight,
-            ),
-            node,
-            ("matrix", "matrix", "matrix", "matrix"),
-        )
+    def label(stays: bool, is_matrix: bool) -> str:
+        if muon and is_matrix:
+            return "matrix"
+        return "frozen" if stays else "vector"
 
-    return jax.tree.map(inside_block, vectors, is_leaf=lambda node: isinstance(node, Block))
+    return jax.tree.map(label, network.frozen(), network.matrices())
 
 
 def _decayed(network: Network) -> Any:
-    """Weight decay is for matrices that are trained."""
+    """Restricts weight decay to matrices that are trained."""
     arrays = eqx.filter(network, eqx.is_array)
     return jax.tree.map(lambda array, stays: array.ndim >= 2 and not stays, arrays, network.frozen())
 
 
 def _in_stacks(transformation: optax.GradientTransformation, shared: Sharing | None) -> optax.GradientTransformation:
-    """`transformation` of the matrices in stacks of one shape, each device taking its part of a stack.
+    """Applies `transformation` to matrices in stacks of one shape, each device taking its part of a stack.
 
-    What every device would compute for itself is, with two cores, a sixth of a step of the demo.
+    Otherwise every device would compute all of it: with two cores, that is a sixth of a step of the demo.
     """
 
     def stacks(tree: Any) -> dict[str, Array]:
@@ -114,7 +101,7 @@ def _in_stacks(transformation: optax.GradientTransformation, shared: Sharing | N
         del parameters
         stacked = stacks(updates)
         if shared is not None:
-            stacked = {name: shared.dealt_out(stack) for name, stack in stacked.items()}
+            stacked = {name: shared.shard(stack) for name, stack in stacked.items()}
         moved, state = transformation.update(stacked, state)
         if shared is not None:
             moved = shared.replicated(moved)
@@ -134,10 +121,10 @@ def _scale(factor: Float[Array, ""]) -> Any:
 
 
 def _scale_by_shape(updates: Any, _: Any) -> Any:
-    """√max(1, outputs/inputs), which keeps a rate good for one width good for others (Jordan et al. 2024)."""
+    """Scales by √max(1, outputs/inputs), so that a rate found at one width suits others (Jordan et al. 2024)."""
     return jax.tree.map(lambda update: update * max(1.0, update.shape[-1] / update.shape[-2]) ** 0.5, updates)
 
 
 def _all(dimensions: contrib.MuonDimensionNumbers):
-    """The same dimension numbers for every array; places masked by the partition stay empty."""
+    """Returns the same dimension numbers for every array; places masked by the partition stay empty."""
     return lambda updates: jax.tree.map(lambda _: dimensions, updates)

@@ -1,4 +1,4 @@
-"""Populations: many models that differ in numbers only (seeds, rates, weights, ranges), trained in one program."""
+"""Populations: many models that differ only in numbers (seeds, rates, weights, ranges), trained in one program."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +20,11 @@ class Member(NamedTuple):
     training: Training
     seed: int = 0
     folder: Path | None = None
-    """Where its checkpoints go; none are kept without one."""
+    """Where the member's checkpoints are written; None keeps none."""
 
 
 def structure(tree: Any) -> Any:
-    """What two members must have in common to be trained in one program: everything but numbers."""
+    """Returns what two members must share to be trained in one program: everything but numbers."""
     arrays, static = eqx.partition(tree, eqx.is_array)
     leaves, frame = jax.tree.flatten(arrays)
     rest, static_frame = jax.tree.flatten(static)
@@ -32,26 +32,26 @@ def structure(tree: Any) -> Any:
 
 
 def stacked(trees: Sequence[Any]) -> Any:
-    """Trees of one structure as one, with a leading axis of members."""
+    """Stacks trees of one structure along a leading axis of members."""
     parts = [eqx.partition(tree, eqx.is_array) for tree in trees]
     return eqx.combine(jax.tree.map(lambda *leaves: jnp.stack(leaves), *(arrays for arrays, _ in parts)), parts[0][1])
 
 
 def stacked_states(states: Sequence[State]) -> State:
-    """States at one step; their count of steps is common."""
+    """Stacks states at one step; the count of steps stays common."""
     return stacked(states)._replace(step=states[0].step)
 
 
 def stacked_settings(settings: Sequence[Setting]) -> Setting:
-    """Settings of one structure."""
+    """Stacks settings of one structure."""
     return stacked(settings)
 
 
 def member(tree: Any, place: int) -> Any:
-    """One of those that were stacked."""
+    """Returns one member of stacked trees."""
     return jax.tree.map(lambda leaf: leaf[place] if eqx.is_array(leaf) else leaf, tree)
 
 
 def member_state(states: State, place: int) -> State:
-    """The state of one of those that were stacked."""
+    """Returns one member's state from stacked states."""
     return member(states._replace(step=None), place)._replace(step=states.step)

@@ -1,4 +1,4 @@
-"""Several processes that train one model, on one host or on many: who they are, and what they tell each other."""
+"""Several processes that train one model, on one host or on many: their roles and their communication."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,20 +17,20 @@ T = TypeVar("T")
 
 
 def is_first() -> bool:
-    """Is this the process that writes and reports?"""
+    """Whether this is the process that writes and reports."""
     return jax.process_index() == 0
 
 
 def count() -> int:
-    """How many processes there are."""
+    """Returns the number of processes."""
     return jax.process_count()
 
 
 def by_the_first(work: Callable[[], T]) -> T | None:
-    """What `work` returns in the first process; None in the others, once it is done.
+    """Runs `work` in the first process and returns its result there, and None in the others once it is done.
 
     Raises:
-        OffpriorError: in the others, where it failed in the first.
+        OffpriorError: in the other processes, if it failed in the first.
     """
     failed: BaseException | None = None
     found = None
@@ -45,14 +45,14 @@ def by_the_first(work: Callable[[], T]) -> T | None:
 
 
 def any_of_them(asked: bool) -> bool:
-    """Does any process say yes? All have to ask at the same point."""
+    """Whether `asked` is true in any process; all processes must call this at the same point."""
     if jax.process_count() == 1:
         return asked
     return bool(multihost_utils.process_allgather(np.asarray(asked)).any())
 
 
 def as_the_first_has_it(tree: Any) -> Any:
-    """The first process's arrays, for all; the others give theirs for the shapes."""
+    """Returns the first process's arrays in every process; the others only give the shapes."""
     if jax.process_count() == 1:
         return tree
     arrays, static = eqx.partition(tree, eqx.is_array)
@@ -60,12 +60,12 @@ def as_the_first_has_it(tree: Any) -> Any:
 
 
 def as_the_first_says(number: int) -> int:
-    """The first process's number, for all."""
+    """Returns the first process's number in every process."""
     return int(as_the_first_has_it(np.asarray(number)))
 
 
 def everywhere(tree: Any, sharding: NamedSharding) -> Any:
-    """Arrays that every process holds alike, laid over the devices of all."""
+    """Lays arrays that are equal in every process over the devices of all processes."""
 
     def lay(leaf: Any) -> Any:
         if not eqx.is_array(leaf) or isinstance(leaf, Tracer):

@@ -1,4 +1,4 @@
-"""The compiled program of a dispatch: made once a structure, and held against the memory before it runs."""
+"""The compiled program of a dispatch: compiled once per structure, and checked against the memory before it runs."""
 
 import contextlib
 import dataclasses
@@ -11,21 +11,22 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int
 
-from offprior.devices import memory
+from offprior.compute.devices import memory
+from offprior.compute.jax_internals import memory_of
+from offprior.console.progress import COMPILING, ProgressReport, phase
 from offprior.errors import OffpriorError
 from offprior.pretraining.gradient import Sharing, sharing
 from offprior.pretraining.step import Setting, State, advance
 from offprior.pretraining.training import Training
-from offprior.progress import COMPILING, ProgressReport, phase
 
 MOST_PROGRAMS = 32
-"""Kept in memory; the oldest goes."""
+"""Programs kept in memory; the oldest is dropped."""
 SNAPSHOTS = 4
-"""Copies of the state that may wait for the disk: of two dispatches, one that waits and one that is being written."""
+"""Copies of the state that may wait for the disk: from two dispatches, one waiting and one being written."""
 TRIES = 4
-"""Smaller batches that are tried when one does not fit."""
+"""How many smaller batches are tried if one does not fit."""
 USABLE = 0.9
-"""Share of the memory that programs may plan with."""
+"""Share of the memory that programs may plan to use."""
 
 _programs: dict[Any, "Program"] = {}
 
@@ -38,7 +39,7 @@ class Program:
     ):
         self._shared, self._stacked = shared, members > 1
         self._compiled = advance.lower((settings, until, shared, self._stacked), state).compile()
-        analysis = self._compiled.compiled.memory_analysis()
+        analysis = memory_of(self._compiled)
         devices = len(jax.local_devices()) if shared.mesh is not None else 1
         # A processor's devices share its memory.
         share = devices if jax.default_backend() == "cpu" else 1
@@ -48,21 +49,21 @@ class Program:
             + analysis.temp_size_in_bytes
             - analysis.alias_size_in_bytes
         )
-        """Bytes that a dispatch takes at its largest, with the snapshots for checkpoints."""
+        """Peak memory of a dispatch in bytes, with the snapshots for checkpoints."""
 
     def __call__(self, settings: Setting, state: State, until: Int[np.ndarray | Array, ""]) -> Any:
-        """A dispatch; the buffers of `state` are reused."""
+        """Runs a dispatch; the buffers of `state` are reused."""
         one_at_a_time(state, self._shared)
         return self._compiled((settings, until, self._shared, self._stacked), state)
 
 
 def one_at_a_time(arrays: Any, shared: Sharing) -> None:
-    """Wait for `arrays`, where devices of one processor share a batch.
+    """Waits for `arrays` if devices of one processor share a batch.
 
-    They share a pool of as many threads as there are cores, and one that waits for another's gradient keeps its
-    thread. While a second program is queued behind the first it may be that no thread is left for the one that is
+    Such devices share a pool of as many threads as there are cores, and a device that waits for another's gradient
+    keeps its thread. If a second program is queued behind the first, no thread may be left for the device that is
     waited for (jaxlib 0.10 ends the process after 40 s). Measured: a step of 20 lines hangs at once with programs
-    queued, and not in 100,000 steps with one at a time; more threads than cores cost a fifth of the speed.
+    queued, and never in 100,000 steps with one at a time; more threads than cores cost a fifth of the speed.
     """
     if shared.mesh is not None and jax.default_backend() == "cpu":
         jax.block_until_ready([leaf for leaf in jax.tree.leaves(arrays) if eqx.is_array(leaf)])
@@ -76,12 +77,12 @@ def program(
     members: int = 1,
     progress: ProgressReport | None = None,
 ) -> Program:
-    """The program of a dispatch of `members` members, their arrays stacked where there are several.
+    """Returns the program of a dispatch of `members` members, whose arrays are stacked if there are several.
 
-    Where it has to be compiled, `progress` says so.
+    If the program has to be compiled, `progress` reports it.
 
     Raises:
-        OffpriorError: it would not fit into the memory; what would is named.
+        OffpriorError: the program would not fit into the memory; the message names a setting that would.
     """
     arrays, static = eqx.partition((settings, state), eqx.is_array)
     leaves, structure = jax.tree.flatten(arrays)
@@ -101,21 +102,26 @@ def program(
     return found
 
 
+def forget() -> None:
+    """Drop every compiled program that is kept; the next dispatch of each is compiled again."""
+    _programs.clear()
+
+
 def members_that_fit(one: Program) -> int:
-    """How many members a program for all of them may have, by what the program of one takes."""
+    """Returns how many members fit into one program, from the memory that the program of one needs."""
     limit = memory(jax.default_backend())
     return max(1, int(USABLE * limit / max(one.bytes, 1))) if limit is not None else 1
 
 
 @contextlib.contextmanager
 def out_of_memory(batch: int, members: int) -> Iterator[None]:
-    """Turns a device's complaint about its memory into a sentence."""
+    """Replaces a device's out-of-memory error by a readable message."""
     try:
         yield
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        # The device does not say how much there was: half is what is left to try.
+        # The device does not say how much memory there was, so the advice is to try half.
         if members > 1:
             remedy = f"{members // 2} members at once, or training.batch={max(1, batch // 2)}, may fit"
         else:
@@ -126,7 +132,7 @@ def out_of_memory(batch: int, members: int) -> Iterator[None]:
 def too_large(
     found: Program, training: Training, members: int, limit: float, with_batch: Callable[[int, int], Program]
 ) -> OffpriorError:
-    """What would fit: a batch by a program that was made and measured, members by their share of the bytes."""
+    """Returns an error that names what would fit: a batch that was compiled, members by their share of the bytes."""
     batch, fits = training.batch, 0
     for _ in range(TRIES):
         batch //= 2

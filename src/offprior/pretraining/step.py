@@ -1,5 +1,6 @@
-"""One step of pretraining, and many of them in one program: fresh prompts drawn on the device, no look from outside."""
+"""One step of pretraining, and many steps in one program: prompts are drawn on the device, without host access."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -8,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from offprior.compute.precision import single
+from offprior.compute.randomness import fold, key_for
 from offprior.mixture import Mixture
 from offprior.models.model import Model, Network
-from offprior.precision import single
 from offprior.pretraining.gradient import Sharing, batch_gradient
 from offprior.pretraining.optimiser import optimiser
 from offprior.pretraining.training import Training
-from offprior.randomness import fold, key_for
 
 TARGETS = 100_000
 """Values of y drawn to fit a head to the prior."""
@@ -31,20 +32,23 @@ class State(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What training leaves as it is; its numbers are leaves."""
+    """Everything that training does not change; its numbers are leaves."""
 
     mixture: Mixture
     training: Training
+    """The settings without those that no program depends on: how often weights are kept, and the count of steps."""
+    share: Float[Array, ""]
+    """One step as a share of all steps."""
     key: PRNGKeyArray
-    """The seed's."""
+    """The key of the seed."""
 
 
 class StepReport(NamedTuple):
-    """What one step tells; in a dispatch, with the steps as leading axis."""
+    """The report of one step; in a dispatch, the steps are the leading axis."""
 
     loss: Float[Array, "*steps"]
     family_loss: Float[Array, "*steps families"]
-    """Mean loss of each family's prompts; not-a-number where a batch held none."""
+    """Mean loss of each family's prompts; not-a-number if a batch held none."""
     gradient_norm: Float[Array, "*steps"]
     learning_rate: Float[Array, "*steps"]
     drawn: Int[Array, "*steps families"]
@@ -53,10 +57,10 @@ class StepReport(NamedTuple):
 
 @single()
 def setting(mixture: Mixture, training: Training, seed: int) -> Setting:
-    """The setting of a training seed. Numbers become arrays, so that other numbers need no other program."""
+    """Returns the setting of a training seed; numbers become arrays, so that other numbers need no other program."""
 
     def is_numbers(node: Any) -> bool:
-        """A number, or a list of rows of them, which is one array."""
+        """Whether `node` is a number, or a list of rows of numbers, which becomes one array."""
         if eqx.is_array(node):
             return node.dtype.kind == "f"
         return isinstance(node, float) or (isinstance(node, tuple) and bool(node) and all(map(is_row, node)))
@@ -64,24 +68,27 @@ def setting(mixture: Mixture, training: Training, seed: int) -> Setting:
     def is_row(node: Any) -> bool:
         return type(node) is tuple and all(isinstance(number, float) for number in node)
 
+    steps = training.steps
     mixture, training = jax.tree.map(
         lambda node: jnp.asarray(node, jnp.float32) if is_numbers(node) else node,
         (mixture, training),
         is_leaf=is_numbers,
     )
-    return Setting(mixture, training, key_for(seed))
+    compiled = dataclasses.replace(training, steps=1, checkpoint_every=1, trajectory=0, curriculum=0)
+    # A reciprocal, because XLA multiplies by it if it knows the count: recorded runs were trained so, bit for bit.
+    return Setting(mixture, compiled, jnp.asarray(np.float32(1) / np.float32(steps)), key_for(seed))
 
 
 @single()
 def initial_state(model: Model, settings: Setting) -> State:
-    """Fresh weights and optimiser of a seed."""
+    """Creates fresh weights and optimiser state of a seed."""
     return _initial_state(model, settings)
 
 
 @eqx.filter_jit
 def _initial_state(model: Model, settings: Setting) -> State:
-    mixture, training, key = settings
-    # Heads are fitted to the prior's y, not to a seed's.
+    mixture, training, key = settings.mixture, settings.training, settings.key
+    # Heads are fitted to the prior's y, not to one seed's.
     targets = mixture.sequences(key_for(0, "targets"), TARGETS // training.points + 1, training.points).y.ravel()
     network = model.initialise(
         fold(key, "initialisation"), dimension=mixture.dimension, points=training.points, targets=targets
@@ -99,11 +106,11 @@ def _initial_state(model: Model, settings: Setting) -> State:
 def advance(
     fixed: tuple[Setting, Int[np.ndarray | Array, ""], Sharing, bool], state: State
 ) -> tuple[State, StepReport]:
-    """`steps_per_dispatch` steps in one program; those from step `until` on are skipped and report zeros.
+    """Runs `steps_per_dispatch` steps in one program; steps from `until` on are skipped and report zeros.
 
-    `fixed` holds the setting, `until`, how a batch is dealt out, and whether the leading axis of all arrays (but of
-    the steps, which are common) counts members of a population. The buffers of `state` are reused: it is gone
-    afterwards.
+    `fixed` holds the setting, `until`, how a batch is split, and whether the leading axis of all arrays counts members
+    of a population (except for the step count, which is common). The buffers of `state` are reused, so it cannot be
+    used afterwards.
     """
     settings, until, shared, stacked = fixed
     if not stacked:
@@ -141,15 +148,15 @@ def _dispatch(
 
 
 def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State, StepReport]:
-    """One optimiser step on a batch that is a pure function of (seed, step)."""
-    mixture, training, key = settings
+    """Runs one optimiser step on a batch that is a pure function of (seed, step)."""
+    mixture, training, key = settings.mixture, settings.training, settings.key
     draw, split = jax.random.split(fold(key, "training", state.step))
     batch = mixture.sequences(draw, training.batch, state.network.sequence_length(shared.points))
     keys = jax.random.split(split, training.batch)
     told = _told(split, batch.family, state.network.named_families, training)
     found = batch_gradient(state.network, batch.x, batch.y, keys, shared, told)
     arrays, static = eqx.partition(state.network, eqx.is_array)
-    rate = training.learning_rate_at(state.step)
+    rate = training.learning_rate_at(state.step, settings.share)
     with jax.numpy_dtype_promotion("standard"):  # optax counts in whole numbers
         change, moments = optimiser(training, state.network, rate, shared).update(
             found.gradient, state.optimiser, arrays
@@ -169,7 +176,10 @@ def train_step(state: State, settings: Setting, shared: Sharing) -> tuple[State,
 
 
 def _told(key: PRNGKeyArray, family: Int[Array, " b"], named: int, training: Training) -> Int[Array, " b"] | None:
-    """The family of each prompt, for a share of them; of the others none, and none at all without an instruction."""
+    """Returns the family named in each prompt's instruction: its own for a share of the prompts, else none.
+
+    The result is None for networks without an instruction.
+    """
     if not named:
         return None
     is_told = jax.random.bernoulli(fold(key, "instruction"), training.instruction_share, family.shape)

@@ -1,4 +1,4 @@
-"""HOW the test differs from pretraining: one path of prompt distributions a file."""
+"""HOW the test differs from pretraining: one path of prompt distributions per file."""
 
 from offprior import catalog
 

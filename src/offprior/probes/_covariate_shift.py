@@ -3,7 +3,7 @@
 import abc
 
 from offprior.errors import Problem, SettingError
-from offprior.laws import Law
+from offprior.laws.law import Law
 from offprior.mixture import Mixture
 from offprior.probes.probe import Probe
 
@@ -11,16 +11,16 @@ from offprior.probes.probe import Probe
 class CovariateShift(Probe):
     """A path along which the law of the inputs changes, away from the plain place, where it is the mixture's own.
 
-    The prior holds the functions everywhere: B is the optimum, M3 is 0 and the verdict `no prior gap`; what tells
-    is `bayes_distance`, how far a model is from B at the place itself.
+    The prior covers the functions everywhere, so B is the optimum, M3 is 0 and the verdict is `no prior gap`. The
+    informative number is `bayes_distance`: how far a model is from B at the place itself.
     """
 
     @abc.abstractmethod
     def law(self, strength: float, mixture: Mixture) -> Law:
-        """The law of the inputs at another place than the plain one, made from the mixture's."""
+        """Returns the law of the inputs at a place other than the plain one, made from the mixture's law."""
 
     def plain_place(self, mixture: Mixture) -> float:
-        """Where on the path the inputs are the mixture's own."""
+        """Returns the place on the path where the inputs are the mixture's own."""
         return 0.0
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:
@@ -33,20 +33,24 @@ class CovariateShift(Probe):
 
 
 def check_dimension(mixture: Mixture, what: str) -> None:
-    """Do inputs have two coordinates or more?
+    """Checks that inputs have two coordinates or more.
+
+    Args:
+        mixture: the mixture to test on.
+        what: what inputs of one coordinate do not have, for the message.
 
     Raises:
-        SettingError: they have one; `what` is what there is none of then.
+        SettingError: inputs have one coordinate.
     """
     if mixture.dimension < 2:
         raise SettingError(Problem("name", f"inputs of one number have no {what}; it needs two dimensions or more"))
 
 
 def at_most_all(found: tuple[float, ...], mixture: Mixture, key: str, what: str) -> tuple[float, ...]:
-    """Places that count coordinates, ascending, none above those of an input.
+    """Returns places that count coordinates, in ascending order; none may exceed the input's dimension.
 
     Raises:
-        SettingError: the last is.
+        SettingError: the last place does.
     """
     if found[-1] > mixture.dimension:
         message = f"{found[-1]:g} {what} were given, an input has {mixture.dimension}; choose at most as many"

@@ -1,4 +1,4 @@
-"""Probes that put a function of each of two families together."""
+"""Probes that combine a function of each of two families."""
 
 import abc
 
@@ -10,7 +10,7 @@ from offprior.probes.probe import Probe, count_parameter, evenly_spaced, numbers
 
 
 class TwoFamilies(Probe):
-    """A path of functions made of f and g of two families, the mixture's first two unless it has its own."""
+    """A path of functions made of f and g from two families: the probe's own, or the mixture's first two."""
 
     start: Scalar = parameter(0.0, "the first weight a", minimum=0, maximum=1)
     stop: Scalar = parameter(1.0, "the last weight a", minimum=0, maximum=1)
@@ -20,11 +20,11 @@ class TwoFamilies(Probe):
 
     @abc.abstractmethod
     def together(self, strength: float, first: Family, second: Family) -> Family:
-        """The family of the functions at a place."""
+        """Returns the family of the functions at `strength`."""
 
     @abc.abstractmethod
     def ends(self, first: Family, second: Family) -> dict[float, Family]:
-        """The places at which the functions are those of one family, and that family."""
+        """Returns the places at which the functions are those of one family, with that family."""
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         places = evenly_spaced(float(self.start), float(self.stop), self.count)
@@ -35,7 +35,7 @@ class TwoFamilies(Probe):
         return mixture.changed(families=[self.together(strength, *self.families(mixture))])
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
-        """The family of an end, the combination where the mixture has it, else both; of others nothing is known."""
+        """Returns an end's family, or the combination if the mixture has it, or both families if it has those."""
         first, second = self.families(mixture)
         at = self.ends(first, second)
         alone = numbers_of(mixture, at[strength] if strength in at else self.together(strength, first, second))
@@ -46,7 +46,7 @@ class TwoFamilies(Probe):
         return [*(["own families"] if given else []), *super().departures()]
 
     def families(self, mixture: Mixture) -> tuple[Family, Family]:
-        """The families of f and of g.
+        """Returns the families of f and of g.
 
         Raises:
             SettingError: the mixture has one family, and the probe none of its own.

@@ -1,10 +1,10 @@
-"""Linear tasks at angles inside and beyond the spherical cap pretrained on."""
+"""Linear tasks at angles inside and beyond the pretrained spherical cap."""
 
 from typing import ClassVar
 
 from offprior.families.spherical_cap import SphericalCap
 from offprior.families.spherical_ring import SphericalRing
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import (
@@ -19,9 +19,9 @@ from offprior.probes.probe import (
 
 
 class CapAngle(Probe):
-    """Linear functions with slopes at one angle θ to the pole of the cap pretrained on (goddard-2025; the angles ours).
+    """Linear functions with slopes at one angle θ to the pole of the pretrained cap (goddard-2025; the angles ours).
 
-    The prior holds the angles up to the cap's own.
+    The prior covers all angles up to the cap's own.
     """
 
     coordinate: ClassVar[str] = "θ"
@@ -30,12 +30,12 @@ class CapAngle(Probe):
     start: Scalar = parameter(15.0, "the first θ, in degrees", minimum=0, maximum=180)
     stop: Scalar = parameter(180.0, "the last θ, in degrees", above=0, maximum=180)
     count: int = count_parameter(12, "how many angles", minimum=1)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Half of the directions of the plane."""
+        """A mixture of linear functions in half of the directions of the plane."""
         return Mixture([SphericalCap(dimension=2, angle=90.0)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

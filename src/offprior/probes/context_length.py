@@ -1,24 +1,24 @@
-"""Contexts shorter and longer than those of pretraining."""
+"""Contexts shorter and longer than in pretraining."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from offprior.errors import Problem, SettingError
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter
 
 
 class ContextLength(Probe):
-    """The mixture's own prompts with contexts of k pairs, past the training length too where a model can (ours)."""
+    """The mixture's own prompts with contexts of k pairs, also beyond the training length if a model can (ours)."""
 
     coordinate: ClassVar[str] = "k"
     axis: ClassVar[str] = "context length k"
     along_context: ClassVar[bool] = True
 
     ks: tuple[int, ...] = parameter((1, 2, 5, 10, 20, 40, 60, 80), "the context lengths, in pairs", static=True)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def __check_init__(self):

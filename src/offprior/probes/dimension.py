@@ -1,21 +1,21 @@
-"""Inputs of which only the first coordinates are in use."""
+"""Inputs that use only their first coordinates."""
 
 from typing import ClassVar
 
 from offprior.families.linear import Linear
-from offprior.input_laws import FirstCoordinates
-from offprior.laws import Law
+from offprior.input_laws.first_coordinates import FirstCoordinates
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift, at_most_all, check_dimension
 from offprior.probes.probe import evenly_spaced, inputs_parameter, noise_parameter, places
 
 PLACES = 5
-"""Numbers of coordinates that are tested unless they are given."""
+"""The number of places that are tested by default."""
 
 
 class Dimension(CovariateShift):
-    """Inputs of which the first d′ of d coordinates are in use, the others 0 (the curriculum of arXiv 2208.01066)."""
+    """Inputs that use the first d′ of d coordinates, the others 0 (the curriculum of arXiv 2208.01066)."""
 
     coordinate: ClassVar[str] = "d′"
     axis: ClassVar[str] = "coordinates d′ in use"
@@ -23,12 +23,12 @@ class Dimension(CovariateShift):
     used: tuple[int, ...] | None = parameter(
         None, "the numbers d′; five of them from 1 to d unless given", minimum=1, static=True
     )
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Linear functions of several numbers."""
+        """A mixture of linear functions of several numbers."""
         return Mixture([Linear(dimension=4)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

@@ -6,7 +6,8 @@ import equinox as eqx
 
 from offprior.errors import Problem, SettingError
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Fixed, Law, concrete
+from offprior.laws.fixed import Fixed
+from offprior.laws.law import LawLike, concrete
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import (
@@ -34,7 +35,7 @@ class Frequency(Probe):
         None, "the last ω; twice the upper end of the range unless given", above=0, static=False
     )
     count: int = count_parameter(12, "how many frequencies", minimum=1)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
@@ -59,7 +60,7 @@ class Frequency(Probe):
         return (min(known), max(known)) if known else None
 
     def pretraining_range(self, mixture: Mixture) -> tuple[float, float]:
-        """From the least to the largest frequency of all sinusoids that are pretrained on."""
+        """Returns the smallest and the largest frequency of all pretrained sinusoids."""
         known = self._ends(mixture)
         if not known:
             raise SettingError(
@@ -68,7 +69,7 @@ class Frequency(Probe):
         return min(known), max(known)
 
     def _ends(self, mixture: Mixture) -> list[float]:
-        """Ends of the frequency ranges of all sinusoids in pretraining; of the one that changes if there are none."""
+        """Lists the ends of all pretrained frequency ranges, or of the changed family's range if there are none."""
         laws = [wave.frequency for wave in of_kind(Sinusoid, mixture)] or [self._sinusoid(mixture).frequency]
         found = [getattr(law, name) for law in laws for name in ("low", "high", "value") if hasattr(law, name)]
         return [end for end in map(concrete, found) if end is not None]

@@ -1,10 +1,10 @@
-"""Inputs that leave some directions out."""
+"""Inputs that leave out some directions."""
 
 from typing import ClassVar
 
 from offprior.families.linear import Linear
-from offprior.input_laws import Subspace
-from offprior.laws import Law
+from offprior.input_laws.subspace import Subspace
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift, at_most_all, check_dimension
@@ -20,12 +20,12 @@ class HalfSubspace(CovariateShift):
     ranks: tuple[int, ...] | None = parameter(
         None, "the dimensions r; half of them and all unless given", minimum=1, static=True
     )
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Linear functions of several numbers."""
+        """A mixture of linear functions of several numbers."""
         return Mixture([Linear(dimension=4)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

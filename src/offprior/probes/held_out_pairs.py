@@ -11,7 +11,7 @@ from offprior.families.family import Family
 from offprior.families.linear import Linear
 from offprior.families.polynomial import Polynomial
 from offprior.families.sinusoid import Sinusoid
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, numbers_of, of_kind
@@ -21,19 +21,19 @@ class HeldOutPairs(Probe):
     """Combinations of every pair of families, where pretraining held those of some pairs (after zhang-2025; ours).
 
     The coordinate numbers the pairs of the mixture's plain families from 1: first and second, first and third, …,
-    second and third. Pairs that the mixture has a combination of are inside the prior. The others are combined with
-    the weights of its first combination.
+    second and third. Pairs whose combination is in the mixture are inside the prior. The others are combined with the
+    weights of the mixture's first combination.
     """
 
     coordinate: ClassVar[str] = "pair"
     axis: ClassVar[str] = "number of the pair of families"
 
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Three families, and sums of the first two."""
+        """A mixture of three families and sums of the first two."""
         families = [Linear(), Sinusoid(), Polynomial(degree=2)]
         return Mixture([*families, Combination(families[0], families[1])])  # pyright: ignore[reportCallIssue]
 
@@ -67,12 +67,12 @@ class HeldOutPairs(Probe):
         return list(itertools.combinations(plain, 2))
 
     def _held(self, mixture: Mixture) -> list[Combination]:
-        """The mixture's combinations; those that it draws, of a share above 0, come first."""
+        """Returns the mixture's combinations, those with a positive share first."""
         drawn = of_kind(Combination, mixture)
         return [*drawn, *(family for family in mixture.families if isinstance(family, Combination))]
 
     def _combination(self, pair: tuple[Family, Family], held: list[Combination]) -> Combination | None:
-        """The first combination of a pair, in either order."""
+        """Returns the first combination of a pair, in either order."""
         for known in held:
             sides = (known.first, known.second)
             if any(bool(eqx.tree_equal(sides, order)) for order in (pair, pair[::-1])):

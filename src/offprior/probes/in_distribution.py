@@ -2,19 +2,19 @@
 
 from typing import ClassVar
 
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter
 
 
 class InDistribution(Probe):
-    """The mixture's own prompts: where metric M1 says whether a model is trained enough to be judged elsewhere."""
+    """The mixture's own prompts: metric M1 on them says whether a model is trained enough to be judged elsewhere."""
 
     coordinate: ClassVar[str] = ""
     axis: ClassVar[str] = "in distribution"
 
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

@@ -1,12 +1,14 @@
-"""Inputs of another law than those of pretraining."""
+"""Inputs from another law than in pretraining."""
 
 from typing import ClassVar
 
 import numpy as np
 
 from offprior.errors import Problem, SettingError
-from offprior.input_laws import Mixed
-from offprior.laws import Law, Normal, Uniform
+from offprior.input_laws.mixed import Mixed
+from offprior.laws.law import Law, LawLike
+from offprior.laws.normal import Normal
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift
@@ -16,18 +18,18 @@ from offprior.probes.probe import count_parameter, evenly_spaced, inputs_paramet
 class InputLaw(CovariateShift):
     """Inputs of which a share p is of another law, in the context and the queries (a covariate shift; settings ours).
 
-    Unless one is given, the other law is normal, with the mean and the standard deviation of the mixture's own; where
-    that is normal, uniform with the same.
+    By default the other law is normal, with the mean and the standard deviation of the mixture's own; if that is
+    normal, the other law is uniform with the same mean and standard deviation.
     """
 
     coordinate: ClassVar[str] = "p"
     axis: ClassVar[str] = "share p of the inputs that are of another law"
 
-    other: Law | None = parameter(
+    other: LawLike | None = parameter(
         None, "the other law; one of the same mean and standard deviation unless given", converter=law_or_none
     )
     count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

@@ -1,8 +1,8 @@
-"""Inputs larger and smaller than those of pretraining."""
+"""Inputs larger and smaller than in pretraining."""
 
 from typing import ClassVar
 
-from offprior.laws import Law
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift
@@ -16,7 +16,7 @@ class InputScale(CovariateShift):
     axis: ClassVar[str] = "inputs, times those of pretraining"
 
     factors: tuple[float, ...] = parameter((1 / 3, 0.5, 1.0, 2.0, 3.0), "the scales s", above=0, static=True)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

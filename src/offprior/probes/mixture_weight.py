@@ -6,7 +6,7 @@ import numpy as np
 
 from offprior.errors import Problem, SettingError
 from offprior.families.combination import Combination
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import Probe, count_parameter, evenly_spaced, inputs_parameter, noise_parameter
@@ -15,9 +15,9 @@ from offprior.probes.probe import Probe, count_parameter, evenly_spaced, inputs_
 class MixtureWeight(Probe):
     """Prompts with another share w of the first family than in training, or unscaled sums (after arXiv 2311.00871).
 
-    The share at training is the mixture's own weight, where the prior lies; train with another by
-    ``--set mixture.weights=[…]``. With `sums`, w is the share of prompts of the mixture as it was trained, and the
-    rest are unscaled sums f + g of its first two families.
+    The prior lies at the mixture's own weight; train with another one by ``--set mixture.weights=[…]``. With `sums`, w
+    is the share of prompts from the mixture as it was trained, and the rest are unscaled sums f + g of its first two
+    families.
     """
 
     coordinate: ClassVar[str] = "w"
@@ -25,7 +25,7 @@ class MixtureWeight(Probe):
 
     count: int = count_parameter(5, "how many shares, from 0 to 1", minimum=2)
     sums: bool = parameter(False, "is the rest unscaled sums f + g, rather than the other families?")
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
@@ -48,7 +48,7 @@ class MixtureWeight(Probe):
         return mixture.changed(families=families, weights=weights)
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
-        """With other shares, the families that have one; with sums, the first two at a share of 0, else all."""
+        """Returns the families with a share; with sums, the first two at a share of 0, else all."""
         if not self.sums:
             weights = np.asarray(self.path(strength, mixture).weights, float)
             return tuple(np.flatnonzero(weights > 0).tolist())

@@ -4,20 +4,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import parameter
 from offprior.probes.probe import Probe, inputs_parameter, places
 
 FACTORS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 WITHOUT = (0.0, 0.01, 0.1, 1.0)
-"""Levels where pretraining has no noise to multiply."""
+"""Noise levels for a mixture without noise, which cannot be multiplied."""
 
 
 class NoiseLevel(Probe):
     """Contexts whose y have noise of standard deviation σ (the noisy prompts of arXiv 2208.01066, section 4; σ ours).
 
-    B keeps the noise of pretraining, which its prior has. The functions are the mixture's own, hence M3 is 0.
+    B keeps the pretraining noise, which is part of its prior. The functions are the mixture's own, hence M3 is 0.
     """
 
     coordinate: ClassVar[str] = "σ"
@@ -26,11 +26,11 @@ class NoiseLevel(Probe):
     levels: tuple[float, ...] | None = parameter(
         None, "the levels σ; from none to ten times that of pretraining unless given", minimum=0, static=True
     )
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
 
     @property
     def noise(self) -> None:
-        """The path itself is of noise."""
+        """Always None: the path itself sets the noise."""
         return None
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
@@ -50,5 +50,5 @@ class NoiseLevel(Probe):
 
 
 def _rounded(level: float) -> float:
-    """To digits that single precision holds: .1 and not .10000000149."""
+    """Rounds to the digits that single precision holds: .1 and not .10000000149."""
     return float(f"{level:.7g}")

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from offprior.errors import Problem, SettingError
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, places
@@ -14,8 +14,8 @@ from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, plac
 class NoiseTail(Probe):
     """Contexts whose noise is of Student's t with ν degrees of freedom, its standard deviation kept (settings ours).
 
-    The coordinate is 1/ν: 0 is normal noise, and from 1/2 on there is no standard deviation to keep. B and C take the
-    noise for normal. The functions are the mixture's own, hence M3 is 0.
+    The coordinate is 1/ν: 0 is normal noise, and from 1/2 on there is no standard deviation to keep. B and C assume
+    normal noise. The functions are the mixture's own, hence M3 is 0.
     """
 
     coordinate: ClassVar[str] = "1/ν"
@@ -24,7 +24,7 @@ class NoiseTail(Probe):
     heaviness: tuple[float, ...] = parameter(
         (0.0, 0.1, 0.2, 0.3, 0.4), "the values of 1/ν; 0 is normal", minimum=0, static=True
     )
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

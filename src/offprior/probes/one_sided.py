@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from offprior.interval_laws import OneSided as Sided
-from offprior.laws import Law
+from offprior.input_laws.one_sided import OneSided as Sided
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift
@@ -13,9 +13,9 @@ from offprior.probes.probe import inputs_parameter, noise_parameter, places
 class OneSided(CovariateShift):
     """Contexts in the lower share c of the inputs' mass, queries in the rest; c = 1 is as trained (settings ours).
 
-    For uniform inputs that is a share of the range. All queries lie beyond the context, where an RBF smoother goes back
-    to its mean; a straight line may still do well. Combinations are asked there by giving another probe these inputs:
-    ``{name: convex, inputs: {name: one-sided, share: 0.6}}``. Inputs of several numbers have their sides in the first
+    For uniform inputs c is a share of the range. All queries lie beyond the context, where an RBF smoother returns to
+    its mean; a straight line may still do well. To test combinations there, give another probe these inputs: ``{name:
+    convex, inputs: {name: one-sided, share: 0.6}}``. Inputs of several numbers have their sides in the first
     coordinate.
     """
 
@@ -25,7 +25,7 @@ class OneSided(CovariateShift):
     shares: tuple[float, ...] = parameter(
         (0.4, 0.6, 0.8, 1.0), "the shares c of the inputs' mass", above=0, maximum=1, static=True
     )
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

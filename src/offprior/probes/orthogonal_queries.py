@@ -1,11 +1,11 @@
-"""Queries in directions of which the context says nothing."""
+"""Queries in directions that the context says nothing about."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from offprior.families.linear import Linear
-from offprior.input_laws import OrthogonalQueries as Orthogonal
-from offprior.laws import Law
+from offprior.input_laws.orthogonal_queries import OrthogonalQueries as Orthogonal
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
 from offprior.probes._covariate_shift import CovariateShift, check_dimension
@@ -15,20 +15,20 @@ from offprior.probes.probe import count_parameter, evenly_spaced, inputs_paramet
 class OrthogonalQueries(CovariateShift):
     """Queries without a share o of their part in the context's span, orthogonal at 1 (arXiv 2208.01066, section 4).
 
-    Their lengths stay. Contexts are shorter than the inputs have coordinates: longer ones of those asked for are left
-    out, and where none is short enough the longest possible one is taken.
+    The queries keep their lengths. Contexts must be shorter than the dimension of the inputs: longer ones among those
+    requested are omitted, and if none is short enough, the longest possible one is used.
     """
 
     coordinate: ClassVar[str] = "o"
     axis: ClassVar[str] = "share o of the queries' part in the context's span that is taken away"
 
     count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Linear functions of more numbers than a short context has pairs."""
+        """A mixture of linear functions of more numbers than a short context has pairs."""
         return Mixture([Linear(dimension=5)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

@@ -11,25 +11,18 @@ from offprior.families.linear import Linear
 from offprior.families.polynomial import Polynomial
 from offprior.families.sinusoid import Sinusoid
 from offprior.families.sparse_linear import SparseLinear
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.probes.probe import (
-    Probe,
-    count_parameter,
-    evenly_spaced,
-    inputs_parameter,
-    noise_parameter,
-    numbers_of,
-)
+from offprior.probes.probe import Probe, count_parameter, evenly_spaced, inputs_parameter, noise_parameter, numbers_of
 
 
 class OtherFamily(Probe):
     """Prompts of which a share p is of a family that the mixture lacks (the tests of wang-2024: one class on another).
 
-    Which family it is `family` says; unless given, the first that the mixture has none of: polynomials, sinusoids and
-    lines of one number, sparse, heavy-tailed and dense linear functions of several. A family that is in the mixture
-    after all, as on the diagonal of a train-on-i × test-on-j matrix, is inside the prior.
+    `family` names the other family. By default it is the first of these that the mixture lacks: polynomials, sinusoids
+    and lines for inputs of one number; sparse, heavy-tailed and dense linear functions for inputs of several. A family
+    that the mixture does have, as on the diagonal of a train-on-i × test-on-j matrix, is inside the prior.
     """
 
     coordinate: ClassVar[str] = "p"
@@ -37,7 +30,7 @@ class OtherFamily(Probe):
 
     family: Family | None = parameter(None, "the other family; one that the mixture lacks unless given")
     count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
@@ -54,7 +47,7 @@ class OtherFamily(Probe):
         return mixture.changed(families=[*mixture.families, other], weights=weights)
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
-        """The other family where the mixture has it and all prompts are of it; a foreign one is made of none."""
+        """Returns the other family's index if the mixture has it and all prompts are of it, else as usual."""
         alone = numbers_of(mixture, self._other(mixture)) if strength == 1.0 else ()
         return alone or super().made_of(strength, mixture)
 

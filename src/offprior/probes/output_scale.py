@@ -1,9 +1,9 @@
-"""Functions with larger and smaller values than those of pretraining."""
+"""Functions with larger and smaller values than in pretraining."""
 
 from typing import ClassVar
 
 from offprior.families.scaled import Scaled
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, places
@@ -16,7 +16,7 @@ class OutputScale(Probe):
     axis: ClassVar[str] = "values, times those pretrained on"
 
     factors: tuple[float, ...] = parameter((1 / 3, 0.5, 1.0, 2.0, 3.0), "the scales s", above=0, static=True)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

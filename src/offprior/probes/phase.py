@@ -7,7 +7,9 @@ import numpy as np
 
 from offprior.errors import Problem, SettingError
 from offprior.families.sinusoid import FULL_TURN, Sinusoid
-from offprior.laws import Fixed, Law, Uniform, concrete
+from offprior.laws.fixed import Fixed
+from offprior.laws.law import LawLike, concrete
+from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar
 from offprior.probes.probe import (
@@ -32,12 +34,12 @@ class Phase(Probe):
     axis: ClassVar[str] = "phase φ, radians"
 
     count: int = count_parameter(8, "how many phases from the least pretrained on, evenly around the turn", minimum=1)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Waves that begin upwards."""
+        """A mixture of waves that start upwards."""
         return Mixture([Sinusoid(amplitude=Fixed(1.0), frequency=Fixed(2.0), phase=Uniform(0.0, np.pi))])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

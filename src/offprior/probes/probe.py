@@ -1,8 +1,8 @@
-"""What a probe has to offer: a path of prompt distributions, and where on it the pretraining prior lies."""
+"""The base class of probes: a path of prompt distributions that says where on it the pretraining prior lies."""
 
 import abc
 from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import equinox as eqx
 import numpy as np
@@ -10,40 +10,47 @@ import numpy as np
 from offprior import catalog
 from offprior.errors import Problem, SettingError
 from offprior.families.family import Family
-from offprior.laws import Law, law, number_in_words
+from offprior.laws.law import Law, law, number_in_words
 from offprior.mixture import Mixture
-from offprior.parameter import CLOSE, Scalar, alike, parameter
-from offprior.recipe_study import MOST_PLACES
+from offprior.parameter import CLOSE, Part, Scalar, alike, parameter
+from offprior.recipe.study import MOST_PLACES
 
 FamilyKind = TypeVar("FamilyKind", bound=Family)
 
 
 def law_or_none(value: object) -> Law | None:
-    """A law from what a user writes; None stays None."""
+    """Returns the law that a user's value stands for; None stays None."""
     return None if value is None else law(value)
 
 
-class Probe(eqx.Module):
+class Probe(Part):
     """A path of prompt distributions with a named coordinate, which leaves the mixture."""
 
     coordinate: ClassVar[str] = ""
-    """The symbol of the coordinate, as tables show it."""
+    """The symbol of the coordinate in tables."""
     axis: ClassVar[str] = ""
-    """The coordinate in words, as figures show it."""
+    """The coordinate in words, as the axis label of figures."""
     along_context: ClassVar[bool] = False
-    """Is the coordinate the context's length itself?"""
+    """Whether the coordinate is the context length itself."""
 
-    inputs: eqx.AbstractVar[Law | None]
-    noise: eqx.AbstractVar[Scalar | None]
+    combines: ClassVar[bool] = False
+    """Whether the functions are combinations of the mixture's families; if so, C knows them in prediction panels."""
+
+    if not TYPE_CHECKING:  # a type checker would take them for the first two parameters of every probe
+        inputs: eqx.AbstractVar[Law | None]
+        noise: eqx.AbstractVar[Scalar | None]
+    else:
+        inputs: ClassVar[Any]
+        noise: ClassVar[Any]
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """A mixture that the probe applies to: the plain one unless it needs another."""
+        """A mixture that the probe applies to: the default mixture, unless the probe needs another."""
         return Mixture()
 
     @abc.abstractmethod
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
-        """The places on the path to test at.
+        """Returns the coordinates at which to test.
 
         Raises:
             SettingError: the probe does not apply to this mixture.
@@ -51,63 +58,68 @@ class Probe(eqx.Module):
 
     @abc.abstractmethod
     def path(self, strength: float, mixture: Mixture) -> Mixture:
-        """The prompt distribution at a place, from the mixture's own inputs and noise."""
+        """Returns the prompt distribution at `strength`, starting from the mixture's own inputs and noise."""
 
     def inside(self, strength: float, mixture: Mixture) -> bool:
-        """Does the pretraining prior hold the functions at this place, and the conditions that the path changes?
+        """Whether the pretraining prior covers the functions at `strength` and the conditions that the path changes.
 
-        The functions it holds where each family of the place, of a weight above 0, is among those of one of the
-        mixture's (`Family.includes`). The conditions are the law of the inputs, the noise and, of the mixture's own
-        families, their shares: the path has to leave them as they are where it sets out. The probe's own inputs and
-        noise are no matter: they are the same at all places, and its label says them.
+        The prior covers the functions if every family with a positive weight at `strength` is included in one of the
+        mixture's families (`Family.includes`). The conditions are the input law, the noise and the shares of the
+        mixture's own families: the path has to leave them as they are at its start. The probe's own inputs and noise do
+        not count, because they are the same along the whole path and appear in the probe's label.
         """
         begin = self.conditions(mixture)
         here = self.path(strength, begin)
         return self.holds_functions(strength, mixture) and _same_conditions(here, begin)
 
     def holds_functions(self, strength: float, mixture: Mixture) -> bool:
-        """Does the pretraining prior hold the functions at this place, whatever their inputs and noise?"""
+        """Whether the pretraining prior covers the functions at `strength`, whatever their inputs and noise."""
         here = self.distribution(strength, mixture)
         return all(holds(mixture, family) for family, share in _shares(here) if share > 0)
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
-        """Numbers of the mixture's families that the functions at a place are made of: all that have a share.
+        """Returns the indices of the mixture's families that the functions at `strength` are made of.
 
-        A model that is under-trained on one of them is not judged there.
+        By default these are all families with a positive share. A model that is under-trained on one of them is not
+        judged at this place.
         """
         return tuple(np.flatnonzero(np.asarray(mixture.weights, float) > 0).tolist())
 
     def keeps_functions(self, strength: float, mixture: Mixture) -> bool:
-        """Are the functions at a place drawn from the mixture's families as they are, whatever the inputs and noise?
+        """Whether the functions at `strength` come unchanged from the mixture's families, for any inputs and noise.
 
-        There B is the optimum, and M1 is measured in the place's own prompts.
+        If so, B is the optimum there, and M1 is measured on the prompts of that place.
         """
         return False
 
     def frequencies(self, mixture: Mixture) -> tuple[float, float] | None:
-        """The range of frequencies pretrained on, for a probe that leaves it: aliases are looked for at its ends."""
+        """The pretrained range of frequencies, for a probe that leaves it; its ends are tested for aliases."""
         return None
 
+    def prior_range(self, mixture: Mixture) -> tuple[float, float] | None:
+        """The range of the coordinate that the prior covers, for a probe that knows its ends; figures shade it."""
+        return self.frequencies(mixture)
+
     def conditions(self, mixture: Mixture) -> Mixture:
-        """The mixture with the probe's own inputs and noise where it has any: what the path sets out from."""
+        """Returns the mixture with the probe's own inputs and noise, if set: the start of the path."""
         own = {"inputs": self.inputs, "noise": self.noise}
         return mixture.changed(**{name: value for name, value in own.items() if value is not None})
 
     def distribution(self, strength: float, mixture: Mixture) -> Mixture:
-        """The prompt distribution at a place, from the probe's own inputs and noise where it has any."""
+        """Returns the prompt distribution at `strength`, with the probe's own inputs and noise, if set."""
         return self.path(strength, self.conditions(mixture))
 
     def lengths(self, lengths: Sequence[int], mixture: Mixture) -> tuple[int, ...]:
-        """The context lengths to test at, of those asked for."""
+        """Returns those of the requested context lengths at which to test."""
         return tuple(lengths)
 
     @property
     def label(self) -> str:
-        """Its name in tables and figures; what departs from the plain probe is added."""
+        """The name in tables and figures: the catalogue name and every departure from the default probe."""
         return ", ".join([catalog.name_of(type(self)), *self.departures()])
 
     def departures(self) -> list[str]:
-        """What departs from the plain probe, in words."""
+        """Lists in words how this probe departs from the default one."""
         found = []
         if self.inputs is not None:
             found.append(self.inputs.words)
@@ -118,14 +130,14 @@ class Probe(eqx.Module):
 
 
 def evenly_spaced(start: float, stop: float, count: int) -> tuple[float, ...]:
-    """`count` places from `start` to `stop`, both included, free of rounding noise such as 0.30000000000000004."""
+    """Returns `count` places from `start` to `stop`, both included, without noise such as 0.30000000000000004."""
     if count == 1:
         return (start,)
     return tuple(round(start + (stop - start) * place / (count - 1), 10) for place in range(count))
 
 
 def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
-    """The places that a parameter lists, in order, each once.
+    """Returns the places that a parameter lists, sorted and without repeats.
 
     Raises:
         SettingError: there are none, or more than `MOST_PLACES`.
@@ -138,7 +150,7 @@ def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
 
 
 def holds(mixture: Mixture, family: Family) -> bool:
-    """Are its functions among those of one of the mixture's families, with a share above 0?"""
+    """Whether one of the mixture's families with a positive share includes `family`."""
     return any(share > 0 and known.includes(family) for known, share in _shares(mixture))
 
 
@@ -147,7 +159,7 @@ def _shares(mixture: Mixture) -> list[tuple[Family, float]]:
 
 
 def _same_conditions(here: Mixture, begin: Mixture) -> bool:
-    """Are the inputs, the noise and, of the same families, the shares those of where a path sets out?"""
+    """Whether the inputs, the noise and, for the same families, the shares equal those at the start of the path."""
     names = ("inputs", "noise", "noise_degrees")
     if not all(alike(getattr(here, name), getattr(begin, name)) for name in names):
         return False
@@ -156,7 +168,7 @@ def _same_conditions(here: Mixture, begin: Mixture) -> bool:
 
 
 def numbers_of(mixture: Mixture, *families: Family) -> tuple[int, ...]:
-    """The numbers of the mixture's families with a share above 0 that are among `families`."""
+    """Returns the indices of the mixture's families that have a positive share and are among `families`."""
     weights = np.asarray(mixture.weights, float)
     return tuple(
         number
@@ -166,7 +178,7 @@ def numbers_of(mixture: Mixture, *families: Family) -> tuple[int, ...]:
 
 
 def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:
-    """The mixture's first family of a kind: one that is pretrained on, of a share above 0, unless there is none.
+    """Returns the mixture's first family of class `kind`, preferring families with a positive share.
 
     Raises:
         SettingError: it has none; `what` says what such a family has that would change.
@@ -178,7 +190,7 @@ def first_of(kind: type[FamilyKind], mixture: Mixture, what: str) -> FamilyKind:
 
 
 def of_kind(kind: type[FamilyKind], mixture: Mixture) -> list[FamilyKind]:
-    """The families of a kind that are pretrained on: of a share above 0."""
+    """Returns the families of class `kind` that are pretrained on, that is, have a positive share."""
     return [family for family, share in _shares(mixture) if share > 0 and isinstance(family, kind)]
 
 
@@ -187,15 +199,15 @@ NOISE = "noise on y in the test prompts; the mixture's own unless given"
 
 
 def count_parameter(default: int, doc: str, *, minimum: int):
-    """The parameter `count` of a probe whose places are evenly spaced."""
+    """Declares the parameter `count` of a probe whose places are evenly spaced."""
     return parameter(default, doc, minimum=minimum, maximum=MOST_PLACES)
 
 
 def inputs_parameter():
-    """The parameter `inputs` that every probe has."""
+    """Declares the parameter `inputs` that every probe has."""
     return parameter(None, INPUTS, converter=law_or_none)
 
 
 def noise_parameter():
-    """The parameter `noise` that every probe has."""
+    """Declares the parameter `noise` that every probe has."""
     return parameter(None, NOISE, minimum=0, static=False)

@@ -5,7 +5,7 @@ from typing import ClassVar
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.families.product import Product as Products
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.parameter import Scalar
 from offprior.probes._two_families import TwoFamilies
 from offprior.probes.probe import count_parameter, inputs_parameter, noise_parameter
@@ -14,14 +14,14 @@ from offprior.probes.probe import count_parameter, inputs_parameter, noise_param
 class Product(TwoFamilies):
     """Products f·g of a function of each of two families, blended in: a·f·g + (1−a)·h (the products of zhang-2025).
 
-    The function h is another one of the first family; a = 1 is the product alone.
+    h is another function of the first family; a = 1 is the product alone.
     """
 
     coordinate: ClassVar[str] = "a"
     axis: ClassVar[str] = "weight a of the product"
 
     count: int = count_parameter(5, "how many weights", minimum=1)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def together(self, strength: float, first: Family, second: Family) -> Family:

@@ -1,14 +1,14 @@
-"""Inputs away from where those of pretraining lie."""
+"""Inputs shifted away from those of pretraining."""
 
 from typing import ClassVar
 
 import jax.numpy as jnp
 
-from offprior.input_laws import Affine
-from offprior.laws import Law
+from offprior.compute.precision import single
+from offprior.input_laws.affine import Affine
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
-from offprior.precision import single
 from offprior.probes._covariate_shift import CovariateShift
 from offprior.probes.probe import count_parameter, evenly_spaced, inputs_parameter, noise_parameter
 
@@ -23,7 +23,7 @@ class Shift(CovariateShift):
         None, "the last Δ; unless given, twice the distance between the quartiles", above=0, static=False
     )
     count: int = count_parameter(5, "how many shifts, from 0", minimum=2)
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @single()

@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from offprior.families.linear import Linear
-from offprior.input_laws import Skewed
-from offprior.laws import Law
+from offprior.input_laws.skewed import Skewed
+from offprior.laws.law import Law, LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes._covariate_shift import CovariateShift, check_dimension
@@ -14,7 +14,7 @@ from offprior.probes.probe import count_parameter, evenly_spaced, inputs_paramet
 class SkewedInputs(CovariateShift):
     """Inputs whose covariance has eigenvalues ∝ 1/iᵖ; the test of arXiv 2208.01066, section 4, is p = 2.
 
-    The eigenbasis is drawn for each prompt, and the eigenvalues sum to as much as before.
+    The eigenbasis is drawn for each prompt, and the sum of the eigenvalues does not change.
     """
 
     coordinate: ClassVar[str] = "p"
@@ -23,12 +23,12 @@ class SkewedInputs(CovariateShift):
     stop: Scalar = parameter(2.0, "the last p", above=0)
     count: int = count_parameter(5, "how many powers, from 0", minimum=2)
     rotated: bool = parameter(True, "is the eigenbasis random? else it is the coordinates, in random order")
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Linear functions of several numbers."""
+        """A mixture of linear functions of several numbers."""
         return Mixture([Linear(dimension=4)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

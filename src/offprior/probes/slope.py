@@ -6,7 +6,7 @@ from offprior.errors import Problem, SettingError
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.families.grid import Grid
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, places
@@ -15,8 +15,8 @@ from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, plac
 class Slope(Probe):
     """Plain sums of a line of one slope and a function of the second family (arXiv 2410.01565: slopes of 0.21 to 0.28).
 
-    The line goes through 0. Near one slope the posterior turns from one class to the other: there a small change of the
-    test is a large one of B.
+    The line goes through 0. Near one slope the posterior switches from one class to the other, so that a small change
+    of the test is a large change of B.
     """
 
     coordinate: ClassVar[str] = "slope"
@@ -26,7 +26,7 @@ class Slope(Probe):
         (0.21, 0.22, 0.23, 0.24, 0.25, 0.26, 0.27, 0.28), "the slopes of the line", static=True
     )
     second: Family | None = parameter(None, "what is added to the line; the mixture's second family unless given")
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

@@ -1,11 +1,11 @@
-"""Linear functions of fewer and more coordinates than those pretrained on."""
+"""Linear functions of fewer and more coordinates than in pretraining."""
 
 from typing import ClassVar
 
 from offprior.errors import Problem, SettingError
 from offprior.families.linear import Linear
 from offprior.families.sparse_linear import SparseLinear
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, numbers_of, of_kind, places
@@ -14,10 +14,10 @@ from offprior.probes.probe import Probe, inputs_parameter, noise_parameter, numb
 class Sparsity(Probe):
     """Linear functions of which s coordinates matter, from 1 to all d (arXiv 2208.01066, section 4; the range ours).
 
-    The prior holds the sparsity of its sparse family, every one where it draws it, and s = d where it has dense linear
-    functions of the same scale. C enumerates all sets of coordinates of every s: beyond 20,000 of them there is no C,
-    so that in twenty dimensions `sparsities` has to leave out the middle. Unless `normalised`, values are the larger
-    the more coordinates matter, and the probe is one of scale too.
+    The prior covers the sparsity of its sparse family (every sparsity if that is drawn), and s = d if it has dense
+    linear functions of the same scale. C enumerates all sets of coordinates of every s. Beyond 20,000 sets there is no
+    C, so that in twenty dimensions `sparsities` has to leave out the middle. Unless `normalised`, values grow with the
+    number of coordinates that matter, so that the probe also changes the scale.
     """
 
     coordinate: ClassVar[str] = "s"
@@ -27,12 +27,12 @@ class Sparsity(Probe):
     normalised: bool = parameter(
         False, "are slopes divided by √s, so that values have the variance of the family's own at every s?", added=True
     )
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Sparse and dense linear functions."""
+        """A mixture of sparse and dense linear functions."""
         return Mixture([SparseLinear(dimension=3, sparsity=1), Linear(dimension=3)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
@@ -51,7 +51,7 @@ class Sparsity(Probe):
         return mixture.changed(families=[family])
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
-        """The families that have the functions of the place, or else the one that they are made from."""
+        """Returns the families that have the functions at `strength`, or else the family that they are made from."""
         (here,) = self.path(strength, mixture).families
         known = [family for family in mixture.families if family.includes(here)]
         return numbers_of(mixture, *(known or [self._linear(mixture)])) or super().made_of(strength, mixture)
@@ -60,7 +60,7 @@ class Sparsity(Probe):
         return [*(["normalised"] if self.normalised else []), *super().departures()]
 
     def _scale(self, strength: float, known: SparseLinear | Linear) -> float:
-        """The scale of a slope at a place. A family that draws its sparsity has d coordinates that may matter."""
+        """Returns the scale of a slope at `strength`; for a drawn sparsity, all d coordinates may matter."""
         scale = float(known.scale)
         if not self.normalised:
             return scale

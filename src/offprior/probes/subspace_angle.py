@@ -1,10 +1,10 @@
-"""Linear tasks at an angle to the subspaces pretrained on."""
+"""Linear tasks at an angle to the pretrained subspaces."""
 
 from typing import ClassVar, Literal
 
 from offprior.families.rotated_subspaces import RotatedSubspaces
 from offprior.families.union_of_subspaces import UnionOfSubspaces
-from offprior.laws import Law
+from offprior.laws.law import LawLike
 from offprior.mixture import Mixture
 from offprior.parameter import Scalar, fields_of, parameter
 from offprior.probes.probe import (
@@ -21,8 +21,8 @@ from offprior.probes.probe import (
 class SubspaceAngle(Probe):
     """Linear functions with slopes in a subspace at an angle θ to one pretrained on (kwon-2025; the angles ours).
 
-    Towards the next subspace the tasks stay in the span of those pretrained on, sums of which they are: the positive
-    control for combination. Towards outside they leave it. The prior holds θ = 0.
+    Towards the next subspace, the tasks stay in the span of the pretrained ones and are sums of them: the positive
+    control for combination. Towards outside, they leave the span. The prior covers θ = 0.
     """
 
     coordinate: ClassVar[str] = "θ"
@@ -31,12 +31,12 @@ class SubspaceAngle(Probe):
     stop: Scalar = parameter(90.0, "the last θ, in degrees", above=0, maximum=90)
     count: int = count_parameter(7, "how many angles, from 0", minimum=2)
     towards: Literal["next", "outside"] = parameter("next", "the next subspace, or out of the span of all")
-    inputs: Law | None = inputs_parameter()
+    inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     @classmethod
     def example_mixture(cls) -> Mixture:
-        """Two planes."""
+        """A mixture of linear functions in two planes."""
         return Mixture([UnionOfSubspaces(dimension=6, count=2, rank=2)])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:

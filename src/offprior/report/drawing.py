@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import joblib
 
-from offprior.devices import cores
+from offprior.compute.devices import cores
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
 

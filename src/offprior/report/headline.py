@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from offprior.evaluation.verdict import (
+from offprior.analysis.verdict import (
     FOLLOWS,
     GENERALISES,
     M1_GATE,
@@ -20,10 +20,10 @@ from offprior.evaluation.verdict import (
     families_that_fail,
     is_judged,
 )
+from offprior.columns import BETWEEN, BEYOND, IN_DISTRIBUTION, WHERE
 from offprior.figures.figure import ReportData, along_context
 from offprior.figures.verdict_map import held_verdict
 from offprior.report.words import enumeration, interval, number
-from offprior.table import BETWEEN, BEYOND, IN_DISTRIBUTION, WHERE
 
 SAYS = {
     GENERALISES: "the model generalises: it has less error than Bayes, and less than a smoother",

@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from offprior import catalog, recipe_file
-from offprior.errors import OffpriorError
-from offprior.evaluation.along_places import probes_read, study_result
-from offprior.evaluation.errors import errors
-from offprior.evaluation.verdict import (
+from offprior import catalog
+from offprior.analysis.errors_of_predictors import errors
+from offprior.analysis.study import probes_read, study_result
+from offprior.analysis.verdict import (
     FEW_TASKS_CARRY,
     GENERALISES,
     M1_GATE,
@@ -29,15 +28,17 @@ from offprior.evaluation.verdict import (
     is_judged,
     smoother_note,
 )
+from offprior.columns import IN_DISTRIBUTION, WHERE
+from offprior.errors import OffpriorError
 from offprior.figures.figure import Figure, ReportData
 from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate_in_words, verdict_of
-from offprior.files import beside
-from offprior.parquet import write_parquet
-from offprior.recipe_study import Study
-from offprior.report import breaking, headline, words
+from offprior.recipe import file as recipe_file
+from offprior.recipe.study import Study
+from offprior.report import headline, where_it_breaks, words
 from offprior.report.drawing import Named, drawn
-from offprior.runs import RECIPE, RunFolder
-from offprior.table import IN_DISTRIBUTION, WHERE
+from offprior.storage.files import beside
+from offprior.storage.parquet import write_parquet
+from offprior.storage.run_folder import RECIPE, RunFolder
 
 PAGE = "index.html"
 REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
@@ -184,7 +185,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
         figures=figures,
         absent=absent,
         tables=tables,
-        breaks=breaking.breaks(data),
+        breaks=where_it_breaks.breaks(data),
         verdicts=[_verdict_table(data, probe) for probe in data.probes if probe != IN_DISTRIBUTION],
         tags=[{"kind": slug(name), "fill": fill, "ink": ink} for name, (_, fill, ink) in LOOKS.items()],
         rate=rate_in_words(data.metrics),
@@ -195,7 +196,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], ta
 
 def _summary(data: ReportData) -> str:
     if not data.breaks.empty:
-        return breaking.breaking_summary(data, str(data.manifest.get("judged") or ""))
+        return where_it_breaks.breaking_summary(data, str(data.manifest.get("judged") or ""))
     return headline.study_summary(data) if data.metrics.empty and data.study else headline.summary(data)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from offprior.evaluation.verdict import M1_GATE, SEEDS_WANTED, is_judged
+from offprior.analysis.verdict import M1_GATE, SEEDS_WANTED, is_judged
+from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
 from offprior.figures.figure import ReportData
-from offprior.table import ALL, IN_DISTRIBUTION, WHERE
 
 
 def number(value: Any) -> str:

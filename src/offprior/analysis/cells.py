@@ -1,0 +1,202 @@
+"""The rows of one cell as arrays, and the estimates made from them; no jax."""
+
+import copy
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from offprior.analysis.estimate import Estimate, Sample
+from offprior.analysis.intervals import resamples
+from offprior.columns import ALL, BETWEEN, INSTRUCTED, SPECIALIST
+from offprior.errors import OffpriorError
+
+PLACE = ["probe", "coordinate", "strength", "length"]
+CELL = [*PLACE, "placement"]
+OF_PLACEMENT = ("squared_error", "bayes_gap", "truth_mean", "truth_square")
+"""Columns that a table also has for only the queries between the context's inputs, hence also for those beyond."""
+TASKS_LEAST, SHARE_LEAST = 16, 0.005
+"""A placement is judged if this many tasks have a query there, and this share of all queries lies there."""
+
+
+class Cell:
+    """The rows of one cell (a probe's coordinate, a context length), as arrays [seeds, tasks] of each predictor."""
+
+    def __init__(self, blocks: Mapping[str, pd.DataFrame], predictor: str):
+        self.predictor = predictor
+        self.placement = ALL
+        self.seeds = blocks[predictor]["seed"].unique()
+        self.tasks = blocks[predictor]["task"].unique()
+        self.shapes = {name: _shape(block, self.tasks, name) for name, block in blocks.items()}
+        self._blocks = blocks
+        self.weights = resamples(len(self.tasks))
+        self.family = blocks[predictor]["family"].to_numpy()[: len(self.tasks)]
+        self.share = np.ones(len(self.tasks))
+        self._set_truth()
+
+    def _set_truth(self) -> None:
+        self.truth_mean = self.column(self.predictor, "truth_mean")[0]
+        self.truth_square = self.column(self.predictor, "truth_square")[0]
+        self.of_variance = _of_variance(self.truth_mean, self.truth_square, self.share)
+        self.variance = float(self.of_variance.mean() / self.share.mean()) if self.share.mean() else np.nan
+
+    def placed(self, placement: str) -> "Cell | None":
+        """Returns the cell restricted to queries of one placement; None if that is unknown or has too few queries."""
+        if placement == ALL:
+            return self
+        if not self.knows("between"):
+            return None
+        between = self.column(self.predictor, "between")[0]
+        share = between if placement == BETWEEN else 1 - between
+        share = np.where(share < 1e-9, 0.0, share)
+        if not np.isfinite(share).all() or (share > 0).sum() < TASKS_LEAST or share.mean() < SHARE_LEAST:
+            return None
+        found = copy.copy(self)
+        found.placement, found.share = placement, share
+        found._set_truth()
+        return found if found.variance > 0 else None
+
+    def has(self, predictor: str) -> bool:
+        """Whether this predictor was evaluated here."""
+        return predictor in self._blocks
+
+    def knows(self, name: str) -> bool:
+        """Whether the table has this column."""
+        return name in self._blocks[self.predictor].columns
+
+    def label(self, name: str) -> str | None:
+        """Returns a column of text that is the same in all rows, or None if the table lacks it."""
+        found = self._blocks[self.predictor][name].iloc[0] if self.knows(name) else None
+        return found if isinstance(found, str) else None
+
+    @property
+    def trained(self) -> int:
+        """The number of training seeds; 0 for a predictor that is not trained."""
+        return int((self.seeds >= 0).sum())
+
+    @property
+    def names(self) -> list[str]:
+        """The table's columns."""
+        return [str(name) for name in self._blocks[self.predictor].columns]
+
+    @property
+    def fits(self) -> list[str]:
+        """The best fits inside single classes."""
+        return [name for name in self._blocks if name.startswith("best fit: ")]
+
+    @property
+    def specialists(self) -> list[str]:
+        """The families for which a specialist was evaluated."""
+        return [name.removeprefix(SPECIALIST) for name in self._blocks if name.startswith(SPECIALIST)]
+
+    @property
+    def instructed(self) -> list[str]:
+        """The judged model's answers when it is given the family as an instruction."""
+        return [name for name in self._blocks if name.startswith(INSTRUCTED)]
+
+    @property
+    def classes(self) -> int:
+        """The number of class posterior means whose sums are in the rows."""
+        return sum(1 for name in self._blocks[self.predictor].columns if name.startswith("moment "))
+
+    def column(self, predictor: str, name: str) -> Float[np.ndarray, "seeds tasks"]:
+        """Returns a column of a predictor's rows; for errors and truth, the part in this cell's placement."""
+        if self.placement == ALL or name not in OF_PLACEMENT:
+            return self._read(predictor, name)
+        between = self._read(predictor, f"{name}_between")
+        return between if self.placement == BETWEEN else self._read(predictor, name) - between
+
+    def _read(self, predictor: str, name: str) -> Float[np.ndarray, "seeds tasks"]:
+        return self._blocks[predictor][name].to_numpy(dtype=float).reshape(self.shapes[predictor])
+
+    def mean(self, values: Float[np.ndarray, "any tasks"]) -> Estimate:
+        """Returns the mean over tasks; values that are the same for every training seed have one row."""
+        return Estimate.of(Sample(values, self.ones))
+
+    def over_variance(self, values: Float[np.ndarray, "any tasks"]) -> Estimate:
+        """Returns the mean over tasks, over the variance of the truth pooled over the same tasks and queries."""
+        return Estimate.of(Sample(values, self.of_variance))
+
+    @functools.cached_property
+    def ones(self) -> Float[np.ndarray, " tasks"]:
+        """A vector of ones, one per task."""
+        return np.ones(len(self.tasks))
+
+    def nmse(self, predictor: str, name: str = "squared_error") -> Estimate:
+        """Returns a column over the truth's variance, with one row per seed, or one row for untrained predictors."""
+        values = self.column(predictor, name)
+        return self.over_variance(values if len(values) == len(self.seeds) else values.mean(0, keepdims=True))
+
+    def gap_of(self, family: str) -> Estimate | None:
+        """Returns M1 of one family: (p − B)² over the variance of its own prompts; None without such prompts."""
+        of: Any = self.family == family
+        if of.sum() < 2:
+            return None
+        bottom = _of_variance(self.truth_mean[of], self.truth_square[of], self.share[of])
+        gap = self.column(self.predictor, "bayes_gap")[:, of]
+        return Estimate.of(Sample(gap, bottom)) if bottom.mean() > 0 else None
+
+    def every_seed(self, values: Float[np.ndarray, "any tasks"]) -> Float[np.ndarray, "seeds tasks"]:
+        """Returns one row per training seed of the judged predictor; untrained predictors repeat theirs."""
+        if len(values) == len(self.seeds):
+            return values
+        return np.broadcast_to(values[:1], (len(self.seeds), values.shape[1]))
+
+
+def _of_variance(
+    mean: Float[np.ndarray, " tasks"], square: Float[np.ndarray, " tasks"], share: Float[np.ndarray, " tasks"]
+) -> Float[np.ndarray, " tasks"]:
+    """Splits share times the pooled variance into parts per task.
+
+    The parts' mean is mean(square) − mean(mean)²/mean(share). `mean` and `square` are sums over a placement's queries
+    divided by the number of all queries.
+    """
+    centre = mean.mean() / share.mean() if share.mean() else np.nan
+    return square - 2 * centre * mean + centre**2 * share
+
+
+def cells(rows: pd.DataFrame, predictor: str, placements: Sequence[str] = (ALL,)) -> dict[tuple, Cell]:
+    """Returns the cells in which `predictor` was evaluated, in table order, keyed by the columns `CELL`.
+
+    Of each cell, only the `placements` that the table knows are included.
+
+    Raises:
+        OffpriorError: predictors or training seeds of a cell differ in their tasks, so that nothing is paired.
+    """
+    if rows.empty:
+        return {}
+    groups = rows.groupby(PLACE, sort=False, observed=True)
+    number = groups.ngroup().to_numpy()
+    label, names = pd.factorize(rows["predictor"])
+    order = np.lexsort((rows["task"].to_numpy(), rows["seed"].to_numpy(), label, number))
+    number, label = number[order], label[order]
+    ordered = rows.iloc[order]
+    starts = np.flatnonzero(np.r_[True, (np.diff(number) != 0) | (np.diff(label) != 0)])
+    stops = np.r_[starts[1:], len(rows)]
+    blocks: dict[int, dict[str, pd.DataFrame]] = {}
+    for start, stop in zip(starts, stops, strict=True):
+        blocks.setdefault(int(number[start]), {})[str(names[label[start]])] = ordered.iloc[start:stop]
+    found = {}
+    for of_cell in blocks.values():
+        if predictor not in of_cell:
+            continue
+        place, whole = tuple(of_cell[predictor][PLACE].iloc[0]), Cell(of_cell, predictor)
+        for placement in placements:
+            cell = whole.placed(placement)
+            if cell is not None:
+                found[(*place, placement)] = cell
+    return found
+
+
+def _shape(block: pd.DataFrame, tasks: Sequence[int] | np.ndarray, name: str) -> tuple[int, int]:
+    """Returns the numbers of seeds and tasks of a predictor's rows, which are sorted by both."""
+    seeds = block["seed"].unique()
+    shape = (len(seeds), len(tasks))
+    expected = np.tile(np.asarray(tasks), len(seeds))
+    if len(block) != len(expected) or (block["task"].to_numpy() != expected).any():
+        place = ", ".join(f"{key} {block[key].iloc[0]}" for key in ("probe", "strength", "length"))
+        raise OffpriorError(f"the rows of {name!r} at {place} are not one for each task and seed; nothing is paired")
+    return shape

@@ -1,0 +1,149 @@
+"""`offprior atlas`: every probe that applies, on a run's models or on a predictor, and where they break first."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table as Grid
+
+from offprior import catalog
+from offprior.commands.stored_run import Run
+from offprior.console.output import Console
+from offprior.errors import Problem, SettingError, choose_from
+from offprior.recipe.recipe import read
+from offprior.storage.files import locked
+from offprior.storage.run_folder import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
+from offprior.table import Table as Evaluated
+
+MIXTURE_OF = "mueller-2023"
+"""The recipe whose mixture a predictor that knows none is probed outside of."""
+
+
+def atlas(
+    what: str | Path,
+    *,
+    recipe: str | None = None,
+    out: str | Path | None = None,
+    tasks: int = 0,
+    probes: Sequence[str] = (),
+    progress: bool = True,
+) -> Path:
+    """Probe a run's models, or a predictor of the catalogue, with all that applies; return the folder of the result.
+
+    A run is probed outside of its own mixture, a predictor outside of that of `recipe`. Beside it stand the classical
+    predictors that apply. The folder has ``evaluation.parquet``, ``breaks.csv`` (where it breaks first) and a report.
+    With `tasks` 0 a cell has as many test prompts as the atlas's default; `probes` are the names of those to test with,
+    all that apply unless given. M1 is that of the run's own evaluation where it has one.
+
+    Raises:
+        OffpriorError: there is no probe of a name, or none of those named applies; `what` is neither a run nor a
+            predictor; the run is not pretrained; another process is at work in the folder.
+    """
+    from offprior.console.progress import Silence, progress_report
+    from offprior.evaluation.approximation import approximations
+    from offprior.evaluation.atlas import LENGTHS, TASKS, applicable
+    from offprior.evaluation.atlas import atlas as table_of
+    from offprior.evaluation.comparison_panel import panel
+
+    console = Console(quiet=not progress)
+    names = catalog.names("probes")
+    wrong = [
+        Problem("--probes", f"there is no probe {name!r}; {choose_from(name, names)}")
+        for name in probes
+        if name not in names
+    ]
+    if wrong:
+        raise SettingError(wrong)
+    if (Path(what) / MANIFEST).is_file():
+        if recipe is not None:
+            raise SettingError(Problem("--recipe", "a run has a recipe of its own; leave it out", str(what)))
+        run = Run(what)
+        mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
+        folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
+        label = "model"
+        # The gate of M1 is the run's own, of more tasks than a cell of the atlas has.
+        gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
+    else:
+        chosen = read(recipe or MIXTURE_OF)
+        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture)], chosen.to_yaml()
+        folder, lengths = RUNS / f"{ATLAS}-{what}", chosen.evaluation.lengths or LENGTHS
+        about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
+        label, gate = judged[0].label, None
+    folder = Path(out) if out is not None else folder
+    beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
+    found = applicable(mixture, probes)
+    if probes and not found.probes:
+        reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items()) or "they are always evaluated"
+        raise SettingError(Problem("--probes", f"none of those named applies ({reasons})"))
+    with locked(folder):
+        with approximations() as approximate:
+            table = table_of(
+                [*judged, *beside],
+                mixture,
+                lengths,
+                probes=found.probes,
+                known=None if gate is None else Evaluated(gate),
+                tasks=tasks or TASKS,
+                progress=progress_report() if progress else Silence(),
+            )
+        about["approximate"] = approximate
+        about["left_out"] = found.left_out
+        _write(folder, table, label, text, about, gate, console)
+    return folder
+
+
+def _predictor(name: str, mixture: Any) -> Any:
+    known = catalog.names("predictors")
+    if name not in known:
+        reason = f"it is no run's folder ({MANIFEST} is missing) and no predictor; {choose_from(name, known)}"
+        raise SettingError(Problem("", reason, name))
+    return catalog.find("predictors", name)().for_mixture(mixture)
+
+
+def _write(
+    folder: Path, table: Any, label: str, recipe: str, about: dict[str, Any], gate: Any, console: Console
+) -> None:
+    from offprior.analysis.breaks import breaks
+    from offprior.figures.figure import ReportData
+    from offprior.recipe import file as recipe_file
+    from offprior.report.report import write_page
+
+    table.save(folder / "evaluation.parquet")
+    write_text(folder / "about.json", json.dumps({**about, "finished": now()}, indent=2) + "\n")
+    rows = table.to_pandas()
+    # Figures judge the predictor called "model".
+    rows["predictor"] = rows["predictor"].replace({label: "model"})
+    mapping = recipe_file.parse(recipe, str(folder))
+    mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
+    named = {**about, "judged": label if label != "model" else mapping["name"]}
+    data = ReportData.from_evaluation(rows, gate=gate, label=folder.name, manifest=named, recipe=mapping)
+    found = breaks(data.metrics, trained=bool(about["seeds"]))
+    write_text(folder / "breaks.csv", found.to_csv(index=False))
+    data = dataclasses.replace(data, breaks=found)
+    page = write_page(data, folder / "report", recipe)
+    _print(data, label, console)
+    for name, why in about["left_out"].items():
+        console.print(f"left out: {name}: {why}", soft_wrap=True)
+    console.print(f"The report: {page}", soft_wrap=True)
+
+
+def _print(data: Any, label: str, console: Console) -> None:
+    """Where a predictor breaks first: a row per probe, those that hold last."""
+    from offprior.report.where_it_breaks import breaking_summary, breaks
+
+    style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
+    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no number: holds or undecided, at worst"
+    table = Grid(title=f"Where {label} breaks first", caption=caption, **style)
+    for name in ("", "probe", "at"):
+        table.add_column(name, overflow="fold")
+    for name in ("outside", label, "B", "C", "S"):
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("fault", overflow="fold")
+    for row in breaks(data):
+        numbers = (row[name].partition(" [")[0] for name in ("outside", "model", "B", "C", "S"))
+        table.add_row(row["rank"], row["probe"], row["place"], *numbers, row["fault"])
+    console.print(table)
+    console.print(breaking_summary(data, label if label != "model" else ""))

@@ -1,0 +1,58 @@
+"""`offprior list`: the parts, recipes and runs there are."""
+
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from offprior import catalog
+from offprior.console.output import Console
+from offprior.errors import OffpriorError
+from offprior.recipe import file as recipe_file
+
+SORTS = (*(folder.replace("_", "-") for folder in catalog.PART_FOLDERS), "recipes", "runs")
+
+
+def print_list(what: str | None = None, console: Console | None = None) -> None:
+    """Names and captions of one sort of thing, or of all."""
+    console = console or Console()
+    for sort in [what] if what else SORTS:
+        rows = _rows(sort)
+        table = Table(title=sort, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True, style="cyan")
+        table.add_column(overflow="fold")
+        for name, caption in rows:
+            table.add_row(name, caption)
+        console.print(table if rows else Text.assemble((str(sort), "bold"), "\nnone yet"))
+        console.print()
+
+
+def _rows(sort: str | None) -> list[tuple[str, str]]:
+    if sort == "recipes":
+        return [(name, _title(name)) for name in recipe_file.names()]
+    if sort == "runs":
+        from offprior.storage import run_folder
+
+        return [(str(folder), _state(folder)) for folder in run_folder.all_runs()]
+    folder = str(sort).replace("-", "_")
+    return [(name, catalog.caption(folder, name)) for name in catalog.names(folder)]
+
+
+def _title(name: str) -> str:
+    try:
+        raw = recipe_file.read_mapping(*recipe_file.locate(name))
+    except OffpriorError as error:  # of another package
+        return f"broken: {error}"
+    return f"{raw.get('title', '')} ({raw['paper']})" if raw.get("paper") else str(raw.get("title", ""))
+
+
+def _state(folder: Path) -> str:
+    from offprior.storage import run_folder
+
+    try:
+        run = run_folder.RunFolder(folder)
+    except OffpriorError as error:
+        return str(error)
+    seeds = len(run.manifest.get("seeds", []))
+    state = f"finished {run.manifest['finished']}" if run.finished else "unfinished; go on with --resume"
+    return f"{run.manifest.get('recipe', '')}, {seeds} {'seed' if seeds == 1 else 'seeds'}, {state}"

@@ -1,0 +1,66 @@
+"""`offprior pretrain`: the first half of a run."""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from offprior.commands.stored_run import Run, begin
+from offprior.compute.devices import use_one_device_per_core
+from offprior.console.output import Console
+from offprior.errors import Problem, SettingError
+from offprior.recipe.recipe import Recipe, rate_in_words, read
+
+
+def pretrain_run(
+    recipe: str | Path,
+    *,
+    overrides: Iterable[str] = (),
+    out: str | Path | None = None,
+    seeds: int = 1,
+    resume: bool = False,
+    progress: bool = True,
+) -> Run | None:
+    """The first half of `run`: a folder with pretrained models, for `probe_run` to go on with.
+
+    Of several processes (`offprior.compute.devices.join`) the first has the folder, the
+    others compute for it and return None.
+    """
+    from offprior.pretraining import processes
+
+    use_one_device_per_core()
+    wanted = read(recipe, overrides)
+    if wanted.study is not None and processes.count() > 1:
+        raise SettingError(Problem("study", "it is trained by one process; leave out --distributed", wanted.name))
+    with contextlib.ExitStack() as stack:
+
+        def made_ready() -> Run:
+            return stack.enter_context(begin(wanted, out=out, seeds=seeds, resume=resume))
+
+        begun = processes.by_the_first(made_ready)
+        # A folder that is gone on with may hold more seeds than were asked for now.
+        asked = processes.as_the_first_says(len(begun.manifest["seeds"]) if begun is not None else 0)
+        if begun is None:
+            _compute_for_the_first(wanted, asked)
+            return None
+        said = rate_in_words(recipe, wanted)
+        Console(stderr=True, quiet=not progress).print(said, soft_wrap=True)
+        _pretrain(begun, progress)
+    Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", soft_wrap=True)
+    return begun
+
+
+def _pretrain(run_: Run, progress: bool) -> None:
+    from offprior.commands import recipe_run, study_run
+
+    job = recipe_run.Job(run_, run_.recipe)
+    if job.recipe.study is not None:
+        study_run.train(job, progress)
+    else:
+        recipe_run.pretrain([job], progress)
+
+
+def _compute_for_the_first(recipe: Recipe, seeds: int) -> None:
+    from offprior.commands.recipe_run import learners, members
+    from offprior.pretraining.pretrain import pretrain_population
+
+    pretrain_population(recipe.model, members(recipe, learners(recipe, range(seeds), None)))

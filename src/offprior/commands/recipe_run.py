@@ -1,0 +1,226 @@
+"""A recipe carried out in its run's folder: its models pretrained, its prompts probed, its tables written."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from offprior.columns import MODEL, SPECIALIST
+from offprior.console.output import Console, warn
+from offprior.console.progress import ProgressReport, Silence, progress_report
+from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.evaluation.approximation import approximations
+from offprior.evaluation.evaluate import evaluate
+from offprior.evaluation.prediction_panels import panels
+from offprior.laws.law import concrete
+from offprior.mixture import Mixture
+from offprior.predictors.pretrained import Pretrained
+from offprior.pretraining.checkpoint import read_pretrained, steps_done
+from offprior.pretraining.population import Member
+from offprior.pretraining.pretrain import pretrain_population
+from offprior.recipe.parts import plain
+from offprior.recipe.recipe import Recipe
+from offprior.storage import run_folder
+from offprior.storage.run_folder import EVALUATION, PANELS, TRAINING, RunFolder
+from offprior.table import Table
+
+SPECIALISTS = "specialists"
+"""The folder, in a run's, of the models that are trained on one family alone."""
+
+
+class Job(NamedTuple):
+    """A run and what it is a run of."""
+
+    run: RunFolder
+    recipe: Recipe
+
+
+class Learner(NamedTuple):
+    """A model to be trained: the one of a recipe, or a specialist."""
+
+    label: str
+    mixture: Mixture
+    seed: int
+    folder: Path | None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"seed {self.seed}" if self.label == MODEL else f"{self.label}, seed {self.seed}"
+
+
+def learners(recipe: Recipe, seeds: Sequence[int], folder: Path | None) -> list[Learner]:
+    """The models of a recipe: one a training seed and, where it asks for specialists, one a family and seed."""
+    found = [Learner(MODEL, recipe.mixture, seed, folder) for seed in seeds]
+    if recipe.specialists:
+        for name, mixture in family_mixtures(recipe.mixture).items():
+            place = None if folder is None else folder / SPECIALISTS / re.sub(r"[^a-z0-9-]+", "-", name.lower())
+            found += [Learner(f"{SPECIALIST}{name}", mixture, seed, place) for seed in seeds]
+    return found
+
+
+def family_mixtures(mixture: Mixture) -> dict[str, Mixture]:
+    """Each family of a mixture alone, with its inputs and noise."""
+    return {
+        name: mixture.changed(families=[family])
+        for name, family in zip(mixture.family_names, mixture.families, strict=True)
+    }
+
+
+def members(recipe: Recipe, found: Sequence[Learner]) -> list[Member]:
+    """What the pretraining loop takes: all of a recipe's models have the same budget."""
+    return [Member(one.mixture, recipe.training, one.seed, one.folder) for one in found]
+
+
+def pretrain(jobs: Sequence[Job], progress: bool) -> list[list[Pretrained]]:
+    """The models of each run, specialists among them; those of one architecture are one population.
+
+    Members whose shapes agree share a program, the others queue. The list of a run is empty where all of its seeds
+    diverged.
+
+    Raises:
+        OffpriorError: all models of all runs diverged; see also `offprior.pretraining.pretrain.pretrain_population`.
+    """
+    wanted = [learners(job.recipe, job.run.manifest["seeds"], job.run.folder) for job in jobs]
+    groups: dict[str, list[int]] = {}
+    for number, job in enumerate(jobs):
+        groups.setdefault(json.dumps(plain(job.recipe.model), sort_keys=True), []).append(number)
+    trained: list[list[Pretrained]] = [[] for _ in jobs]
+    lost: list[tuple[int, Learner, str]] = []
+    for group in groups.values():
+        queue = [(number, one) for number in group for one in wanted[number]]
+        found = pretrain_population(
+            jobs[group[0]].recipe.model,
+            [member for number in group for member in members(jobs[number].recipe, wanted[number])],
+            resume=True,  # `begin` has refused what may not be resumed; a new folder has nothing to resume
+            progress=_shown(progress),
+            warn=warn,
+        )
+        for place, ((number, one), model) in enumerate(zip(queue, found.models, strict=True)):
+            if model is None:
+                lost.append((number, one, found.diverged[place]))
+            else:
+                model.label = one.label
+                trained[number].append(model)
+    trained = [models if any(model.label == MODEL for model in models) else [] for models in trained]
+    if not any(trained):
+        raise OffpriorError(lost[0][2])
+    for number, job in enumerate(jobs):
+        _record(job, [(one, message) for place, one, message in lost if place == number])
+    for number, one, message in lost:
+        where = f"{jobs[number].run.folder.name}, " if len(jobs) > 1 else ""
+        warn(f"{where}{one.name} is left out: {message}")
+    return trained
+
+
+def pretrained(job: Job) -> list[Pretrained]:
+    """The models of a run from its checkpoints, its specialists among them.
+
+    Raises:
+        OffpriorError: a checkpoint is missing or cannot be read.
+    """
+    found = []
+    for one in _expected(job):
+        model = read_pretrained(one.folder, one.seed, job.recipe.model, one.mixture, job.recipe.training)
+        model.label = one.label
+        found.append(model)
+    return found
+
+
+def check_pretrained(job: Job) -> None:
+    """Raise `SettingError` where a model of a run has not been trained to its last step."""
+    steps = job.recipe.training.steps
+    for one in _expected(job):
+        done = steps_done(one.folder, one.seed)
+        if done < steps:
+            message = f"{one.name} has been trained {done} of {steps} steps; go on with offprior run --resume"
+            raise SettingError(Problem("", message, str(job.run.folder)))
+
+
+def probe(job: Job, models: Sequence[Any], probes: Sequence[Any], progress: bool, **further: Any) -> None:
+    """Write the evaluation of a run's models, and its prediction panels; `further` is of `evaluated`."""
+    keep = further.pop("keep", False)
+    table, approximate = evaluated(job.recipe, models, probes, progress, **further)
+    job.run.update(approximate=approximate)
+    path = job.run.folder / EVALUATION
+    if keep and path.exists():
+        table = Table.load(path).append(table)
+    table.save(path)
+    job.run.write(PANELS, panels(models[0], job.recipe))
+
+
+def evaluated(
+    recipe: Recipe, predictors: Sequence[Any], probes: Sequence[Any], progress: bool, mixture: Mixture | None = None
+) -> tuple[Table, list[str]]:
+    """Predictors on probes under a recipe's settings, and what is approximate about it; B is of `mixture` if given."""
+    settings = recipe.evaluation
+    with approximations() as approximate:
+        table = evaluate(
+            [*predictors, *recipe.predictors],
+            probes,
+            settings.lengths,
+            mixture=recipe.mixture if mixture is None else mixture,
+            tasks=settings.tasks,
+            queries=settings.queries,
+            seed=settings.seed,
+            progress=_shown(progress),
+        )
+    # Not for the console alone: what is approximate is labelled where it is shown.
+    for line in approximate:
+        Console(stderr=True, quiet=not progress).print(f"warning: {line}", soft_wrap=True)
+    return table, approximate
+
+
+def about(recipe: Recipe, seeds: int) -> dict[str, Any]:
+    """What a new run's manifest says of itself."""
+    import jax
+
+    machine = {
+        **run_folder.machine(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "backend": jax.default_backend(),
+    }
+    return {
+        "recipe": recipe.name,
+        "seeds": list(range(seeds)),
+        "versions": run_folder.versions(),
+        "machine": machine,
+        "noise_floor": _floor(recipe),
+        "unverified": recipe.unverified,
+    }
+
+
+def _floor(recipe: Recipe) -> float | None:
+    """The noise that B and C assume of a mixture without any; None where it has some."""
+    noise = concrete(recipe.mixture.bayes_noise)
+    return None if noise is None or concrete(recipe.mixture.noise) else float(f"{noise:.3g}")
+
+
+def _expected(job: Job) -> list[Any]:
+    """The models that a run holds: those that were asked for and have not diverged."""
+    lost = job.run.manifest.get("diverged_specialists", {})
+    found = learners(job.recipe, job.run.seeds, job.run.folder)
+    return [one for one in found if one.name not in lost]
+
+
+def _record(job: Job, lost: Sequence[tuple[Learner, str]]) -> None:
+    """What training tells of itself, in the manifest: who diverged, the realised shares, the seconds."""
+    entries: dict[str, Any] = {"diverged": {str(one.seed): text for one, text in lost if one.label == MODEL}}
+    if job.recipe.specialists:
+        entries["diverged_specialists"] = {one.name: text for one, text in lost if one.label != MODEL}
+    if (job.run.folder / TRAINING).is_file():  # where all seeds diverged there may be none
+        of_seeds = job.run.training().sort_values("step").groupby("seed")
+        last = of_seeds.last()
+        shares = [column for column in last.columns if column.startswith("share: ")]
+        entries["realised"] = {
+            str(seed): {column.removeprefix("share: "): float(row[column]) for column in shares}
+            for seed, row in last.iterrows()
+        }
+        seconds = of_seeds["seconds"].max().items()
+        entries["training_seconds"] = {str(seed): round(float(value), 1) for seed, value in seconds}
+    job.run.update(**entries)
+
+
+def _shown(progress: bool) -> ProgressReport:
+    return progress_report() if progress else Silence()

@@ -1,0 +1,145 @@
+"""A run in its folder: its recipe, models, tables and report; and the folder that a command works in."""
+
+import contextlib
+import functools
+import html
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from offprior.columns import MODEL
+from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.recipe.recipe import Recipe, read
+from offprior.storage import run_folder
+from offprior.storage.files import locked
+from offprior.storage.run_folder import MANIFEST, RECIPE, RUNS, RunFolder
+
+SMALLEST_FREE_BYTES = 50_000_000
+"""What checkpoints and tables of a small run take."""
+
+
+class Run(RunFolder):
+    """A recipe carried out, in a folder."""
+
+    def __init__(self, folder: str | Path, recipe: Recipe | None = None):
+        super().__init__(folder)
+        if recipe is not None:
+            self.recipe = recipe
+
+    def __repr__(self) -> str:
+        count = len(self.manifest.get("seeds", []))
+        seeds, state = "seed" if count == 1 else "seeds", "finished" if self.finished else "unfinished"
+        return f"Run of {self.manifest.get('recipe', 'a recipe')} in {self.folder}: {count} {seeds}, {state}"
+
+    def _repr_html_(self) -> str:
+        report = self.folder / "report" / "index.html"
+        link = f'<br><a href="{html.escape(report.as_posix())}">report</a>' if report.is_file() else ""
+        return f"<p>{html.escape(repr(self))}{link}</p>"
+
+    @functools.cached_property
+    def recipe(self) -> Recipe:
+        """The recipe, read back from the folder."""
+        return read(self.folder / RECIPE)
+
+    def models(self) -> list[Any]:
+        """The pretrained models, one a seed, as predictors.
+
+        Raises:
+            OffpriorError: a checkpoint is missing or cannot be read.
+        """
+        return [model for model in self._pretrained() if model.label == MODEL]
+
+    def specialists(self) -> list[Any]:
+        """The models that were trained on one family alone, one a family and seed, as predictors.
+
+        Raises:
+            OffpriorError: a checkpoint is missing or cannot be read.
+        """
+        return [model for model in self._pretrained() if model.label != MODEL]
+
+    def places(self) -> list["Run"]:
+        """The runs at the places of a study, in the order in which they were begun."""
+        return [Run(path.parent) for path in sorted(self.folder.glob(f"place-*/{MANIFEST}"))]
+
+    def study(self) -> Any:
+        """What a study shows (`offprior.analysis.study.StudyResult`): its curve, and where it crosses.
+
+        Raises:
+            OffpriorError: the run is no study, or has not been probed.
+        """
+        from offprior.analysis.study import probes_read, study_result
+
+        study = self.recipe.study
+        if study is None:
+            raise SettingError(Problem("study", "the run's recipe has none", str(self.folder)))
+        return study_result(self.evaluation(probe=probes_read(study)), study)
+
+    def table(self, place: int | None = None) -> Any:
+        """The evaluation table: errors, metrics, verdicts; of a study that of one place, by its number.
+
+        Raises:
+            OffpriorError: the run has not been probed; it is a study and no place was given.
+        """
+        from offprior.table import Table
+
+        if self.recipe.study is None:
+            return Table(self.evaluation())
+        rows = self.evaluation(**({} if place is None else {"place": [place]}))
+        if place is None or rows.empty:
+            numbers = ", ".join(str(number) for number in rows["place"].unique())
+            given = "no place was given" if place is None else f"it has no place {place}"
+            raise SettingError(
+                Problem("place", f"{given}; a study has one table per place ({numbers})", str(self.folder))
+            )
+        return Table(rows)
+
+    def _pretrained(self) -> list[Any]:
+        from offprior.commands.recipe_run import Job, pretrained
+
+        return pretrained(Job(self, self.recipe))
+
+    def report(self) -> Path:
+        """Write the report, and return the path of its HTML file."""
+        from offprior.report.report import write_report
+
+        return write_report(self.folder)
+
+
+@contextlib.contextmanager
+def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resume: bool = False) -> Iterator[Run]:
+    """A new run's folder, or the one that holds this very recipe; inside, no other process works in it.
+
+    Raises:
+        OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
+    """
+    from offprior.commands.recipe_run import about
+
+    if seeds < 1:
+        raise SettingError(Problem("--seeds", f"{seeds} were asked for; one at least"))
+    folder = Path(out) if out is not None else RUNS / wanted.name
+    fingerprint = wanted.fingerprint()
+    run_folder.check_usable(folder, fingerprint)  # before a lock is put into somebody else's folder
+    _check_room(folder)
+    with locked(folder):
+        is_new = not (folder / run_folder.MANIFEST).exists()
+        run_folder.create(folder, wanted.to_yaml(), fingerprint, about(wanted, seeds))
+        found = Run(folder, wanted)
+        asked = len(found.manifest["seeds"])
+        more = seeds > asked
+        if not is_new and not resume and (more or not found.finished):
+            state = f"it holds {asked} of {seeds} seeds" if more else "the run in it is unfinished"
+            raise SettingError(Problem("", f"{state}; go on with --resume, or choose another --out", str(folder)))
+        if more:
+            found.update(seeds=list(range(seeds)), finished=None)
+        yield found
+
+
+def _check_room(folder: Path) -> None:
+    """Checks free disk space before training starts."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < SMALLEST_FREE_BYTES:
+        raise OffpriorError(
+            f"{folder}: {free / 1e6:.0f} MB are free on its disk, {SMALLEST_FREE_BYTES / 1e6:.0f} are needed"
+        )

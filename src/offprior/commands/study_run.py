@@ -1,0 +1,231 @@
+"""A study carried out: a run a place, all of them trained as one population, and one table of what they answer.
+
+Every place is a run in a folder of its own (``place-00``, …), so that it resumes, is probed and is reported like any
+other, and a killed study loses no place that was finished. Their rows lie together in the study's `evaluation.parquet`,
+with the place's number, coordinate and name before them, where reports and queries read them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from offprior.analysis.study import PLACE, StudyResult, next_at, probes_read, study_result
+from offprior.columns import MODEL
+from offprior.commands.recipe_run import Job, about, check_pretrained, evaluated, pretrain, pretrained, probe
+from offprior.components import NoClosedForm
+from offprior.console.output import Console
+from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.mixture import Mixture
+from offprior.predictors.bayes import Bayes
+from offprior.predictors.pretrained import Pretrained
+from offprior.pretraining.checkpoint import at_step
+from offprior.probes._other_mixture import MixtureTest
+from offprior.recipe.study import Study, StudyPlace, mixture_label, number_of
+from offprior.recipe.study_places import other_mixture
+from offprior.storage import run_folder
+from offprior.storage.parquet import concatenated
+from offprior.storage.run_folder import EVALUATION, RunFolder
+from offprior.table import Table
+
+
+def train(job: Job, progress: bool) -> None:
+    """Pretrain the models of a study's listed places; bisection needs evaluations and comes with `carry_out`."""
+    study = _study(job)
+    pretrain([job] if study.along == "training" else _jobs(job, study.places), progress)
+
+
+def carry_out(job: Job, progress: bool) -> None:
+    """Train and probe every place that is not finished, then those that bisection adds.
+
+    Raises:
+        OffpriorError: as pretraining and evaluation do.
+    """
+    study = _study(job)
+    if study.along == "training":
+        models = pretrain([job], progress)[0]
+        _evaluate_trajectory(job, models, progress)
+        return
+    _finish(job, _places(job), progress)
+    _bisect(job, progress)
+
+
+def probe_again(job: Job, probes: Sequence[Any], progress: bool) -> None:
+    """Probe the places of a study that have been pretrained, with the recipe's probes or with those given.
+
+    Rows of other probes stay. With the recipe's probes the study is then carried out to its end: what bisection adds.
+    """
+    study = _study(job)
+    if study.along == "training":
+        check_pretrained(job)
+        labels = [probe.label for probe in job.recipe.probes]
+        new = [probe for probe in probes if probe.label not in labels]
+        _evaluate_trajectory(job, pretrained(job), progress, new)
+        return
+    places = _places(job)
+    jobs = _jobs(job, places)
+    for place in jobs:
+        check_pretrained(place)
+    crossed = _crossed(job, jobs)
+    for place in jobs:
+        models = pretrained(place)
+        if models:  # or all of its seeds diverged
+            chosen = probes or place.recipe.probes
+            _probe_place(job, place, models, chosen, progress, crossed, keep=bool(probes))
+        if not probes:
+            place.run.update(finished=run_folder.now())
+    _gather(job, jobs, places)
+    if not probes:
+        _bisect(job, progress)
+
+
+def result(run: RunFolder, study: Study) -> StudyResult:
+    """The measure of a study at its places, from its stored rows.
+
+    Raises:
+        OffpriorError: it has not been probed yet.
+    """
+    return study_result(run.evaluation(probe=probes_read(study)), study)
+
+
+def _bisect(job: Job, progress: bool) -> None:
+    """Train and probe further places, each the middle of what holds the crossing by all that is known by then."""
+    study = _study(job)
+    bisected = list(job.run.manifest.get("bisected", []))
+    while len(bisected) < study.bisect:
+        found = next_at(result(job.run, study))
+        if found is None:
+            said = f"bisection ends after {len(bisected)} of {study.bisect} places: nothing is left to halve"
+            Console(stderr=True, quiet=not progress).print(said, soft_wrap=True)
+            break
+        bisected.append(found)
+        job.run.update(bisected=bisected)
+        _finish(job, _places(job), progress)
+
+
+def _finish(job: Job, places: Sequence[StudyPlace], progress: bool) -> None:
+    jobs = _jobs(job, places)
+    waiting = [place for place in jobs if not place.run.finished]
+    if waiting:
+        crossed = _crossed(job, jobs)
+        for place, models in zip(waiting, pretrain(waiting, progress), strict=True):
+            if models:  # or all of its seeds diverged, which has been told
+                _probe_place(job, place, models, place.recipe.probes, progress, crossed)
+            place.run.update(finished=run_folder.now())
+    _gather(job, jobs, places)
+
+
+def _probe_place(
+    job: Job,
+    place: Job,
+    models: Sequence[Pretrained],
+    probes: Sequence[Any],
+    progress: bool,
+    crossed: dict[str, Mixture],
+    keep: bool = False,
+) -> None:
+    study = _study(job)
+    judged = job.recipe if study.reference == "recipe" else place.recipe
+    others = {name: other_mixture(judged, changed) for name, changed in study.others.items()}
+    tests = {mixture_label(name): mixture for name, mixture in others.items()} | crossed
+    probe(
+        place,
+        [*models, *_posteriors(others)],
+        [*probes, *(MixtureTest(name=label, other=mixture) for label, mixture in tests.items())],
+        progress,
+        keep=keep,
+        mixture=judged.mixture,
+    )
+
+
+def _crossed(job: Job, jobs: Sequence[Job]) -> dict[str, Mixture]:
+    """The places' mixtures, by the labels of their tests, where a study tests every place on every other."""
+    study = _study(job)
+    listed = zip(study.places, jobs, strict=False) if study.cross else ()
+    return {mixture_label(place.label): there.recipe.mixture for place, there in listed}
+
+
+def _posteriors(others: dict[str, Mixture]) -> list[Bayes]:
+    """The exact posteriors under other mixtures, of those that have one."""
+    found = []
+    for name, mixture in others.items():
+        try:
+            found.append(Bayes(mixture, label=name))
+        except NoClosedForm:
+            continue  # its prompts are a test all the same
+    return found
+
+
+def _evaluate_trajectory(job: Job, models: Sequence[Pretrained], progress: bool, further: Sequence[Any] = ()) -> None:
+    """The weights that were kept along the training, each as a model of the same prompts."""
+    study, training = _study(job), job.recipe.training
+    steps = training.trajectory_steps()
+    others = {name: other_mixture(job.recipe, changed) for name, changed in study.others.items()}
+    tests = [MixtureTest(name=mixture_label(name), other=mixture) for name, mixture in others.items()]
+    own = [model for model in models if model.label == MODEL]
+    along = [at_step(job.run.folder, model, step, _step_label(step)) for model in own for step in steps]
+    beside = [model for model in models if model.label != MODEL]
+    asked = [*along, *beside, *_posteriors(others)]
+    table, approximate = evaluated(job.recipe, asked, [*job.recipe.probes, *further, *tests], progress)
+    rows = table.to_pandas()
+    of_step = {step: rows["predictor"] == _step_label(step) for step in steps}
+    common = ~pd.concat(of_step, axis=1).any(axis=1)
+    found = []
+    for number, step in enumerate(steps):
+        here = rows[of_step[step] | common].copy()
+        here.loc[here["predictor"] == _step_label(step), "predictor"] = MODEL
+        for place, (name, value) in enumerate(zip(PLACE, (number, float(step), str(step)), strict=True)):
+            here.insert(place, name, value)
+        found.append(here)
+    Table(pd.concat(found, ignore_index=True)).save(job.run.folder / EVALUATION)
+    job.run.update(approximate=approximate)
+
+
+def _step_label(step: int) -> str:
+    return f"model after {step} steps"
+
+
+def _jobs(job: Job, places: Sequence[StudyPlace]) -> list[Job]:
+    """The places' runs; those that are not there yet are begun."""
+    found = []
+    for number, place in enumerate(places):
+        recipe = job.recipe.at_place(place, number)
+        seeds = job.run.manifest["seeds"]
+        entries = {**about(recipe, len(seeds)), "study": job.recipe.name, "at": place.at}
+        run = run_folder.create(place_folder(job.run.folder, number), recipe.to_yaml(), recipe.fingerprint(), entries)
+        if run.manifest["seeds"] != seeds:
+            run.update(seeds=seeds, finished=None)
+        found.append(Job(run, recipe))
+    return found
+
+
+def place_folder(folder: Path, number: int) -> Path:
+    """The folder of a place in that of its study."""
+    return folder / f"place-{number:02}"
+
+
+def _gather(job: Job, jobs: Sequence[Job], places: Sequence[StudyPlace]) -> None:
+    """The rows of all places as one table."""
+    parts = []
+    for number, (place, there) in enumerate(zip(places, jobs, strict=True)):
+        path = there.run.folder / EVALUATION
+        if path.is_file():
+            first = zip(PLACE, (number, number_of(place.at), place.label), strict=True)
+            parts.append((path, dict(first)))
+    if not parts:
+        raise OffpriorError(f"{job.run.folder}: no place of the study has been probed")
+    concatenated(job.run.folder / EVALUATION, parts)
+
+
+def _places(job: Job) -> list[StudyPlace]:
+    """The places that the recipe lists, and those that bisection has added so far."""
+    study = _study(job)
+    added = [StudyPlace(at=at, set={str(study.vary): at}) for at in job.run.manifest.get("bisected", [])]
+    return [*study.places, *added]
+
+
+def _study(job: Job) -> Study:
+    if job.recipe.study is None:
+        raise SettingError(Problem("study", "the recipe has none", job.recipe.name))
+    return job.recipe.study

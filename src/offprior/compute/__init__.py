@@ -1,0 +1,1 @@
+"""How numbers are computed, whatever they mean: devices, threads, precision and randomness."""

@@ -1,0 +1,1 @@
+"""Output while work is in progress: lines in any encoding, and progress."""

@@ -1,0 +1,23 @@
+# Written by scripts/write_stubs.py; `make format` writes it again.
+from offprior.families.combination import Combination as Combination
+from offprior.families.composition import Composition as Composition
+from offprior.families.decision_tree import DecisionTree as DecisionTree
+from offprior.families.fourier import Fourier as Fourier
+from offprior.families.gaussian_process import GaussianProcess as GaussianProcess
+from offprior.families.grid import Grid as Grid
+from offprior.families.heavy_tailed_linear import HeavyTailedLinear as HeavyTailedLinear
+from offprior.families.linear import Linear as Linear
+from offprior.families.low_rank_linear import LowRankLinear as LowRankLinear
+from offprior.families.polynomial import Polynomial as Polynomial
+from offprior.families.product import Product as Product
+from offprior.families.quadratic import Quadratic as Quadratic
+from offprior.families.relu_network import ReluNetwork as ReluNetwork
+from offprior.families.rotated_subspaces import RotatedSubspaces as RotatedSubspaces
+from offprior.families.scaled import Scaled as Scaled
+from offprior.families.sinusoid import Sinusoid as Sinusoid
+from offprior.families.sparse_linear import SparseLinear as SparseLinear
+from offprior.families.spherical_cap import SphericalCap as SphericalCap
+from offprior.families.spherical_ring import SphericalRing as SphericalRing
+from offprior.families.step_function import StepFunction as StepFunction
+from offprior.families.task_pool import TaskPool as TaskPool
+from offprior.families.union_of_subspaces import UnionOfSubspaces as UnionOfSubspaces

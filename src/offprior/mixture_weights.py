@@ -1,0 +1,57 @@
+"""The shares of families in a mixture: validation and normalisation."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from offprior.errors import Problem, SettingError
+
+EXACT = 1e-6
+"""How far the sum of weights may be from 1 because of floating-point rounding."""
+ROUNDED = 0.0100001
+"""How far the sum of weights may be from 1 because of rounding to two written decimals."""
+
+
+def normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families"]:
+    """Returns shares that sum to 1, from the weights given for `count` families; equal shares if None.
+
+    Raises:
+        SettingError: the weights are of another number, negative, not finite, or do not sum to 1.
+    """
+    if count == 0:
+        raise SettingError(Problem("families", "there are none; give at least one"))
+    if isinstance(weights, Tracer):
+        return weights / weights.sum()
+    given = np.full(count, 1 / count) if weights is None else np.asarray(weights, np.float64)
+    if given.shape != (count,):
+        message = f"{given.size} were given for {count} families; give one for each"
+        raise SettingError(Problem("weights", message, about=("families",)))
+    if not np.isfinite(given).all() or (given < 0).any():
+        raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0", about=()))
+    if given.sum() == 0:
+        raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0", about=()))
+    total = float(given.sum())
+    shares = given / total
+    if abs(total - 1) > ROUNDED:
+        message = f"{_written(given)} sum to {total:.6g}, not to 1; their shares are {_written(_rounded(shares))}"
+        raise SettingError(Problem("weights", message, about=()))
+    # Shares read back from a recipe sum to 1 up to rounding, and another division would change their last digits.
+    if abs(total - 1) < EXACT:
+        return np.asarray(given, np.float32)
+    message = f"weights: {_written(given)} sum to {total:.6g}; they are taken as {_written(_rounded(shares))}"
+    warnings.warn(message, stacklevel=3)
+    return np.asarray(shares, np.float32)
+
+
+def _rounded(shares: Float[np.ndarray, " families"]) -> Float[np.ndarray, " families"]:
+    """Rounds to digits that still sum to 1 when they are written and read back."""
+    found = shares.round(6)
+    found[shares.argmax()] += 1 - found.sum()
+    return found.round(6)
+
+
+def _written(numbers: Any) -> str:
+    return f"[{', '.join(f'{number:.6g}' for number in np.asarray(numbers))}]"

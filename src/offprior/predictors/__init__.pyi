@@ -1,0 +1,19 @@
+# Written by scripts/write_stubs.py; `make format` writes it again.
+from offprior.predictors.averaging import Averaging as Averaging
+from offprior.predictors.bayes import Bayes as Bayes
+from offprior.predictors.boosted_trees import BoostedTrees as BoostedTrees
+from offprior.predictors.class_blend import ClassBlend as ClassBlend
+from offprior.predictors.class_fit import ClassFit as ClassFit
+from offprior.predictors.decision_tree import DecisionTree as DecisionTree
+from offprior.predictors.gaussian_process import GaussianProcess as GaussianProcess
+from offprior.predictors.gradient_descent import GradientDescent as GradientDescent
+from offprior.predictors.lasso import Lasso as Lasso
+from offprior.predictors.least_squares import LeastSquares as LeastSquares
+from offprior.predictors.mean import Mean as Mean
+from offprior.predictors.nadaraya_watson import NadarayaWatson as NadarayaWatson
+from offprior.predictors.nearest_neighbours import NearestNeighbours as NearestNeighbours
+from offprior.predictors.pool_posterior import PoolPosterior as PoolPosterior
+from offprior.predictors.pretrained import Pretrained as Pretrained
+from offprior.predictors.ridge import Ridge as Ridge
+from offprior.predictors.sampled_bayes import SampledBayes as SampledBayes
+from offprior.predictors.smoother import Smoother as Smoother

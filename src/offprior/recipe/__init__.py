@@ -1,0 +1,1 @@
+"""From a recipe file to parts and back, reporting all mistakes in it at once."""

@@ -1,0 +1,76 @@
+"""What an atlas found, in sentences: where a predictor breaks, probe by probe."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from offprior.analysis.breaks import BOTH, MODEL, OWN, PRIOR, UNDECIDED, UNDER_TRAINED
+from offprior.analysis.intervals import LEVEL
+from offprior.columns import SMOOTHER
+from offprior.figures.figure import ReportData
+from offprior.report.words import enumeration, interval, number, place
+
+FAULTS = {
+    MODEL: "The fault is the predictor's: B does not break there.",
+    OWN: "The fault is the predictor's: it misses its own functions there.",
+    PRIOR: "The fault is the prior's: B breaks there as well.",
+    BOTH: "The prior breaks there as well, and the predictor loses more than B does.",
+    UNDER_TRAINED: "The model is under-trained: it misses its own functions in distribution too.",
+}
+"""The fault as a sentence."""
+FEW = 3
+"""Probes that the summary names."""
+RATE = f"false-discovery rate {1 - LEVEL:.0%} over all cells looked at"
+
+
+def breaks(data: ReportData) -> list[dict[str, str]]:
+    """A row per probe, in the order of the table."""
+    return [
+        {
+            "rank": str(row["rank"]) if row["rank"] else "",
+            "probe": str(row["probe"]),
+            "place": place(row),
+            "outside": number(row["outside"]),
+            "model": interval(row, "M2"),
+            "B": number(row["bayes_nmse"]),
+            "C": number(row["combined_nmse"]),
+            "S": number(row.get("smoother_nmse", np.nan)),
+            "shortfall": interval(row, "shortfall"),
+            "fault": str(row["fault"]) or "holds",
+            "sentence": sentence(row),
+        }
+        for row in data.breaks.to_dict("records")
+    ]
+
+
+def sentence(row: Mapping[Any, Any]) -> str:
+    """Where a probe breaks, by how much, and whose fault it is; of one that holds, where it comes nearest to it."""
+    others = {"B": row["bayes_nmse"], "C": row["combined_nmse"], SMOOTHER: row.get("smoother_nmse", np.nan)}
+    known = ", ".join(f"{label} {number(value)}" for label, value in others.items() if np.isfinite(value))
+    errors = f"an error of {number(row['M2'])}" + (f" ({known})" if known else "")
+    if row["rank"]:
+        return f"{row['probe']} breaks at {place(row)}, with {errors}. {FAULTS.get(row['fault'], row['fault'])}"
+    if row["fault"] == UNDECIDED:
+        return f"{row['probe']} is undecided; its error is furthest above that of C at {place(row)}: {errors}."
+    return f"{row['probe']} holds; it comes nearest to breaking at {place(row)}, with {errors}."
+
+
+def breaking_summary(data: ReportData, name: str = "") -> str:
+    """Where a predictor breaks first: the sentence that an atlas opens with."""
+    rows = data.breaks.to_dict("records")
+    broken = [row for row in rows if row["rank"]]
+    who = name or str(data.manifest.get("recipe") or data.label)
+    open_ = [row for row in rows if row["fault"] == UNDECIDED]
+    undecided = f" {len(open_)} {'is' if len(open_) == 1 else 'are'} undecided." if open_ else ""
+    if not broken:
+        nowhere = f"nowhere is its error shown to be above that of C by the margin ({RATE})"
+        said = f"{who} breaks on none of {len(rows)} probes: {nowhere}."
+        return f"{said}{undecided}"
+    first = [sentence(row) for row in broken[:FEW]]
+    held = [str(row["probe"]) for row in rows if not row["fault"]]
+    where = enumeration(held) if len(held) <= FEW else f"{len(held)} of them"
+    rest = f" It holds on {where}." if held else ""
+    return (
+        f"{who} breaks on {len(broken)} of {len(rows)} probes ({RATE}). First: {' Then: '.join(first)}{undecided}{rest}"
+    )
