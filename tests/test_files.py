@@ -15,7 +15,7 @@ KILLED = textwrap.dedent(
     """
     import os, shutil, sys
     from pathlib import Path
-    from offprior import files
+    from offprior.storage import files
 
     left = int(sys.argv[2])
 

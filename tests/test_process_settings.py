@@ -109,7 +109,7 @@ def test_importing_and_naming_parts_changes_no_setting():
     assert "PJRT_NPROC" not in os.environ
     assert not xla_bridge.backends_are_initialized(), "jax has begun: pretrain could no longer ask for devices"
     print("as it was")
-    from offprior import devices
+    from offprior.compute import devices
     devices.cores = lambda: 3
     jax.numpy.zeros(1)
     devices.use_one_device_per_core()
