@@ -62,13 +62,15 @@ def test_all_have_the_same_parameters_are_causal_and_learn(begun):
     np.testing.assert_allclose(one.predict(x, changed, 8), before, atol=1e-5)
     changed[:, 7] += 5
     assert np.abs(one.predict(x, changed, 8) - before).max() > 1e-4
-    error = lambda mean: np.square(mean - y[:, 8]).mean()  # noqa: E731
-    # How soon it learns differs by the seed and, in the last bits, by the processor; that it learns does not.
-    for _ in range(6):
+    # How far 700 steps come differs by the seed and, in the last bits, by the processor: hence three seeds.
+    error = lambda: np.square(one.predict(x, y, 8) - y[:, 8]).mean()  # noqa: E731
+    before = after = 0.0
+    for seed in range(3):
+        one.begin(job(seed=seed))
+        before += error()
         assert one.steps(700) >= 700
-        if learned := error(one.predict(x, y, 8)) < 0.6 * error(before):
-            break
-    assert learned
+        after += error()
+    assert after < 0.8 * before
 
 
 def moments(x, y):

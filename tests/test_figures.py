@@ -136,6 +136,13 @@ def test_a_probe_of_another_package_is_shown_by_its_words_or_its_symbol(words):
     assert axis.get_xlabel() == (words or "z")
 
 
+def test_metrics_alone_are_drawn_with_symbols_at_the_axes():
+    data = report_data()
+    alone = ReportData(metrics=data.metrics, verdicts=data.verdicts)
+    for figure in (ErrorByStrength("frequency"), VerdictMap()):
+        assert "ω" in [axis.get_xlabel() for axis in drawn(figure, alone).axes]
+
+
 def test_context_lengths_beyond_pretraining_are_marked():
     data = report_data()
     assert along_context(data.cells("context-length"))

@@ -175,6 +175,8 @@ class ReportData:
 
     def of_probe(self, cells: pd.DataFrame) -> dict[str, Any]:
         """The first row of the evaluation that is of the same probe as `cells`; empty where there is none."""
+        if self.evaluation.empty:  # figures can be drawn from metrics alone
+            return {}
         rows = self.evaluation[self.evaluation["probe"] == cells["probe"].iloc[0]]
         return rows.iloc[0].to_dict() if len(rows) else {}
 
