@@ -26,6 +26,7 @@ from offprior.figures.figure import (
     spread,
     style_of,
 )
+from offprior.figures.headline import Headline
 from offprior.figures.implied_weight import ImpliedWeight
 from offprior.figures.prediction_panels import PredictionPanels
 from offprior.figures.training_curve import TrainingCurve
@@ -78,6 +79,36 @@ def test_the_curves_are_the_metrics():
         np.testing.assert_allclose(found.get_xdata(), cells["strength"])
         np.testing.assert_allclose(found.get_ydata(), cells[column])
     assert axes[2].get_yscale() == "log"
+
+
+def test_every_curve_has_its_interval():
+    """A band each for the model, B, C and S."""
+    axes = drawn(ErrorByStrength("convex"), report_data()).axes
+    assert {len(axis.collections) for axis in axes} == {len(CURVES)}
+
+
+def test_b_and_c_are_one_curve_where_they_coincide():
+    data = report_data()
+    cells = data.metrics.copy()
+    here = (cells["probe"] == "convex") & (cells["length"] == 40)
+    cells.loc[here, "combined_nmse"] = 1.001 * cells.loc[here, "bayes_nmse"]
+    canvas = drawn(ErrorByStrength("convex"), dataclasses.replace(data, metrics=cells))
+    both, (bayes, combined) = "B = C: Bayes, with and without the probe's functions", list(CURVES)[1:3]
+    names = [[found.get_label() for found in axis.lines] for axis in canvas.axes]
+    assert both in names[2] and not {bayes, combined} & set(names[2])
+    assert both not in names[0] and {bayes, combined} <= set(names[0])
+    assert {both, bayes, combined} <= set(labels(canvas))
+
+
+def test_the_headline_s_figure_has_the_cell_s_errors():
+    data = report_data()
+    cell = data.quoted()
+    assert cell is not None
+    path, dots = drawn(Headline(), data).axes
+    at = line(path, f"the cell quoted, a = {cell['strength']:.3g}").get_xdata()
+    np.testing.assert_array_equal(at, [cell["strength"]] * 2)
+    found = [float(each.get_ydata()[0]) for each in dots.lines]
+    np.testing.assert_allclose(found, [cell[column] for column in CURVES.values()])
 
 
 def test_the_pretraining_range_is_the_one_that_the_probe_knows():
@@ -330,6 +361,8 @@ from offprior import catalog
 import offprior.report.report
 for name in catalog.names("figures"):
     catalog.find("figures", name)
+from offprior.report import paper, probe_cards
+assert probe_cards.sentence("convex")
 print(*(name for name in ("jax", "equinox", "numpyro", "matplotlib.pyplot") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

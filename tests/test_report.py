@@ -1,6 +1,7 @@
 """The report of a run: one page that opens offline, and says what the tables say."""
 
 import dataclasses
+import html
 import html.parser
 import re
 
@@ -12,7 +13,7 @@ from fixture_table import FAMILIES, report_data, write_run
 from offprior import catalog
 from offprior.errors import OffpriorError
 from offprior.figures.figure import ReportData
-from offprior.report import drawing, headline, images, words
+from offprior.report import drawing, headline, images, probe_cards, words
 from offprior.report.report import read_run, write_page, write_report
 
 
@@ -105,6 +106,20 @@ def test_what_a_reader_looks_for(page):
         assert text in page, text
 
 
+def test_the_first_figure_is_the_cell_that_the_summary_quotes(page):
+    assert re.findall(r'<figure id="figure-([a-z0-9-]+)"', page)[0] == "headline"
+
+
+def test_every_probe_has_its_sentence_and_a_small_figure(page):
+    text = html.unescape(page)
+    cards = text.split('<div class="card">')[1:]
+    assert len(cards) == 4
+    for card, probe in zip(cards, ("convex", "frequency", "mixture-weight", "context-length"), strict=True):
+        assert card.lstrip().startswith("<svg") and catalog.caption("probes", probe) in card
+    assert probe_cards.sentence("convex, one-sided 0.6") == catalog.caption("probes", "convex")
+    assert probe_cards.sentence("a stranger's") == ""
+
+
 def test_the_same_tables_give_the_same_page(small):
     first = write_report(small).read_text(encoding="utf-8")
     assert write_report(small).read_text(encoding="utf-8") == first
@@ -165,7 +180,7 @@ PLACED = ("in-distribution", "convex")
 
 def test_the_headline_has_the_smoother_s_number_and_both_placements():
     data = report_data(probes=PLACED, placed=True)
-    cell = headline.headline(data)
+    cell = data.quoted()
     assert cell is not None
     said = headline.summary(data)
     assert f"a smoother that knows no family {words.number(cell['smoother_nmse'])}" in said
@@ -187,7 +202,7 @@ def test_the_headline_is_the_middle_of_the_path_whatever_was_measured():
         cells = data.metrics.copy()
         here = cells["strength"] == strength
         cells.loc[here, ["M3", "M4", "M5"]] = [5.0, 5.0, 1.0]
-        cell = headline.headline(dataclasses.replace(data, metrics=cells))
+        cell = dataclasses.replace(data, metrics=cells).quoted()
         assert cell is not None and (cell["strength"], cell["length"]) == (0.5, 40)
     renamed = {"probe": data.metrics["probe"].replace({"convex": "frequency"})}
     other = data.metrics.assign(**renamed)
@@ -197,7 +212,7 @@ def test_the_headline_is_the_middle_of_the_path_whatever_was_measured():
     moved = other["strength"].where(
         other["probe"] == "in-distribution", other["strength"].map(lambda a: 2.0 ** at.get(a, 0))
     )
-    cell = headline.headline(dataclasses.replace(data, metrics=other.assign(strength=moved)))
+    cell = dataclasses.replace(data, metrics=other.assign(strength=moved)).quoted()
     assert cell is not None and cell["strength"] == 2.0 ** ((len(at) - 1) // 2), "not the middle of the numbers"
 
 

@@ -75,3 +75,28 @@ def test_everything_shows_and_nothing_is_fetched(run, tmp_path, width):
     assert found["wide_tables"] > 0
     assert width < 1280 or found["cut"] == 0, "a column of verdicts is out of sight"
     assert found["fetched"] == [] and complaints == []
+
+
+# Everything that may be cut when a page is printed: what is wider than the paper is lost there.
+PRINTED = """() => ({
+  wide: document.documentElement.clientWidth,
+  scrolls: document.documentElement.scrollWidth,
+  tables: [...document.querySelectorAll("table")].map(each => [each.getBoundingClientRect().right, each.className]),
+  figures: [...document.querySelectorAll("figure svg, .card svg")].map(each => each.getBoundingClientRect().right),
+})"""
+A4 = {"landscape": 1032, "portrait": 700}
+"""Pixels between margins of 12 mm."""
+
+
+@pytest.mark.parametrize("paper", list(A4))
+def test_no_column_is_lost_on_paper(run, browser, paper):
+    page = browser.new_page(viewport={"width": A4[paper], "height": 700})
+    page.goto((run / "report" / "index.html").resolve().as_uri())
+    page.emulate_media(media="print")
+    page.evaluate("() => document.querySelectorAll('details').forEach(each => each.open = true)")
+    found = page.evaluate(PRINTED)
+    page.close()
+    assert len(found["tables"]) > 5 and any(name == "cells" for _, name in found["tables"])
+    assert all(right <= found["wide"] + 1 for right, _ in found["tables"]), "a table is wider than the paper"
+    assert all(right <= found["wide"] + 1 for right in found["figures"])
+    assert found["scrolls"] <= found["wide"]

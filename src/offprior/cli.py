@@ -169,44 +169,45 @@ def explore(
     beside
         A second run, whose model answers the same prompts and whose verdicts stand beside those of the first.
     """
+    from offprior.commands.explore import explore as show
     from offprior.compute import devices
 
     devices.use(device)
-    if static is not None:
-        if beside is not None:
-            raise OffpriorError("--static: a page without a server shows one run; leave out the second")
-        from offprior.explorer.static_page import write_static_page
-
-        write_static_page(run, static)
-        return
-    try:
-        from offprior.explorer.server import explore as served
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "bokeh":
-            raise
-        hint = "pip install 'offprior[explore]', or write the page as one file with --static FILE"
-        raise OffpriorError(f"explore: it needs Bokeh, which is not installed; {hint}") from None
-
-    served(run, beside, host=host, port=port, opens_browser=not no_browser)
+    show(run, beside, host=host, port=port, opens_browser=not no_browser, static=static)
 
 
 @app.command
-def report(*runs: Path) -> None:
-    """Write the report of a run again, or one report over several runs.
+def report(
+    *runs: Path,
+    style: Annotated[
+        Literal["page", "paper"], Parameter(help="A page of everything, or figures and LaTeX tables for a paper.")
+    ] = "page",
+    width: Annotated[
+        float | None, Parameter(show_default=False, help="Of a paper's figures, in inches; 3.25 when left out.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        Parameter(
+            consume_multiple=True,
+            negative="",
+            show_default=False,
+            help="A paper's figures by name: error-by-strength, error-by-strength:convex, error-by-strength:convex:40.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, Parameter(show_default=False, help="Folder of a paper's figures; RUN/report/paper when left out.")
+    ] = None,
+) -> None:
+    """Write the report of a run again, or one report over several runs; or figures for a paper.
 
     Parameters
     ----------
     runs
         The runs' folders.
     """
-    from offprior.commands.report import report_run, report_runs
+    from offprior.commands.report import report as write
 
-    if not runs:
-        raise OffpriorError("report: no run was given; offprior list runs")
-    if len(runs) == 1:
-        report_run(runs[0])
-    else:
-        report_runs(runs)
+    write(runs, style=style, width=width, only=only or (), out=out)
 
 
 @app.command(name="list")

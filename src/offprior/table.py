@@ -139,13 +139,30 @@ class Table:
 
         return identification(self._rows, self._judged(predictor))
 
-    def plot(self, probe: str | None = None, predictor: str | None = None) -> Any:
+    def plot(
+        self,
+        probe: str | None = None,
+        predictor: str | None = None,
+        *,
+        length: int | None = None,
+        style: str = "page",
+        width: float = 3.25,
+    ) -> Any:
         """Plots error against the coordinate of a probe with matplotlib, for the predictor that `metrics` would choose.
+
+        Args:
+            probe: whose path; the first that has two places, unless given.
+            predictor: whose errors.
+            length: a context length, for its panel alone.
+            style: "paper" is for a paper, `width` inches wide: without a title, its type about 8 points at that width.
+                `.savefig("figure.pdf")` keeps its text as text.
+            width: of a figure for a paper, in inches.
 
         Raises:
             OffpriorError: there is no such probe, or no probe's path has two places; there is no such predictor, or
-                none is given among several.
+                none is given among several; there is no such length; `style` or `width` is not a valid value.
         """
+        from offprior.figures._look import look_of
         from offprior.figures.error_by_strength import ErrorByStrength, shown_probes
         from offprior.figures.figure import ReportData
 
@@ -158,7 +175,10 @@ class Table:
         if not known or probe not in (None, *known):
             asked = "no probe" if probe is None else f"probe: {probe!r} is none that"
             raise OffpriorError(f"{asked} has a path of two places or more; the table has {', '.join(known) or 'none'}")
-        return ErrorByStrength(probe=probe or known[0]).draw(data)
+        lengths = sorted(int(each) for each in data.cells(probe or known[0])["length"].unique())
+        if length not in (None, *lengths):
+            raise OffpriorError(f"length: {length!r} is none of {', '.join(map(str, lengths))}")
+        return ErrorByStrength(probe or known[0], length).draw(data, look_of(style, width))
 
     def _judged(self, predictor: str | None) -> str:
         known = [str(name) for name in self._rows["predictor"].unique()]

@@ -6,6 +6,41 @@ from pathlib import Path
 from offprior.commands import printed_tables
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
+from offprior.errors import OffpriorError
+
+
+def report(
+    folders: Sequence[Path],
+    *,
+    style: str = "page",
+    width: float | None = None,
+    only: Sequence[str] = (),
+    out: Path | None = None,
+) -> Path:
+    """Write the report of a run, one report over several, or their figures and tables for a paper.
+
+    Args:
+        folders: the runs.
+        style: "page" or "paper".
+        width: width of a paper's figures [inches].
+        only: a paper's figures and tables by name; all when empty.
+        out: the folder of a paper's figures; `report/paper` in the first run's when left out.
+
+    Returns:
+        The report's page, or the folder of a paper's figures.
+
+    Raises:
+        OffpriorError: no run is given, or one that has not been probed; `width`, `only` or `out` are given for a page;
+            a name in `only` is unknown.
+    """
+    from offprior.report.paper import check_style
+
+    if not folders:
+        raise OffpriorError("report: no run was given; offprior list runs")
+    check_style(style, width=width, only=only, out=out)
+    if style == "paper":
+        return report_for_paper(folders, width=width, only=only, out=out)
+    return report_run(folders[0]) if len(folders) == 1 else report_runs(folders)
 
 
 def report_runs(folders: Sequence[str | Path]) -> Path:
@@ -15,6 +50,21 @@ def report_runs(folders: Sequence[str | Path]) -> Path:
     written = write_report([Run(folder).folder for folder in folders])
     Console().print(f"The report: {written}", soft_wrap=True)
     return written
+
+
+def report_for_paper(
+    folders: Sequence[str | Path], *, width: float | None = None, only: Sequence[str] = (), out: Path | None = None
+) -> Path:
+    """Figures and LaTeX tables of a run for a paper, or of several in the same figures; the folder they are in."""
+    from offprior.report.paper import paper_of
+
+    folder, written = paper_of([Run(each).folder for each in folders], width=width, only=only, out=out)
+    figures = sorted({file.stem for file in written if file.suffix == ".pdf"})
+    tables = sorted(file.name for file in written if file.suffix == ".tex")
+    for name in (*(f"{figure}.pdf, {figure}.svg" for figure in figures), *tables):
+        Console().print(f"  {name}", soft_wrap=True)
+    Console().print(f"Figures: {len(figures)}, tables: {len(tables)}, in {folder}", soft_wrap=True)
+    return folder
 
 
 def report_run(folder: str | Path, *, progress: bool = True) -> Path:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import html
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +99,33 @@ class Run(RunFolder):
 
         return pretrained(Job(self, self.recipe))
 
-    def report(self) -> Path:
-        """Write the report, and return the path of its HTML file."""
+    def report(
+        self,
+        style: str = "page",
+        *,
+        width: float | None = None,
+        only: Sequence[str] = (),
+        out: str | Path | None = None,
+    ) -> Path:
+        """Write the report, and return the path of its HTML file; or figures and tables for a paper, and their folder.
+
+        Args:
+            style: "page" is the report; "paper" writes figures as PDF and SVG without titles, and LaTeX tables of
+                verdicts.
+            width: of a paper's figures, in inches; 3.25 when left out.
+            only: a paper's figures by name, as in "error-by-strength:convex"; all when left out.
+            out: the folder of a paper's figures; `report/paper` in the run's when left out.
+
+        Raises:
+            OffpriorError: the run has not been probed; no figure has such a name; `width`, `only` or `out` are given
+                for a page.
+        """
+        from offprior.report.paper import check_style, paper_of
         from offprior.report.report import write_report
 
+        check_style(style, width=width, only=only, out=out)
+        if style == "paper":
+            return paper_of(self.folder, width=width, only=only, out=out)[0]
         return write_report(self.folder)
 
 

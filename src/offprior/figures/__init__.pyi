@@ -2,6 +2,7 @@
 from offprior.figures.between_and_beyond import BetweenAndBeyond as BetweenAndBeyond
 from offprior.figures.error_by_length import ErrorByLength as ErrorByLength
 from offprior.figures.error_by_strength import ErrorByStrength as ErrorByStrength
+from offprior.figures.headline import Headline as Headline
 from offprior.figures.implied_weight import ImpliedWeight as ImpliedWeight
 from offprior.figures.prediction_panels import PredictionPanels as PredictionPanels
 from offprior.figures.study_curve import StudyCurve as StudyCurve

@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from offprior.figures._look import Look
 from offprior.figures.figure import (
+    GREEN,
     MEANING,
     REFERENCE_ERRORS,
     SHADE,
+    SHORT,
     STYLES,
     ReportData,
     Style,
@@ -20,53 +23,86 @@ from offprior.figures.figure import (
 
 SMALLEST_ERROR = 1e-6
 """A normalised error below this is drawn here: a logarithm has no zero."""
+SAME = 0.01
+"""B and C are drawn as one curve where they differ by no more than this share at every place of a panel."""
 
 
 def draw_errors(
     axis: Any,
     at: pd.Series,
     cells: pd.DataFrame,
+    look: Look,
     *,
-    name: str = MEANING["model"],
+    name: str = "",
     style: Style = STYLES["model"],
     references: bool = True,
-    bands: bool = False,
 ) -> None:
-    """The model's error with its 95% interval at the places `at`, and the curves of the references that are known.
+    """The errors of the model and of the references that are known at the places `at`, with their 95% intervals.
 
-    With `bands` the references' intervals are drawn as well, as far as the table has them.
+    Where B and C are the same curve, it is drawn once and called "B = C".
     """
-    _error_curve(axis, at, cells, "M2", name, style, has_band=True)
-    for label, column in REFERENCE_ERRORS.items() if references else ():
-        if column in cells and cells[column].notna().any():
-            _error_curve(axis, at, cells, column, MEANING.get(label, label), STYLES[label], has_band=bands)
+    _error_curve(axis, at, cells, "M2", name or name_of("model", look), style, look)
+    known = {label: column for label, column in REFERENCE_ERRORS.items() if references and _is_known(cells, column)}
+    if coincide(cells):
+        del known["C"]
+    for label, column in known.items():
+        is_both = label == "B" and "C" not in known and coincide(cells)
+        shown = name_of("B = C" if is_both else label, look)
+        _error_curve(axis, at, cells, column, shown, STYLES[label], look, **({"gapcolor": GREEN} if is_both else {}))
+
+
+def name_of(label: str, look: Look) -> str:
+    """What a legend calls a predictor."""
+    return (SHORT if look.is_paper else MEANING).get(label, label)
+
+
+def coincide(cells: pd.DataFrame) -> bool:
+    """Are B and C the same at every place? They are where the prior holds the probe's functions."""
+    if not (_is_known(cells, "bayes_nmse") and _is_known(cells, "combined_nmse")):
+        return False
+    bayes, combined = (
+        np.maximum(cells[name].to_numpy(float), SMALLEST_ERROR) for name in ("bayes_nmse", "combined_nmse")
+    )
+    return bool(np.all(np.abs(combined - bayes) <= SAME * bayes))
+
+
+def _is_known(cells: pd.DataFrame, column: str) -> bool:
+    return column in cells and bool(cells[column].notna().any())
 
 
 def _error_curve(
-    axis: Any, at: pd.Series, cells: pd.DataFrame, column: str, name: str, style: Style, has_band: bool
+    axis: Any, at: pd.Series, cells: pd.DataFrame, column: str, name: str, style: Style, look: Look, **line: Any
 ) -> None:
     order = {"zorder": 3} if column == "M2" else {}
-    axis.plot(at, np.maximum(cells[column], SMALLEST_ERROR), label=name, **order, **style.line)
-    if has_band and {f"{column}_low", f"{column}_high"} <= set(cells):
+    axis.plot(at, np.maximum(cells[column], SMALLEST_ERROR), label=name, **order, **look.line(style.line), **line)
+    if {f"{column}_low", f"{column}_high"} <= set(cells):
         low, high = (np.maximum(cells[f"{column}_{end}"].to_numpy(float), SMALLEST_ERROR) for end in ("low", "high"))
         axis.fill_between(
             at, low, high, color=style.color, alpha=0.2 if column == "M2" else 0.12, linewidth=0, zorder=1
         )
 
 
-def mark_prior(axis: Any, data: ReportData, cells: pd.DataFrame) -> None:
+def mark_prior(axis: Any, data: ReportData, cells: pd.DataFrame, look: Look) -> None:
     """Where the pretraining prior holds the functions of a path: shaded, or a dotted line for a single place."""
     if along_context(cells):
-        if data.training_length is not None and cells["strength"].max() > data.training_length:
-            longest = f"longest in pretraining, {data.training_length} pairs"
-            axis.axvline(data.training_length, color="#555555", linestyle=(0, (1, 1.5)), linewidth=1.2, label=longest)
+        mark_training_length(axis, data, cells["strength"], look)
         return
+    inside = "inside the prior" if look.is_paper else "inside the pretraining prior"
     for low, high in prior_spans(data, cells):
         if low < high:
-            axis.axvspan(low, high, color=SHADE, linewidth=0, zorder=0, label="inside the pretraining prior")
+            axis.axvspan(low, high, color=SHADE, linewidth=0, zorder=0, label=inside)
         else:
             line = {"color": "#777777", "linestyle": (0, (1, 1.5)), "linewidth": 1.2, "zorder": 0}
-            axis.axvline(low, label="inside the pretraining prior", **line)
+            axis.axvline(low, label=inside, **look.line(line))
+
+
+def mark_training_length(axis: Any, data: ReportData, lengths: pd.Series, look: Look) -> None:
+    """The longest context of pretraining, where longer ones were tested."""
+    longest = data.training_length
+    if longest is not None and lengths.max() > longest:
+        label = f"trained to {longest} pairs" if look.is_paper else f"longest in pretraining, {longest} pairs"
+        line = {"color": "#555555", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
+        axis.axvline(longest, label=label, **look.line(line))
 
 
 def limit_errors(axis: Any, *tables: pd.DataFrame) -> None:

@@ -1,6 +1,5 @@
 """Error between a context's points and beyond them."""
 
-import textwrap
 from typing import ClassVar
 
 import matplotlib.figure
@@ -8,8 +7,9 @@ import pandas as pd
 
 from offprior.columns import BETWEEN, BEYOND, WHERE
 from offprior.figures._error_curves import draw_errors, limit_errors, log_error_axis, mark_prior
+from offprior.figures._look import Look, legend_below
 from offprior.figures.error_by_strength import LABEL_WIDTH, shown_probes
-from offprior.figures.figure import Figure, ReportData, along_context, coordinate_in_words, grid_of_panels, legend_below
+from offprior.figures.figure import Figure, ReportData, along_context, coordinate_in_words
 
 
 class BetweenAndBeyond(Figure):
@@ -22,8 +22,8 @@ class BetweenAndBeyond(Figure):
 
     place: ClassVar[int] = 12
 
-    def __init__(self, probe: str | None = None):
-        self.probe = probe
+    def __init__(self, probe: str | None = None, placement: str | None = None):
+        self.probe, self.placement = probe, placement
 
     @property
     def caption(self) -> str:
@@ -37,24 +37,31 @@ class BetweenAndBeyond(Figure):
     def variants(self, data: ReportData) -> dict[str, Figure]:
         return {probe: BetweenAndBeyond(probe) for probe in _shown(data)} or {"": self}
 
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+    def panels(self, data: ReportData) -> dict[str, Figure]:
+        parts = _longest(data, self.probe)[1] if self.probe is not None else {}
+        return {placement: BetweenAndBeyond(self.probe, placement) for placement in parts}
+
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
         probe = self.probe or next(iter(_shown(data)), None)
         if probe is None:
             return None
         length, parts = _longest(data, probe)
+        if self.placement is not None:
+            parts = {placement: cells for placement, cells in parts.items() if placement == self.placement}
         if not parts:
             return None
-        canvas, axes = grid_of_panels(len(parts), columns=2, height=3.4)
-        for axis, (placement, cells) in zip(axes, parts.items(), strict=True):
-            mark_prior(axis, data, cells)
-            draw_errors(axis, cells["strength"], cells, bands=True)
-            axis.set_title(WHERE[placement])
-            axis.set_xlabel(textwrap.fill(coordinate_in_words(data, cells), 2 * LABEL_WIDTH))
+        canvas, axes = look.grid(len(parts), columns=2, height=3.4)
+        for axis, cells in zip(axes, parts.values(), strict=True):
+            mark_prior(axis, data, cells, look)
+            draw_errors(axis, cells["strength"], cells, look)
             log_error_axis(axis)
+        look.panel_titles(axes, [WHERE[placement] for placement in parts])
         limit_errors(axes[0], *parts.values())
-        axes[0].set_ylabel("normalised error (NMSE)")
-        canvas.suptitle(f"{probe}, {length} context pairs: between the points and beyond them")
-        legend_below(canvas, *axes)
+        words = coordinate_in_words(data, next(iter(parts.values())))
+        look.labels(axes, words, "normalised error (NMSE)", letters=2 * LABEL_WIDTH)
+        look.few_ticks(axes)
+        look.title(canvas, f"{probe}, {length} context pairs: between the points and beyond them")
+        legend_below(canvas, look, *axes)
         return canvas
 
 

@@ -5,38 +5,47 @@ from typing import Any, ClassVar
 import matplotlib.figure
 import pandas as pd
 
-from offprior.figures._error_curves import draw_errors, log_error_axis
-from offprior.figures.figure import Figure, ReportData, along_context, grid_of_panels, legend_below
+from offprior.figures._error_curves import draw_errors, log_error_axis, mark_training_length
+from offprior.figures._look import Look, legend_below
+from offprior.figures.figure import Figure, ReportData, along_context
 
 
 class ErrorByLength(Figure):
     """Normalised error against context length, in distribution and where each probe's prior gap is largest.
 
-    A predictor with the right prior falls along k; one with a wrong prior stalls or rises (metric M13).
+    A predictor with the right prior falls along k; one with a wrong prior stalls or rises (metric M13). Bands
+    are 95% intervals.
     """
 
     place: ClassVar[int] = 40
 
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
-        chosen = {probe: cells for probe in data.probes if len(cells := hardest(data.cells(probe))) > 1}
-        # A probe along the context has a figure of its own, the error along its coordinate.
-        chosen = {probe: cells for probe, cells in chosen.items() if not along_context(cells)} or chosen
+    def __init__(self, probe: str | None = None):
+        self.probe = probe
+
+    def panels(self, data: ReportData) -> dict[str, Figure]:
+        return {probe: ErrorByLength(probe) for probe in _chosen(data)}
+
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
+        chosen = {probe: cells for probe, cells in _chosen(data).items() if self.probe in (None, probe)}
         if not chosen:
             return None
-        canvas, axes = grid_of_panels(len(chosen), columns=2 if len(chosen) == 4 else 3, height=2.6)
-        for axis, (probe, cells) in zip(axes, chosen.items(), strict=True):
-            draw_errors(axis, cells["length"], cells)
-            longest = data.training_length
-            if longest is not None and cells["length"].max() > longest:
-                label = f"longest in pretraining, {longest} pairs"
-                axis.axvline(longest, color="#555555", linestyle=(0, (1, 1.5)), linewidth=1.2, label=label)
-            axis.set_title(_title(probe, cells))
-            _log_axes(axis, cells["length"])
-        for axis in axes[:: 2 if len(chosen) == 4 else 3]:
-            axis.set_ylabel("normalised error (NMSE)")
-        canvas.suptitle("Error against context length")
-        legend_below(canvas, *axes)
+        canvas, axes = look.grid(len(chosen), columns=2 if len(chosen) == 4 else 3, height=2.6)
+        for axis, cells in zip(axes, chosen.values(), strict=True):
+            draw_errors(axis, cells["length"], cells, look)
+            mark_training_length(axis, data, cells["length"], look)
+            _log_axes(axis, cells["length"], look)
+        look.panel_titles(axes, [_title(probe, cells) for probe, cells in chosen.items()])
+        look.labels(axes, "context length k [pairs]", "normalised error (NMSE)")
+        look.title(canvas, "Error against context length")
+        legend_below(canvas, look, *axes)
         return canvas
+
+
+def _chosen(data: ReportData) -> dict[str, pd.DataFrame]:
+    """The cells of a panel each, by probe."""
+    found = {probe: cells for probe in data.probes if len(cells := hardest(data.cells(probe))) > 1}
+    # A probe along the context has a figure of its own, the error along its coordinate.
+    return {probe: cells for probe, cells in found.items() if not along_context(cells)} or found
 
 
 def hardest(cells: pd.DataFrame) -> pd.DataFrame:
@@ -56,11 +65,10 @@ def _title(probe: str, cells: pd.DataFrame) -> str:
     return f"{probe}, {coordinate} = {cells['strength'].iloc[0]:.3g}"
 
 
-def _log_axes(axis: Any, lengths: pd.Series) -> None:
+def _log_axes(axis: Any, lengths: pd.Series, look: Look) -> None:
     log_error_axis(axis)
     axis.set_xscale("symlog", linthresh=1, linscale=0.5)
-    axis.set_xticks(sorted(set(lengths)))
-    axis.set_xticklabels([f"{length:g}" for length in sorted(set(lengths))])
-    axis.set_xticks([], minor=True)
     axis.set_xlim(min(lengths) * 0.9, max(lengths) * 1.1)
-    axis.set_xlabel("context length k [pairs]")
+    axis.set_xticks(look.apart(axis, sorted(set(lengths))))
+    axis.set_xticklabels([f"{length:g}" for length in axis.get_xticks()])
+    axis.set_xticks([], minor=True)

@@ -1,6 +1,5 @@
 """Error along a probe's coordinate."""
 
-import textwrap
 from typing import Any, ClassVar
 
 import matplotlib.figure
@@ -8,18 +7,8 @@ import numpy as np
 import pandas as pd
 
 from offprior.figures._error_curves import SMALLEST_ERROR, draw_errors, limit_errors, log_error_axis, mark_prior
-from offprior.figures.figure import (
-    MEANING,
-    RUN_STYLES,
-    Figure,
-    ReportData,
-    Style,
-    along_context,
-    coordinate_in_words,
-    grid_of_panels,
-    legend_below,
-    spread,
-)
+from offprior.figures._look import Look, legend_below
+from offprior.figures.figure import RUN_STYLES, Figure, ReportData, Style, along_context, coordinate_in_words, spread
 
 LENGTHS = 4
 LABEL_WIDTH = 36
@@ -35,8 +24,8 @@ class ErrorByStrength(Figure):
 
     place: ClassVar[int] = 20
 
-    def __init__(self, probe: str | None = None):
-        self.probe = probe
+    def __init__(self, probe: str | None = None, length: int | None = None):
+        self.probe, self.length = probe, length
 
     @property
     def caption(self) -> str:
@@ -47,33 +36,42 @@ class ErrorByStrength(Figure):
     def variants(self, data: ReportData) -> dict[str, Figure]:
         return {probe: ErrorByStrength(probe) for probe in shown_probes(data)} or {"": self}
 
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+    def panels(self, data: ReportData) -> dict[str, Figure]:
+        lengths = self._lengths(data.cells(self.probe)) if self.probe is not None else []
+        return {f"{length}": ErrorByStrength(self.probe, length) for length in lengths if length is not None}
+
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
         probe = self.probe or next(iter(shown_probes(data)), None)
         cells = data.cells(probe) if probe is not None else pd.DataFrame()
         if cells.empty:
             return None
         own_length = along_context(cells)
-        lengths = [None] if own_length else spread(cells["length"].tolist(), LENGTHS)
-        canvas, axes = grid_of_panels(len(lengths), columns=4 if len(lengths) != 4 else 2, height=2.7)
-        words = textwrap.fill(coordinate_in_words(data, cells), LABEL_WIDTH)
+        lengths = self._lengths(cells)
+        canvas, axes = look.grid(len(lengths), columns=4 if len(lengths) != 4 else 2, height=2.7)
         for axis, length in zip(axes, lengths, strict=True):
-            mark_prior(axis, data, cells)
+            mark_prior(axis, data, cells, look)
             here = _at(cells, length)
-            name = f"model: {data.label}" if data.others else MEANING["model"]
-            draw_errors(axis, here["strength"], here, name=name)
+            draw_errors(axis, here["strength"], here, look, name=f"model: {data.label}" if data.others else "")
             for place, other in enumerate(data.others):
-                _other_run(axis, _at(other.cells(str(probe)), length), data, other, RUN_STYLES[place % len(RUN_STYLES)])
-            axis.set_title("each k with contexts of its own length" if own_length else f"{length} context pairs")
-            axis.set_xlabel(words)
+                style = RUN_STYLES[place % len(RUN_STYLES)]
+                _other_run(axis, _at(other.cells(str(probe)), length), data, other, style, look)
             log_error_axis(axis)
             if own_length:
-                _context_axis(axis, cells["strength"])
+                _context_axis(axis, cells["strength"], look)
+        own = "each k with contexts of its own length"
+        look.panel_titles(axes, [own if length is None else f"{length} context pairs" for length in lengths])
         _limit(axes, cells, data)
-        for axis in axes[:: 2 if len(axes) == 4 else 4]:
-            axis.set_ylabel("normalised error (NMSE)")
-        canvas.suptitle(f"{probe}: error along the path")
-        legend_below(canvas, *axes)
+        look.labels(axes, coordinate_in_words(data, cells), "normalised error (NMSE)", letters=LABEL_WIDTH)
+        look.few_ticks(axes)
+        look.title(canvas, f"{probe}: error along the path")
+        legend_below(canvas, look, *axes)
         return canvas
+
+    def _lengths(self, cells: pd.DataFrame) -> list[Any]:
+        """A panel each; None where the path is along the context."""
+        if cells.empty or along_context(cells):
+            return [None]
+        return spread(cells["length"].tolist(), LENGTHS) if self.length is None else [self.length]
 
 
 def shown_probes(data: ReportData) -> list[str]:
@@ -85,20 +83,19 @@ def _at(cells: pd.DataFrame, length: Any) -> pd.DataFrame:
     return cells if length is None or cells.empty else cells[cells["length"] == length]
 
 
-def _other_run(axis: Any, cells: pd.DataFrame, data: ReportData, other: ReportData, style: Style) -> None:
+def _other_run(axis: Any, cells: pd.DataFrame, data: ReportData, other: ReportData, style: Style, look: Look) -> None:
     if cells.empty:
         return
-    draw_errors(axis, cells["strength"], cells, name=f"model: {other.label}", style=style, references=False)
+    draw_errors(axis, cells["strength"], cells, look, name=f"model: {other.label}", style=style, references=False)
     if other.recipe.get("mixture") != data.recipe.get("mixture"):
-        line = {**style.line, "linestyle": (0, (5, 2)), "linewidth": 1.1, "marker": ""}
+        line = look.line({**style.line, "linestyle": (0, (5, 2)), "linewidth": 1.1, "marker": ""})
         axis.plot(cells["strength"], np.maximum(cells["bayes_nmse"], SMALLEST_ERROR), label=f"B: {other.label}", **line)
 
 
-def _context_axis(axis: Any, strengths: pd.Series) -> None:
-    places = sorted(strength for strength in set(strengths) if strength > 0)
+def _context_axis(axis: Any, strengths: pd.Series, look: Look) -> None:
     # A context of no pairs has a place too, left of the logarithm's beginning.
     axis.set_xscale("symlog", linthresh=1, linscale=0.5)
-    axis.set_xticks([0, *places] if 0 in set(strengths) else places)
+    axis.set_xticks(look.apart(axis, sorted(set(strengths))))
     axis.set_xticklabels([f"{place:g}" for place in axis.get_xticks()])
     axis.set_xticks([], minor=True)
     axis.set_xlim(min(strengths) * 0.9, max(strengths) * 1.06)

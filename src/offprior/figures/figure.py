@@ -13,30 +13,8 @@ import pandas as pd
 from offprior.analysis.metrics import metrics
 from offprior.analysis.study import StudyResult
 from offprior.analysis.verdict import verdicts
-from offprior.columns import ALL, FLOOR, PLACEMENTS, SMOOTHER
-
-RC: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e3e3e3",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "figure.titlesize": 11,
-    "figure.titleweight": "bold",
-    "svg.fonttype": "path",
-    # The same tables give the same file, byte for byte.
-    "svg.hashsalt": "offprior",
-}
+from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
+from offprior.figures._look import REPORT, Look
 
 # Okabe and Ito's palette: told apart by readers with any kind of colour vision.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -88,9 +66,12 @@ MEANING = {
     "model": "model",
     "B": "B: Bayes, pretraining mixture",
     "C": "C: Bayes, the probe's functions included",
+    "B = C": "B = C: Bayes, with and without the probe's functions",
     SMOOTHER: "S: smoother, knows no family",
 }
 """What a legend calls the predictors."""
+SHORT = {"model": "model", "B": "B: Bayes", "C": "C: Bayes + probe", "B = C": "B = C: Bayes", SMOOTHER: "S: smoother"}
+"""The same in a paper, whose caption says more."""
 REFERENCE_ERRORS = {"B": "bayes_nmse", "C": "combined_nmse", SMOOTHER: "smoother_nmse", FLOOR: "bayes_nmse_floor10"}
 """The columns of a metrics table that hold the errors of the predictors beside the model; older tables lack some."""
 
@@ -186,6 +167,30 @@ class ReportData:
         points = (self.recipe.get("training") or {}).get("points")
         return int(points) if isinstance(points, int | float) else None
 
+    def quoted(self) -> dict[Any, Any] | None:
+        """The cell to quote, chosen before anything is measured: the middle of a path, at a length trained on.
+
+        Of the convex probe, or the first of the report where there is none, at the longest context that pretraining
+        had. Of the places outside the prior it is the nearest to the middle of the path: to a = ½ of a combination, to
+        the middle of the row of places of any other probe; of two equally near the lower one. No error and no gap is
+        looked at.
+        """
+        outside = [probe for probe in self.probes if probe != IN_DISTRIBUTION and not along_context(self.cells(probe))]
+        outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
+        for probe in outside:
+            cells = self.cells(probe)
+            places = np.sort(cells["strength"].unique())
+            cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
+            if self.training_length is not None:
+                cells = cells[cells["length"] <= self.training_length]
+            if len(cells):
+                cells = cells[cells["length"] == cells["length"].max()].sort_values("strength")
+                at = cells["strength"].to_numpy()
+                is_convex = probe.partition(",")[0] == "convex"
+                off = at - 0.5 if is_convex else np.searchsorted(places, at) - (len(places) - 1) / 2
+                return cells.iloc[int(np.argmin(np.abs(off).round(9)))].to_dict()
+        return None
+
 
 def coordinate_in_words(data: ReportData, cells: pd.DataFrame) -> str:
     """What a probe's coordinate is, in words; its symbol where an older table has no words."""
@@ -236,44 +241,24 @@ class Figure(abc.ABC):
         """Is it a figure of such a run at all? If so, its absence is told."""
         return data.study is not None if self.of_study else not data.metrics.empty
 
-    def draw(self, data: ReportData) -> matplotlib.figure.Figure | None:
-        """The figure, or None where what it shows is not in the tables."""
-        with mpl.rc_context(RC):
-            return self.compose(data)
+    def draw(self, data: ReportData, look: Look = REPORT) -> matplotlib.figure.Figure | None:
+        """The figure, or None where what it shows is not in the tables; for the report's page, or for a paper."""
+        with mpl.rc_context(look.rc):
+            return self.compose(data, look)
 
     @abc.abstractmethod
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
         """What `draw` does, under the package's own settings of matplotlib."""
 
     def variants(self, data: ReportData) -> dict[str, "Figure"]:
         """The figures of this kind in a report of `data`, by what is added to the name; one, unless overridden."""
         return {"": self}
 
+    def panels(self, data: ReportData) -> dict[str, "Figure"]:
+        """Its parts that can stand alone in a paper, by what is added to the name; none, unless overridden."""
+        return {}
+
     @property
     def caption(self) -> str:
         """The first line of its docstring."""
         return (type(self).__doc__ or "").strip().partition("\n")[0]
-
-
-def legend_below(canvas: matplotlib.figure.Figure, *axes: Any, columns: int = 3) -> None:
-    """One legend for all panels, below them, each label once."""
-    found: dict[str, Any] = {}
-    for panel in axes:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    if found:
-        ncols = min(columns, len(found))
-        canvas.legend(list(found.values()), list(found), loc="outside lower center", ncols=ncols, handlelength=3.2)
-
-
-def grid_of_panels(
-    count: int, *, columns: int, width: float = 10.5, height: float = 2.9, sharey: bool = True, extra: float = 0.9
-) -> tuple[matplotlib.figure.Figure, list[Any]]:
-    """A canvas [inches] with `count` panels, `columns` a row."""
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    canvas = matplotlib.figure.Figure(figsize=(width, rows * height + extra), layout="constrained")
-    axes = canvas.subplots(rows, columns, sharey=sharey, squeeze=False).ravel().tolist()
-    for unused in axes[count:]:
-        unused.remove()
-    return canvas, axes[:count]

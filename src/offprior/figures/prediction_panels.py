@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from offprior.columns import SMOOTHER
-from offprior.figures.figure import MEANING, Figure, ReportData, grid_of_panels, legend_below, style_of
+from offprior.figures._error_curves import name_of
+from offprior.figures._look import Look, legend_below
+from offprior.figures.figure import Figure, ReportData, style_of
 
 BANDS = ("model", "B", SMOOTHER)
 
@@ -20,23 +22,34 @@ class PredictionPanels(Figure):
 
     place: ClassVar[int] = 10
 
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
-        if data.panels.empty:
+    def __init__(self, panel: str | None = None):
+        self.panel = panel
+
+    def panels(self, data: ReportData) -> dict[str, Figure]:
+        return {name: PredictionPanels(name) for name in _names(data)}
+
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
+        names = [name for name in _names(data) if self.panel in (None, name)]
+        if not names:
             return None
-        names = list(data.panels["panel"].unique())
-        canvas, axes = grid_of_panels(len(names), columns=3, height=3.3, sharey=False)
+        canvas, axes = look.grid(len(names), columns=3, height=3.3, sharey=False)
+        titles = []
         for axis, name in zip(axes, names, strict=True):
             rows = data.panels[data.panels["panel"] == name]
             for series in sorted(rows["series"].unique(), key=_depth):
-                _draw(axis, series, rows[rows["series"] == series].sort_values("x"), data.families)
-            length = rows["length"].iloc[0]
-            axis.set_title(f"{name}, {length:g} context pairs")
-            axis.set_xlabel("x")
+                _draw(axis, series, rows[rows["series"] == series].sort_values("x"), data.families, look)
+            titles.append(name if look.is_paper else f"{name}, {rows['length'].iloc[0]:g} context pairs")
             _limit(axis, rows)
-        axes[0].set_ylabel("y")
-        canvas.suptitle("Predictions on one prompt each")
-        legend_below(canvas, *axes, columns=4)
+        look.panel_titles(axes, titles)
+        look.labels(axes, "x", "y")
+        look.few_ticks(axes)
+        look.title(canvas, "Predictions on one prompt each")
+        legend_below(canvas, look, *axes, columns=4)
         return canvas
+
+
+def _names(data: ReportData) -> list[str]:
+    return [] if data.panels.empty else [str(name) for name in data.panels["panel"].unique()]
 
 
 def _depth(series: str) -> int:
@@ -45,13 +58,14 @@ def _depth(series: str) -> int:
     return order.index(series) if series in order else -1
 
 
-def _draw(axis: Any, series: str, rows: pd.DataFrame, families: list[str]) -> None:
+def _draw(axis: Any, series: str, rows: pd.DataFrame, families: list[str], look: Look) -> None:
     if series == "context":
-        axis.plot(rows["x"], rows["y"], "o", color="white", markeredgecolor="black", markersize=4.5, label="context")
+        dots = {"color": "white", "markeredgecolor": "black", **look.line({"markersize": 4.5})}
+        axis.plot(rows["x"], rows["y"], "o", label="context", **dots)
         return
     style = style_of(series, families)
-    line = {**style.line, "marker": ""}
-    axis.plot(rows["x"], rows["y"], label=MEANING.get(series, series), **line)
+    line = look.line({**style.line, "marker": ""})
+    axis.plot(rows["x"], rows["y"], label=name_of(series, look), **line)
     if series in BANDS and rows["lower"].notna().any():
         axis.fill_between(rows["x"], rows["lower"], rows["upper"], color=style.color, alpha=0.13, linewidth=0)
 

@@ -6,6 +6,7 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
+from offprior.figures._look import Look
 from offprior.figures.figure import Figure, ReportData, style_of
 
 WINDOW = 0.03
@@ -16,19 +17,19 @@ class TrainingCurve(Figure):
 
     place: ClassVar[int] = 50
 
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
         columns = [column for column in data.training if str(column).startswith("loss: ")]
         if data.training.empty or not columns:
             return None
         families = [column.removeprefix("loss: ") for column in columns]
-        canvas = matplotlib.figure.Figure(figsize=(10.5, 3.6), layout="constrained")
+        canvas = look.canvas(max(1.7, 0.62 * look.width) if look.is_paper else 3.6)
         axis = canvas.subplots()
         for column, family in zip(columns, families, strict=True):
             style = style_of(f"class: {family}", families)
             for _, rows in data.training.groupby("seed"):
                 axis.plot(rows["step"], rows[column], color=style.color, linewidth=0.6, alpha=0.35)
             mean = _smooth(data.training.groupby("step")[column].mean())
-            line = {**style.line, "linewidth": 2.0, "marker": ""}
+            line = look.line({**style.line, "linewidth": 2.0, "marker": ""})
             axis.plot(mean.index.to_numpy(), mean.to_numpy(), label=family, **line)
         values = data.training[columns].to_numpy(float)
         # A density's negative log-likelihood falls below 0, where there is no logarithm.
@@ -37,9 +38,9 @@ class TrainingCurve(Figure):
         else:
             _trim(axis, values)
         axis.set_xlabel("step")
-        axis.set_ylabel("training loss a point")
+        axis.set_ylabel("training loss per point")
         axis.set_xlim(left=0)
-        axis.set_title("Training curve", fontsize=11)
+        look.title(canvas, "Training curve")
         axis.legend(title="family", loc="upper right")
         return canvas
 

@@ -28,6 +28,7 @@ from offprior.analysis.verdict import (
     is_judged,
 )
 from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
+from offprior.figures._look import Look, legend_of, panel_width
 from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
 
 OFF = f"{NO_PRIOR_GAP}, off B"
@@ -45,7 +46,14 @@ LOOKS = {
     NO_PRIOR_GAP: ("no gap", "#ffffff", "#555555"),
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
 }
-ROW, WIDTH = 0.44, 10.5
+LETTER_OF = {
+    **{GENERALISES: "G", SMOOTHS: "S", SLIGHTLY_BETTER: "+", SLIGHTLY_WORSE: "−", FOLLOWS: "F", WORSE: "W"},
+    **{UNDECIDED: "?", OFF: "O", NO_PRIOR_GAP: "·", UNDER_TRAINED: "U"},
+}
+"""What stands for a verdict in the cells of a paper, where a word has no room."""
+ROW = 0.44
+NARROWEST_CELL = 0.24
+"""Inches; a place has room below it."""
 LETTERS = 11
 """The most letters of a family's name in a cell."""
 
@@ -60,8 +68,8 @@ class VerdictMap(Figure):
 
     place: ClassVar[int] = 15
 
-    def __init__(self, placement: str = ALL):
-        self.placement = placement
+    def __init__(self, placement: str = ALL, probe: str | None = None):
+        self.placement, self.probe = placement, probe
 
     @property
     def caption(self) -> str:
@@ -73,32 +81,52 @@ class VerdictMap(Figure):
         placements = data.placements or [ALL]
         return {"" if placement == ALL else placement: VerdictMap(placement) for placement in placements}
 
-    def compose(self, data: ReportData) -> matplotlib.figure.Figure | None:
-        found = {probe: data.cells(probe, self.placement) for probe in data.probes if probe != IN_DISTRIBUTION}
-        shown = {probe: cells for probe, cells in found.items() if len(cells)}
+    def panels(self, data: ReportData) -> dict[str, Figure]:
+        return {probe: VerdictMap(self.placement, probe) for probe in self._shown(data)}
+
+    def _shown(self, data: ReportData) -> dict[str, pd.DataFrame]:
+        """The cells of each probe."""
+        asked = [probe for probe in data.probes if probe != IN_DISTRIBUTION and self.probe in (None, probe)]
+        return {probe: cells for probe in asked if len(cells := data.cells(probe, self.placement))}
+
+    def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
+        shown = self._shown(data)
         if not shown or not is_judged(data.metrics):
             return None
         heights = [1 if along_context(cells) else cells["length"].nunique() for cells in shown.values()]
-        size = sum(height * ROW + 0.85 for height in heights) + 0.7
-        canvas = matplotlib.figure.Figure(figsize=(WIDTH, size), layout="constrained")
-        ratios = [height * ROW + 0.3 for height in heights]
+        row, between = (0.2, 0.6) if look.is_paper else (ROW, 0.85)
+        canvas = look.canvas(sum(height * row + between for height in heights) + (0.1 if look.is_paper else 0.7))
+        ratios = [height * row + between / 3 for height in heights]
         axes = canvas.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": ratios}).ravel()
         for axis, (probe, cells) in zip(axes, shown.items(), strict=True):
-            _map(axis, probe, cells, coordinate_in_words(data, cells))
+            _map(axis, cells, look)
+            words = coordinate_in_words(data, cells)
+            axis.set_xlabel(look.words(words, panel_width(axis), look.rc["axes.labelsize"]) if look.is_paper else words)
+            axis.xaxis.labelpad = 2
+            if len(axes) > 1 or not look.is_paper:
+                axis.set_title(probe, loc="left", pad=4)
         looks = {look_of(cell) for cells in shown.values() for cell in cells.to_dict("records")}
-        handles = [
-            Patch(facecolor=fill, edgecolor="#888888", linewidth=0.6, label=name)
-            for name, (_, fill, _) in LOOKS.items()
-            if name in looks
-        ]
-        canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+        entries = {_label(name, look): _patch(name) for name in LOOKS if name in looks}
+        legend_of(
+            canvas, look, entries, columns=4, **({"handlelength": 1.2, "handleheight": 0.9} if look.is_paper else {})
+        )
         notes = sorted({str(note) for cells in shown.values() for note in cells.get("provisional", ()) if note})
         notes += [rate] if (rate := rate_in_words(data.metrics)) else []
         marked = any(carry_mark(cell) for cells in shown.values() for cell in cells.to_dict("records"))
         notes += [f"{CARRY_MARK} {FEW_TASKS_CARRY}"] if marked else []
         title = "Verdicts" if self.placement == ALL else f"Verdicts {WHERE[self.placement]}"
-        canvas.suptitle(title + (f" ({'; '.join(notes)})" if notes else ""))
+        look.title(canvas, title + (f" ({'; '.join(notes)})" if notes else ""))
         return canvas
+
+
+def _label(name: str, look: Look) -> str:
+    """A verdict in the legend; in a paper with its letter, which stands in the cells."""
+    return f"{LETTER_OF[name]}  {name}" if look.is_paper else name
+
+
+def _patch(name: str) -> Patch:
+    """A verdict's colour in the legend."""
+    return Patch(facecolor=LOOKS[name][1], edgecolor="#888888", linewidth=0.6)
 
 
 def verdict_of(text: object) -> str:
@@ -127,33 +155,36 @@ def rate_in_words(cells: pd.DataFrame) -> str:
     return f"false-discovery rate {1 - LEVEL:.0%} over the cells of each probe"
 
 
-def _map(axis: Any, probe: str, cells: pd.DataFrame, words: str) -> None:
+def _map(axis: Any, cells: pd.DataFrame, look: Look) -> None:
     strengths = sorted(cells["strength"].unique())
     own_length = along_context(cells)
     lengths = [None] if own_length else sorted(cells["length"].unique())
     for cell in cells.to_dict("records"):
         row = 0 if own_length else lengths.index(cell["length"])
-        _cell(axis, strengths.index(cell["strength"]), row, cell)
+        _cell(axis, strengths.index(cell["strength"]), row, cell, look)
     axis.set(xlim=(-0.5, len(strengths) - 0.5), ylim=(len(lengths) - 0.5, -0.5))
-    axis.set_xticks(range(len(strengths)), [f"{strength:.3g}" for strength in strengths])
+    is_narrow = look.is_paper and panel_width(axis) < NARROWEST_CELL * len(strengths)
+    axis.set_xticks(range(len(strengths)), [f"{each:.3g}" for each in strengths], rotation=90 if is_narrow else 0)
     axis.set_yticks(range(len(lengths)), ["" if length is None else f"{length:g}" for length in lengths])
-    axis.set_xlabel(words, labelpad=2)
     axis.set_ylabel("" if own_length else "pairs k")
-    axis.set_title(probe, loc="left", pad=4)
     axis.grid(False)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
 
 
-def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any]) -> None:
-    look = look_of(cell)
-    word, fill, text = LOOKS.get(look, (look, "#ffffff", "black"))
+def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any], look: Look) -> None:
+    painted = look_of(cell)
+    word, fill, text = LOOKS.get(painted, (painted, "#ffffff", "black"))
     axis.add_patch(
         Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=fill, edgecolor="#bbbbbb", linewidth=0.6)
     )
+    if look.is_paper:
+        letter = LETTER_OF.get(painted, "?")
+        axis.text(column, row, letter, ha="center", va="center_baseline", fontsize=7.5, color=text)
+        return
     axis.text(column, row - 0.03, word, ha="center", va="bottom", fontsize=7.2, color=text)
-    axis.text(column, row + 0.08, _below(look, cell), ha="center", va="top", fontsize=6.6, color=text)
+    axis.text(column, row + 0.08, _below(painted, cell), ha="center", va="top", fontsize=6.6, color=text)
 
 
 def _below(look: str, cell: dict[Any, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import joblib
 
 from offprior.compute.devices import cores
+from offprior.figures._look import REPORT, Look
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
 
@@ -16,10 +17,12 @@ MOST_PROCESSES = 8
 
 
 class Named(NamedTuple):
-    """A figure, and the name of its files."""
+    """A figure, the name of its files, how it is set, and which files there are."""
 
     name: str
     figure: Figure
+    look: Look = REPORT
+    suffixes: tuple[str, ...] = images.SUFFIXES
 
 
 def drawn(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str | None]:
@@ -42,5 +45,5 @@ def _share(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str
 
 
 def _one(each: Named, data: ReportData, folder: Path) -> str | None:
-    canvas = each.figure.draw(data)
-    return None if canvas is None else images.save(canvas, folder, each.name)
+    canvas = each.figure.draw(data, each.look)
+    return None if canvas is None else images.save(canvas, folder, each.name, each.suffixes)

@@ -20,8 +20,8 @@ from offprior.analysis.verdict import (
     families_that_fail,
     is_judged,
 )
-from offprior.columns import BETWEEN, BEYOND, IN_DISTRIBUTION, WHERE
-from offprior.figures.figure import ReportData, along_context
+from offprior.columns import BETWEEN, BEYOND, WHERE
+from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import held_verdict
 from offprior.report.words import enumeration, interval, number
 
@@ -38,33 +38,9 @@ SAYS = {
 """Verdicts as the end of a sentence about the model."""
 
 
-def headline(data: ReportData) -> dict[Any, Any] | None:
-    """The cell to quote, chosen before anything is measured: the middle of a path, at a length that was trained on.
-
-    Of the convex probe, or the first of the report where there is none, at the longest context that pretraining had. Of
-    the places outside the prior it is the nearest to the middle of the path: to a = ½ of a combination, to the middle
-    of the row of places of any other probe; of two equally near the lower one. No error and no gap is looked at.
-    """
-    outside = [probe for probe in data.probes if probe != IN_DISTRIBUTION and not along_context(data.cells(probe))]
-    outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
-    for probe in outside:
-        cells = data.cells(probe)
-        places = np.sort(cells["strength"].unique())
-        cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
-        if data.training_length is not None:
-            cells = cells[cells["length"] <= data.training_length]
-        if len(cells):
-            cells = cells[cells["length"] == cells["length"].max()].sort_values("strength")
-            at = cells["strength"].to_numpy()
-            is_convex = probe.partition(",")[0] == "convex"
-            off = at - 0.5 if is_convex else np.searchsorted(places, at) - (len(places) - 1) / 2
-            return cells.iloc[int(np.argmin(np.abs(off).round(9)))].to_dict()
-    return None
-
-
 def summary(data: ReportData) -> str:
     """What one would quote of the run."""
-    cell = headline(data)
+    cell = data.quoted()
     recipe = data.manifest.get("recipe") or data.label
     if cell is None and len(data.metrics) and not is_judged(data.metrics):
         return (

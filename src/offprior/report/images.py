@@ -2,13 +2,13 @@
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.figure
 
-from offprior.figures.figure import RC
+from offprior.figures._look import FONT
 
 # No date and no version in a file: the same tables give the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
@@ -17,17 +17,32 @@ METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
 }
 DPI = 150
+FALLBACK = f"'{FONT}', 'Bitstream Vera Sans', Verdana, Geneva, sans-serif"
+"""Fonts of an SVG's text: where the first is missing, those with nearly the same widths go before any other."""
+SUFFIXES = ("svg", "pdf", "png")
 
 
-def save(canvas: matplotlib.figure.Figure, folder: Path, name: str) -> str:
-    """Write `name`.svg, .pdf and .png into `folder`; the SVG, for a page, comes back."""
+def save(canvas: matplotlib.figure.Figure, folder: Path, name: str, suffixes: Sequence[str] = SUFFIXES) -> str:
+    """Write `name`.svg, .pdf and .png into `folder`, or those asked for; the SVG, for a page, comes back."""
+    files = rendered(canvas, ("svg", *suffixes))
     folder.mkdir(parents=True, exist_ok=True)
-    svg = _rendered(canvas, "svg")
-    # What stands where was settled by the first drawing; settling it again is half of the time.
-    canvas.set_layout_engine(None)
-    for suffix, drawn in (("svg", svg), ("pdf", _rendered(canvas, "pdf")), ("png", _rendered(canvas, "png"))):
-        (folder / f"{name}.{suffix}").write_bytes(drawn)
-    return inline(svg.decode(), name)
+    for suffix in suffixes:
+        (folder / f"{name}.{suffix}").write_bytes(files[suffix])
+    return inline(files["svg"].decode(), name)
+
+
+def rendered(canvas: matplotlib.figure.Figure, suffixes: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of a figure's files, by suffix."""
+    files: dict[str, bytes] = {}
+    for suffix in dict.fromkeys(suffixes):
+        buffer = io.BytesIO()
+        canvas.savefig(buffer, format=suffix, metadata=METADATA[suffix], dpi=DPI, facecolor="white")
+        drawn = buffer.getvalue()
+        fonts = f"font-family: '{FONT}'", f"font-family: {FALLBACK}"
+        files[suffix] = drawn if suffix != "svg" else drawn.decode().replace(*fonts).encode()
+        # What stands where was settled by the first drawing; settling it again is half of the time.
+        canvas.set_layout_engine(None)
+    return files
 
 
 def inline(svg: str, name: str) -> str:
@@ -41,11 +56,3 @@ def inline(svg: str, name: str) -> str:
     head = re.sub(r'\s(width|height)="[^"]*"', "", head)
     size = f"width:100%;height:auto;max-width:{float(width[1]) * 4 / 3:.0f}px" if width else "width:100%"
     return f'{head} style="{size}" role="img" aria-labelledby="caption-{name}"{end}{body}'
-
-
-def _rendered(canvas: matplotlib.figure.Figure, suffix: str) -> bytes:
-    buffer = io.BytesIO()
-    # Ids of clip paths and markers are hashed with the salt.
-    with mpl.rc_context(RC):
-        canvas.savefig(buffer, format=suffix, metadata=METADATA[suffix], dpi=DPI, facecolor="white")
-    return buffer.getvalue()

@@ -1,0 +1,32 @@
+"""`offprior explore`: the page on which points are dragged, with a server or as one file."""
+
+from pathlib import Path
+
+from offprior.errors import OffpriorError
+
+
+def explore(
+    run: Path, beside: Path | None, *, host: str, port: int, opens_browser: bool = True, static: Path | None = None
+) -> None:
+    """Serve the page of a run until it is interrupted, or write it as the file `static`.
+
+    Raises:
+        OffpriorError: `static` is given with a second run; Bokeh, which the server needs, is not installed; a run
+            cannot be read.
+    """
+    if static is not None:
+        if beside is not None:
+            raise OffpriorError("--static: a page without a server shows one run; leave out the second")
+        from offprior.explorer.static_page import write_static_page
+
+        write_static_page(run, static)
+        return
+    try:
+        from offprior.explorer.server import explore as serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "bokeh":
+            raise
+        hint = "pip install 'offprior[explore]', or write the page as one file with --static FILE"
+        raise OffpriorError(f"explore: it needs Bokeh, which is not installed; {hint}") from None
+
+    serve(run, beside, host=host, port=port, opens_browser=opens_browser)

@@ -1,0 +1,116 @@
+"""The tables of a report's page, as words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from offprior.analysis.errors_of_predictors import errors
+from offprior.analysis.verdict import (
+    FEW_TASKS_CARRY,
+    GENERALISES,
+    NO_PRIOR_GAP,
+    SMOOTHS,
+    UNDER_TRAINED,
+    carry_mark,
+    families_that_fail,
+    smoother_note,
+)
+from offprior.columns import WHERE
+from offprior.figures.figure import ReportData
+from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, verdict_of
+from offprior.report import words
+from offprior.report.names import slug
+
+REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
+JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20", "M7")
+"""The columns of a table of verdicts."""
+MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
+"""The columns of the table below it: what the model's curve is made of."""
+HEADS = {"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl."}
+
+
+def study_rows(data: ReportData) -> list[dict[str, str]]:
+    """The measure of a study at each of its places."""
+    if data.study is None:
+        return []
+    return [
+        {
+            "label": str(row["label"]),
+            "value": words.number(row["value"]),
+            "interval": words.between(row["low"], row["high"]),
+            "over": f"{row['seeds']} training seeds and tasks" if row["seeds"] > 1 else "tasks",
+        }
+        for row in data.study.at_length.to_dict("records")
+    ]
+
+
+def error_tables(data: ReportData) -> list[dict[str, Any]]:
+    """Tables of errors of the model and of other predictors, for a mixture without a Bayes predictor."""
+    found = []
+    for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
+        lengths = sorted(rows["length"].unique())
+        table = []
+        for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):
+            of_length = {cell["length"]: cell for cell in cells.to_dict("records")}
+            shown = [of_length.get(length, {}) for length in lengths]
+            values = [words.number(cell.get("value")) for cell in shown]
+            ends = [words.between(cell.get("low"), cell.get("high")) for cell in shown]
+            row = {"strength": f"{strength:.3g}", "predictor": predictor}
+            table.append({**row, "cells": list(zip(values, ends, strict=True))})
+        found.append({"probe": probe, "lengths": lengths, "rows": table})
+    return found
+
+
+def verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
+    """A probe's verdicts: of all queries, then of those between the context's points and beyond them."""
+    cells = data.cells(probe).to_dict("records")
+    parts = [
+        {"placement": WHERE[placement], "counts": counts(found), "rows": [_verdict_row(cell) for cell in found]}
+        for placement in data.placements
+        if (found := data.cells(probe, placement).to_dict("records"))
+    ]
+    made_of = [name for name in MADE_OF if any(np.isfinite(cell.get(name, np.nan)) for cell in cells)]
+    return {
+        "probe": probe,
+        "coordinate": str(cells[0]["coordinate"]) or "place",
+        "counts": parts[0]["counts"],
+        "note": "; ".join(sorted({str(cell["provisional"]) for cell in cells if cell.get("provisional")})),
+        "parts": parts,
+        "made_of": made_of,
+    }
+
+
+def counts(cells: list[dict[Any, Any]]) -> str:
+    """How many cells have which verdict, in words; of those that hold among all cells."""
+    found = pd.Series([held_verdict(cell) for cell in cells]).value_counts()
+    return ", ".join(f"{found[name]} {name}" for name in LOOKS if name in found)
+
+
+def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
+    verdict, look = verdict_of(cell["verdict"]), look_of(cell)
+    judged = verdict != NO_PRIOR_GAP
+    notes = [f"{name} misses M1" for name in families_that_fail(cell)] if verdict == UNDER_TRAINED else []
+    notes += [f"off B by {words.number(cell.get('bayes_distance'))}"] if look == OFF else []
+    notes += [FEW_TASKS_CARRY] if carry_mark(cell) else []
+    notes += [note] if verdict in (GENERALISES, SMOOTHS) and (note := smoother_note(cell)) else []
+    held = held_verdict(cell)
+    notes += [f"{held}, all cells counted"] if held != verdict else []
+    row = {
+        "strength": f"{cell['strength']:.3g}",
+        "length": f"{cell['length']:g}",
+        "verdict": verdict,
+        "note": "; ".join(notes),
+        "kind": slug(look),
+    }
+    for name, column in REFERENCES.items():
+        row[name] = words.number(cell.get(column))
+    for name in (*JUDGED_BY, *MADE_OF):
+        if name in REFERENCES:
+            continue
+        # Without a prior gap there is nothing to divide by or to gain: M1 and M2 only.
+        is_shown = judged or name in ("M1", "M2")
+        row[name] = words.number(cell.get(name)) if is_shown else ""
+        row[f"{name} interval"] = words.bounds(cell, name) if is_shown else ""
+    return row
