@@ -6,14 +6,17 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
+# A file's tests stay together, for what its fixtures have made; files begin in the order of tests/slow_files.py.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 SET_UP = PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/set_up.sh
 
-.PHONY: help demo test test-full lint format docs lock bench clean
+.PHONY: help demo test test-full check lint format docs lock bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    pretrain, probe and report: the recipe $(RECIPE), about five minutes on two cores"
 	@echo "make test    every test            make lint    ruff and pyright     make format  ruff, mending"
+	@echo "make check   lint, and the tests that are quick: minutes, for while you work"
 	@echo "make test-full   the same, with every example of the properties"
 	@echo "make docs    docs/_build/html      make bench   training speed       make lock    pin all versions again"
 	@echo "make clean   remove the environment and what was built; runs/ is kept"
@@ -22,10 +25,13 @@ demo: $(VENV)/.run
 	$(BIN)/offprior run $(RECIPE) --out runs/$(RECIPE)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-full: export OFFPRIOR_TEST_FULL = 1
 test-full: test
+
+check: lint
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

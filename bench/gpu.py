@@ -105,8 +105,11 @@ def population(toy: bool) -> dict[str, Any]:
 
 
 def large(toy: bool, out: Path) -> dict[str, Any]:
-    """GPT-2 small, 200 steps; a layer and two steps of it at toy size."""
-    smaller = ["model.layers=1", "training.steps=2", "training.batch=2", "training.steps_per_dispatch=1"]
+    """GPT-2 small, 200 steps; a narrow layer and two steps of it at toy size."""
+    smaller = [
+        "model.layers=1", "model.width=32", "model.heads=2", "model.hidden=64", "training.steps=2", "training.batch=2",
+        "training.points=8", "training.steps_per_dispatch=1", "evaluation.lengths=[8]",
+    ]  # fmt: skip
     changes = smaller if toy else ["training.steps=200", "training.steps_per_dispatch=20"]
     return _offprior("pretrain", "deepmind-2023-124m", out / "deepmind-2023-124m", changes)
 

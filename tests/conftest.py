@@ -26,6 +26,7 @@ install_import_hook("offprior", "strict_types.check")
 import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from slow_files import SLOW  # noqa: E402
 
 # What one program that a test starts has compiled, the next need not, whichever worker starts it. Not for this process,
 # where what a killed program has written by half would be an error.
@@ -35,13 +36,6 @@ jax.config.update("jax_compilation_cache_dir", None)
 
 MOST_MEMORY = 1.2e9
 """Bytes of this process after which a test leaves nothing compiled to the next: 2 GB are all that a worker may take."""
-SLOW_FIRST = (
-    "test_bench.py", "test_processes.py", "test_pretraining.py", "test_population.py", "test_explorer_views.py",
-    "test_explorer_views_in_browser.py", "test_devices.py", "test_studies.py", "test_cli.py", "test_atlas.py",
-    "test_explorer_static_page.py", "test_transformer.py", "test_sampled_bayes.py", "test_every_pair_of_families.py",
-    "test_every_probe.py", "test_killed.py", "test_every_figure.py", "test_explorer_in_browser.py",
-)  # fmt: skip
-"""Files that take longest begin first, so that no worker is left alone with one of them at the end."""
 
 # Compilation makes the first example slow; what is tested must not hang on the machine's speed or the day's seed.
 settings.register_profile("offprior", deadline=None, derandomize=True, print_blob=True)
@@ -49,7 +43,10 @@ settings.load_profile("offprior")
 
 
 def pytest_collection_modifyitems(items):
-    rank = {name: place for place, name in enumerate(SLOW_FIRST)}
+    rank = {name: place for place, name in enumerate(SLOW)}
+    for item in items:
+        if item.path.name in rank:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
@@ -60,7 +57,7 @@ def pytest_collection_finish():
     gc.set_threshold(50_000, 20, 50)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item, nextitem):
     """Drops compiled programs once they take much memory.
 

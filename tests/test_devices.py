@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 from offprior.console.progress import Silence
@@ -14,8 +15,10 @@ from offprior.families.linear import Linear
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.pretraining import program, training_loop
+from offprior.pretraining.gradient import sharing
 from offprior.pretraining.population import Member
 from offprior.pretraining.pretrain import pretrain, pretrain_population
+from offprior.pretraining.step import initial_state, setting
 from offprior.pretraining.training import Training
 
 MODEL = Transformer(layers=1, heads=2, width=16)
@@ -77,20 +80,12 @@ def test_devices_that_wait_for_each_other_do_not_wait_for_ever():
 
 def needs(batch, members=1, at_once=0):
     """Bytes of such a program, before it is held against the memory."""
-    found = []
-    original = program.Program.__init__
-
-    def kept(self, *arguments):
-        original(self, *arguments)
-        found.append(self.bytes)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program.Program, "__init__", kept)
-        program.forget()
-        pretrain_population(
-            MODEL, [member(batch, seed, at_once) for seed in range(members)], at_once=members, progress=Silence()
-        )
-    return found[0]
+    training = member(batch, at_once=at_once).training
+    settings = [setting(MIXTURE, training, seed) for seed in range(members)]
+    states = [initial_state(MODEL, one) for one in settings]
+    shared = sharing(training, states[0].network)
+    state, fixed = training_loop.laid_out(states, settings, shared)
+    return program.program(fixed, shared, state, np.asarray(training.steps, np.int32), members).bytes
 
 
 def member(batch, seed=0, at_once=0):

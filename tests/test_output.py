@@ -75,7 +75,7 @@ def carried_out(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe_run, "pretrain", lambda *_: [[]])
     monkeypatch.setattr(recipe_run, "pretrained", lambda *_: [])
     monkeypatch.setattr(recipe_run, "check_pretrained", lambda *_: None)
-    monkeypatch.setattr("offprior.report.report._figures", lambda *_: ([], []))
+    monkeypatch.setattr("offprior.report.report.drawn", lambda figures, *_: [None] * len(figures))
     return file
 
 

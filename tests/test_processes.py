@@ -17,7 +17,7 @@ name: two
 title: Two processes train one model
 mixture: {families: [{name: linear}, {name: sinusoid}]}
 model: {name: transformer, layers: 2, heads: 2, width: 16}
-training: {steps: 400, batch: 32, points: 10, optimiser: muon, steps_per_dispatch: 5, checkpoint_every: 20}
+training: {steps: 120, batch: 32, points: 10, optimiser: muon, steps_per_dispatch: 5, checkpoint_every: 20}
 evaluation: {lengths: [5, 10]}
 probes: [convex]
 """
@@ -107,7 +107,7 @@ def test_gpt_2_small_s_width_is_shared_by_two_processes(tmp_path):
 
 def test_both_go_on_with_the_seeds_of_the_folder_and_stop_where_none_can_be_read(recipe, tmp_path):
     """The folder has two seeds, the command says one; then every state of a seed is torn."""
-    recipe.write_text(RECIPE.replace("steps: 400", "steps: 40").replace("muon", "adam"))
+    recipe.write_text(RECIPE.replace("steps: 120", "steps: 40").replace("muon", "adam"))
     out = tmp_path / "seeds"
     for resumed in (False, True):
         port = free_port()

@@ -130,13 +130,12 @@ def test_several_threads_each_have_their_own_diagnostics(monkeypatch):
 
     sampled = SampledBayes(Mixture([ReluNetwork(dimension=1, hidden=1)]), particles=8, runs=2, moves=1, verbose=False)
     together = Barrier(2, timeout=60)
-    fake = sampled_bayes._Clouds(np.zeros((2, 8, 1)), np.zeros(2), np.ones(2), np.ones(2), np.ones(2))
 
-    def meet(*_):
+    def meet(values):
         together.wait()  # both threads are in the middle of a call, at every posterior
-        return fake
+        return effective_size(values)
 
-    monkeypatch.setattr(sampled_bayes, "_clouds", meet)
+    monkeypatch.setattr(sampled_bayes, "effective_size", meet)
     x, y, queries = np.zeros((1, 3, 1)), np.zeros((1, 3)), np.zeros((1, 1, 1))
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: sampled.classes(x, y, queries, [1, 2, 3]), range(2)))
