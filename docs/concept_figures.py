@@ -9,16 +9,8 @@ from matplotlib import rc_context
 
 import offprior as op
 from offprior.columns import BETWEEN, BEYOND, MODEL, SMOOTHER, WHERE
-from offprior.figures.figure import (
-    MEANING,
-    RC,
-    REFERENCE_ERRORS,
-    STYLES,
-    VERMILLION,
-    ReportData,
-    grid_of_panels,
-    legend_below,
-)
+from offprior.figures._look import REPORT, Look, legend_below
+from offprior.figures.figure import MEANING, REFERENCE_ERRORS, STYLES, VERMILLION, ReportData
 from offprior.figures.verdict_map import VerdictMap
 from offprior.predictors.bayes import References
 
@@ -27,6 +19,7 @@ LOW, HIGH = -5.0, 5.0
 PAIRS = 20
 LONGEST = 40
 GRID = np.linspace(LOW, HIGH, 300)
+NARROW = Look(width=8.0)
 POINTS = {"marker": "o", "linestyle": "", "color": "#444444", "markersize": 4}
 
 
@@ -34,8 +27,8 @@ def prompts() -> matplotlib.figure.Figure:
     """One prompt of either family, and one half-way along the path between them."""
     x, noise = _inputs(HIGH)
     titles = {1.0: "a = 1: a line, inside", 0.5: "a = ½: half of each, outside", 0.0: "a = 0: a sinusoid, inside"}
-    with rc_context(RC):
-        canvas, axes = grid_of_panels(3, columns=3, height=2.4)
+    with rc_context(REPORT.rc):
+        canvas, axes = REPORT.grid(3, columns=3, height=2.4)
         for axis, (a, title) in zip(axes, titles.items(), strict=True):
             axis.plot(GRID, _task(a, GRID), label="task: the function", **STYLES["truth"].line)
             axis.plot(x, _task(a, x) + noise, label="context: pairs of x and y", **POINTS)
@@ -43,7 +36,7 @@ def prompts() -> matplotlib.figure.Figure:
             axis.set_title(title)
             axis.set_xlabel("x")
         axes[0].set_ylabel("y")
-        legend_below(canvas, *axes)
+        legend_below(canvas, REPORT, *axes)
     return canvas
 
 
@@ -56,8 +49,8 @@ def answers() -> matplotlib.figure.Figure:
     exact = References(mixture, path).batch(x[None, :, None], y[None], GRID[None, :, None], [PAIRS])
     smooth = op.Smoother().predict(x[:, None], y, GRID[:, None]).mean
     means = {"B": exact.bayes_mean[0, 0], "C": exact.combined_mean[0, 0], SMOOTHER: smooth}
-    with rc_context(RC):
-        canvas, (axis,) = grid_of_panels(1, columns=1, height=3.2, width=8.0)
+    with rc_context(REPORT.rc):
+        canvas, (axis,) = NARROW.grid(1, columns=1, height=3.2)
         for low, high, label in ((LOW, x.min(), None), (x.max(), HIGH, "beyond the context's points")):
             axis.axvspan(float(low), float(high), color="#f3f3f3", label=label)
         axis.plot(GRID, _task(0.5, GRID), label="task", **STYLES["truth"].line)
@@ -66,24 +59,24 @@ def answers() -> matplotlib.figure.Figure:
         axis.plot(x, y, label="context", **POINTS)
         axis.set_xlabel("x")
         axis.set_ylabel("y")
-        legend_below(canvas, axis)
+        legend_below(canvas, REPORT, axis)
     return canvas
 
 
 def middle() -> matplotlib.figure.Figure:
     """The errors of the demo's model, of B, C and S along the path, as `results/mueller-2023` holds them."""
     cells = _cells("mueller-2023", "all")
-    with rc_context(RC):
-        canvas, (axis,) = grid_of_panels(1, columns=1, height=3.2, width=8.0)
+    with rc_context(REPORT.rc):
+        canvas, (axis,) = NARROW.grid(1, columns=1, height=3.2)
         _errors(axis, cells)
-        legend_below(canvas, axis, columns=2)
+        legend_below(canvas, REPORT, axis, columns=2)
     return canvas
 
 
 def placements() -> matplotlib.figure.Figure:
     """The same of the model that was pretrained to answer beyond its context, where the queries lie apart."""
-    with rc_context(RC):
-        canvas, axes = grid_of_panels(2, columns=2, height=2.9)
+    with rc_context(REPORT.rc):
+        canvas, axes = REPORT.grid(2, columns=2, height=2.9)
         for axis, placement in zip(axes, (BETWEEN, BEYOND), strict=True):
             cells = _cells("mueller-2023-one-sided", placement)
             _errors(axis, cells)
@@ -92,7 +85,7 @@ def placements() -> matplotlib.figure.Figure:
             if len(failed):
                 hollow = {"marker": "o", "linestyle": "", "markerfacecolor": "white", "color": VERMILLION, "zorder": 5}
                 axis.plot(failed["strength"], failed["M2"], label="model, under-trained", **hollow)
-        legend_below(canvas, *axes)
+        legend_below(canvas, REPORT, *axes)
     return canvas
 
 

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import threading
-import time
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from slow_progress import Slow
 
-from offprior.console.progress import Silence
 from offprior.errors import OffpriorError
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
@@ -30,13 +29,6 @@ MIXTURE = Mixture(families=[Linear()])
 SHORT = {
     "steps": 30, "batch": 4, "points": 6, "steps_per_dispatch": 5, "checkpoint_every": 10, "optimiser": "adam",
 }  # fmt: skip
-
-
-class Slow(Silence):
-    """Leaves the disk the time for every checkpoint."""
-
-    def advance(self, done, message=""):
-        time.sleep(0.1)
 
 
 def train(folder, model=MODEL, **settings):

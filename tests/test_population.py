@@ -1,10 +1,9 @@
 """Members of a population are the models that they would be alone."""
 
-import time
-
 import jax
 import numpy as np
 import pytest
+from slow_progress import Slow
 
 from offprior.console.progress import Silence
 from offprior.errors import OffpriorError
@@ -38,13 +37,6 @@ MEMBERS = [
     Member(mixture(noise=0.3), training(rate=1e-2, warmup=0.3, clip=0.5), seed=2),
     Member(mixture(high=3.0), training(weight_decay=0.1), seed=2),
 ]
-
-
-class Slow(Silence):
-    """Leaves the disk the time for every checkpoint."""
-
-    def advance(self, done, message=""):
-        time.sleep(0.1)
 
 
 def weights(model):

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from slow_progress import Slow
 
 from offprior.errors import OffpriorError
 from offprior.families.linear import Linear
@@ -284,14 +285,13 @@ def test_a_new_training_never_takes_the_place_of_an_older_one_s_checkpoints(tmp_
 
 
 def test_a_torn_checkpoint_of_a_later_step_does_not_push_out_good_ones(tmp_path):
-    pretrain(MODEL, MIXTURE, steps=30, folder=tmp_path, **SHORT)
+    pretrain(MODEL, MIXTURE, steps=30, folder=tmp_path, progress=Slow(), **SHORT)
     newest, older = checkpoint.state_files(tmp_path, 0)
     later = newest.with_name("state-000000999.safetensors")
     later.write_bytes(newest.read_bytes()[:-9])
     newest.unlink()
     lines = []
     pretrain(MODEL, MIXTURE, steps=30, folder=tmp_path, resume=True, warn=lines.append, **SHORT)
-    # Of checkpoints that waited for the disk only the newest was written: which step the older is of depends on it.
     step = int(older.stem.removeprefix("state-"))
     assert len(lines) == 1 and f"the checkpoint of step {step} is used" in lines[0]
     found = checkpoint.state_files(tmp_path, 0)
