@@ -1,4 +1,4 @@
-"""The command line; jax and the parts are imported by the commands that need them, never for help."""
+"""The command line; jax and the parts are imported only by the commands that need them, never for help."""
 
 import errno
 import sys
@@ -56,7 +56,7 @@ def run(
     resume: Resume = False,
     device: Device = None,
 ) -> None:
-    """Pretrain, probe and report: a recipe from its first line to its verdicts."""
+    """Pretrain a recipe's models, probe them and write the report."""
     from offprior.commands.run import run
     from offprior.compute import devices
 
@@ -84,7 +84,7 @@ def pretrain(
         ),
     ] = False,
 ) -> None:
-    """Pretrain a recipe's models; `offprior probe` goes on from there."""
+    """Pretrain a recipe's models; `offprior probe` continues from there."""
     from offprior.commands.pretrain import pretrain_run
     from offprior.compute import devices
 
@@ -96,14 +96,14 @@ def pretrain(
 
 @app.command
 def probe(run: Path, /, *probes: str, device: Device = None) -> None:
-    """Probe a pretrained run: with its recipe's probes, or with those named.
+    """Probe a pretrained run, with its recipe's probes or with those named.
 
     Parameters
     ----------
     run
         The run's folder.
     probes
-        Probes by name (offprior list probes); those of the recipe when left out.
+        Names of probes (offprior list probes); the recipe's when left out.
     """
     from offprior.commands.probe import probe_run
     from offprior.compute import devices
@@ -128,12 +128,12 @@ def atlas(
     ] = None,
     device: Device = None,
 ) -> None:
-    """Every probe that applies, on a run's models or on a predictor, and where they break first.
+    """Test a run's models or a predictor on every probe that applies, and list where they break first.
 
     Parameters
     ----------
     what
-        A run's folder, or a predictor by name (offprior list predictors).
+        A run's folder, or the name of a predictor (offprior list predictors).
     """
     from offprior.commands.atlas import atlas as carried_out
     from offprior.compute import devices
@@ -160,14 +160,14 @@ def explore(
     ] = None,
     device: Device = None,
 ) -> None:
-    """A page on which points are dragged while the model and the exact posteriors answer.
+    """Open a page on which you drag points while the model and the exact posteriors respond.
 
     Parameters
     ----------
     run
         The run's folder.
     beside
-        A second run, whose model answers the same prompts and whose verdicts stand beside those of the first.
+        A second run, whose model answers the same prompts and whose verdicts are shown next to those of the first.
     """
     from offprior.commands.explore import explore as show
     from offprior.compute import devices
@@ -198,7 +198,7 @@ def report(
         Path | None, Parameter(show_default=False, help="Folder of a paper's figures; RUN/report/paper when left out.")
     ] = None,
 ) -> None:
-    """Write the report of a run again, or one report over several runs; or figures for a paper.
+    """Write the report of a run again, one report of several runs, or figures for a paper.
 
     Parameters
     ----------
@@ -226,12 +226,12 @@ def list_(what: Listing | None = None, /) -> None:
 
 @app.command
 def describe(name: str, /) -> None:
-    """Describe a part, with its parameters, or a recipe.
+    """Describe a part with its parameters, a recipe, a section of a recipe or a metric.
 
     Parameters
     ----------
     name
-        A name that `offprior list` shows.
+        A name that `offprior list` shows, a section of a recipe, or the code of a metric, as in M5.
     """
     from offprior.commands.describe import print_description
 
@@ -245,7 +245,7 @@ def validate(
     *,
     overrides: Overrides = [],  # noqa: B006
 ) -> None:
-    """Check a recipe and name every mistake in it."""
+    """Check a recipe and report every mistake in it."""
     from offprior.recipe.recipe import read
 
     recipe = read(file, overrides)
@@ -254,12 +254,12 @@ def validate(
 
 @app.command(help_flags=[])
 def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> None:
-    """Measure training and inference, in a checkout of offprior: steps beside PyTorch and plain JAX, then posteriors.
+    """Measure training steps against PyTorch and plain JAX, then posteriors; needs a checkout of offprior.
 
     Parameters
     ----------
     arguments
-        `training` or `inference` for one of them alone, then its own; --help lists those.
+        `training` or `inference` for one of them alone, then its options, which --help lists.
     """
     from offprior.commands.bench import run_benchmarks
 
@@ -267,7 +267,7 @@ def bench(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> N
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return the exit code: 2 for what a user can mend, 130 for an interruption."""
+    """Runs a command and returns the exit code: 2 for an error that the user can fix, 130 for an interruption."""
     survive(sys.stdout, sys.stderr)
     with warnings.catch_warnings():
         warnings.showwarning = one_line

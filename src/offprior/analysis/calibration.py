@@ -24,7 +24,8 @@ def calibration_columns(
 
     Returns:
         `log_loss`, −log density of y in nats; `coverage`, the probability that y lies in the central 90% interval;
-        `predictive_variance` and `posterior_variance`, those of the noise-free value, predicted and under B.
+            `predictive_variance` and `posterior_variance`, the variances of the noise-free value as predicted and under
+            B.
     """
     of_noise = noise**2
     total = variance + of_noise

@@ -17,7 +17,7 @@ from offprior.errors import OffpriorError
 PLACE = ["probe", "coordinate", "strength", "length"]
 CELL = [*PLACE, "placement"]
 OF_PLACEMENT = ("squared_error", "bayes_gap", "truth_mean", "truth_square")
-"""Columns that a table also has for only the queries between the context's inputs, hence also for those beyond."""
+"""Columns that a table also has for the queries between the context's inputs alone, hence also for those beyond."""
 TASKS_LEAST, SHARE_LEAST = 16, 0.005
 """A placement is judged if this many tasks have a query there, and this share of all queries lies there."""
 

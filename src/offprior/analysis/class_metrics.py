@@ -21,7 +21,7 @@ def nearest_class_ratio(cell: Cell, model: Estimate) -> Estimate | None:
 
 
 def best_blend_ratio(cell: Cell, model: Estimate) -> Estimate | None:
-    """Computes M7: NMSE over that of the best blend of two class posterior means, fitted to each task's truth."""
+    """Computes M7: NMSE over the NMSE of the best blend of two class posterior means, fitted to each task's truth."""
     if not cell.has(BLEND):
         return None
     blend = cell.nmse(BLEND)
@@ -37,7 +37,7 @@ def implied_weight(cell: Cell) -> tuple[Estimate | None, Estimate | None]:
     if classes < 2:
         return None, None
     pairs = [(i, j) for i in range(classes) for j in range(i, classes)]
-    # Depends on the classes alone, hence is the same for every seed.
+    # The Gram matrices depend only on the classes, hence are the same for every seed.
     grams = [cell.column(cell.predictor, f"gram {i} {j}")[:1] for i, j in pairs]
     moments = [cell.column(cell.predictor, f"moment {i}") for i in range(classes)]
     every = np.concatenate([*grams, *moments, cell.column(cell.predictor, "prediction_square")])

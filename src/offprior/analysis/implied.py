@@ -1,4 +1,4 @@
-"""What a prediction is made of: its weights on the classes' posterior means (M8), its slope and amplitude (M9)."""
+"""The components of a prediction: its weights on the classes' posterior means (M8), its slope and amplitude (M9)."""
 
 import numpy as np
 from jaxtyping import Float

@@ -138,7 +138,7 @@ def stacked(ratios: Sequence[Ratio]) -> Ratio:
 
 
 def ratio(top: Float[np.ndarray, "*batch seeds tasks"], bottom: Float[np.ndarray, "*batch tasks"]) -> Ratio:
-    """Returns the mean of `top` over that of `bottom`, which has one number per task, the same for every seed."""
+    """Returns the ratio of the means of `top` and `bottom`, which has one number per task, the same for every seed."""
     seeds, tasks = top.shape[-2:]
     columns, rows = top.mean(-2), top.mean(-1)
     mean, below = columns.mean(-1), bottom.mean(-1)

@@ -61,7 +61,7 @@ def metrics(rows: pd.DataFrame, predictor: str = "model", gate: pd.DataFrame | N
     table = pd.DataFrame(_columns(of_cells))
     inside = rows.groupby(PLACE, sort=False)["inside"].first().reset_index()
     table = table.merge(inside, on=PLACE, how="left")
-    # C would gain nothing there, although it has no closed form to show it.
+    # C gains nothing inside the prior, even if it has no closed form to show this.
     covered = table["inside"].astype(bool) & table["M3"].isna() & table["M4"].notna()
     ends = {name: list(zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)) for name in ("M3", "M4", "M19")}
     judged = [verdict(*numbers) for numbers in zip(table["M1"], *ends.values(), strict=True)]
@@ -207,9 +207,10 @@ def _named(name: str, estimate: Estimate | None) -> dict[str, Any]:
 
 
 def _beside(gain: Estimate) -> dict[str, float]:
-    """Returns how tasks count: M4's interval over tasks alone, and the share by which they widen one over seeds.
+    """Returns the effect of the number of tasks on M4.
 
-    Both need several seeds. The number of tasks that the error of M4 depends on is returned too.
+    It consists of M4's interval over tasks alone and the share by which tasks widen an interval over seeds, which both
+    need several seeds, and the number of tasks that the error of M4 depends on.
     """
     low, high = gain.over_tasks() if len(gain.values) > 1 else (np.nan, np.nan)
     seeds_low, seeds_high = seed_interval(gain.values)

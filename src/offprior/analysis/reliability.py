@@ -43,6 +43,6 @@ def _mean(cell: Cell, name: str) -> Estimate | None:
 
 
 def _ratio(cell: Cell, above: str, below: str) -> Estimate | None:
-    """Returns the mean of one column over that of another, which is the truth's or B's: the same for every seed."""
+    """Returns the ratio of the means of two columns; the second belongs to the truth or B, the same for every seed."""
     top, bottom = _values(cell, above), _values(cell, below)
     return cell.mean(top).over(cell.mean(bottom[:1])) if top is not None and bottom is not None else None

@@ -1,4 +1,4 @@
-"""What a predictor loses by choosing among families, and what it loses inside them; no jax.
+"""A predictor's loss from choosing among families, and its loss inside them; no jax.
 
 B is Σ P_j p_j, with the classes' posterior means p_j and probabilities P_j. Least squares on the class means over the
 queries of a task splits a prediction into Σ w_j p_j and a rest that is orthogonal to every class mean, so that
@@ -42,7 +42,7 @@ def excess_parts(cell: Cell) -> tuple[Estimate, Estimate] | None:
 
 
 def selection_cost(cell: Cell) -> Estimate | None:
-    """Computes M10: NMSE(p, O) minus that of the Bayes predictor that knows the family, over prompts of known families.
+    """Computes M10: NMSE(p, O) minus the NMSE of the Bayes predictor that knows the family.
 
     This needs the mixture's own prompts; None if the families differ, or no class posterior is known.
     """

@@ -1,4 +1,4 @@
-"""What a study shows: its measure at its places, with intervals, and where it crosses a threshold; no jax."""
+"""The result of a study: its measure at its places, with intervals, and where it crosses a threshold; no jax."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from offprior.columns import IN_DISTRIBUTION, MODEL
 from offprior.recipe.study import Measure, Study, mixture_label
 
 PLACE = ["place", "at", "label"]
-"""Columns that precede those of any evaluation in a study's rows: the place's number, its coordinate, its name."""
+"""Columns that a study's rows have before the usual ones: the place's number, its coordinate, its name."""
 CURVE = [*PLACE, "length", "value", "low", "high", "interval_over", "seeds"]
 SEEDS = [*PLACE, "seed", "value", "low", "high"]
 MATRIX = ["trained", "tested", "value", "low", "high"]

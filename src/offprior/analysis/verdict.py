@@ -80,7 +80,7 @@ def verdict(m1: float, prior_gap: Interval, gain: Interval, over_smoother: Inter
 
 
 def is_off_bayes(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:
-    """Says where there is no prior gap, yet the predictor is away from B, and worse than it, beyond the margin.
+    """Marks cells without a prior gap in which the predictor is away from B, and worse than it, beyond the margin.
 
     The false-discovery rate is `rate` over the cells of each probe and placement.
     """

@@ -1,1 +1,1 @@
-"""What the commands of `offprior` do, for Python as well: run, pretrain, probe, report, atlas, list, describe."""
+"""The commands of `offprior` as Python functions: run, pretrain, probe, report, atlas, list, describe."""

@@ -1,4 +1,4 @@
-"""`offprior atlas`: every probe that applies, on a run's models or on a predictor, and where they break first."""
+"""`offprior atlas`: tests models or a predictor on every probe that applies, and finds where they break first."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ from offprior.storage.run_folder import ATLAS, EVALUATION, MANIFEST, RUNS, machi
 from offprior.table import Table as Evaluated
 
 MIXTURE_OF = "mueller-2023"
-"""The recipe whose mixture a predictor that knows none is probed outside of."""
+"""The recipe whose mixture is used for predictors that have none of their own."""
 
 
 def atlas(
@@ -31,16 +31,26 @@ def atlas(
     probes: Sequence[str] = (),
     progress: bool = True,
 ) -> Path:
-    """Probe a run's models, or a predictor of the catalogue, with all that applies; return the folder of the result.
+    """Tests a run's models, or a predictor of the catalogue, on every probe that applies.
 
-    A run is probed outside of its own mixture, a predictor outside of that of `recipe`. Beside it stand the classical
-    predictors that apply. The folder has ``evaluation.parquet``, ``breaks.csv`` (where it breaks first) and a report.
-    With `tasks` 0 a cell has as many test prompts as the atlas's default; `probes` are the names of those to test with,
-    all that apply unless given. M1 is that of the run's own evaluation where it has one.
+    A run is probed outside its own mixture, a predictor outside the mixture of `recipe`. The classical predictors that
+    apply are evaluated too. The folder contains ``evaluation.parquet``, ``breaks.csv`` (where the predictor breaks
+    first) and a report. M1 comes from the run's own evaluation if it has one.
+
+    Args:
+        what: a run's folder, or the name of a predictor.
+        recipe: the recipe whose mixture a predictor is probed outside of; `mueller-2023` if None.
+        out: the folder to write to; ``RUN/atlas`` or ``runs/atlas-PREDICTOR`` if None.
+        tasks: test prompts per cell; 0 for the atlas's default.
+        probes: names of probes; all that apply if empty.
+        progress: whether to print progress and results.
+
+    Returns:
+        The folder of the result.
 
     Raises:
-        OffpriorError: there is no probe of a name, or none of those named applies; `what` is neither a run nor a
-            predictor; the run is not pretrained; another process is at work in the folder.
+        OffpriorError: a probe's name is unknown, or none of the named probes applies; `what` is neither a run nor a
+            predictor; the run is not pretrained; another process is working in the folder.
     """
     from offprior.console.progress import Silence, progress_report
     from offprior.evaluation.approximation import approximations
@@ -64,7 +74,7 @@ def atlas(
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
         folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
         label = "model"
-        # The gate of M1 is the run's own, of more tasks than a cell of the atlas has.
+        # M1 is taken from the run itself, which has more tasks per cell than the atlas.
         gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
     else:
         chosen = read(recipe or MIXTURE_OF)
@@ -114,7 +124,7 @@ def _write(
     table.save(folder / "evaluation.parquet")
     write_text(folder / "about.json", json.dumps({**about, "finished": now()}, indent=2) + "\n")
     rows = table.to_pandas()
-    # Figures judge the predictor called "model".
+    # Metrics and figures are those of the predictor called "model".
     rows["predictor"] = rows["predictor"].replace({label: "model"})
     mapping = recipe_file.parse(recipe, str(folder))
     mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
@@ -131,7 +141,7 @@ def _write(
 
 
 def _print(data: Any, label: str, console: Console) -> None:
-    """Where a predictor breaks first: a row per probe, those that hold last."""
+    """Prints where a predictor breaks first: one row per probe, those that hold last."""
     from offprior.report.where_it_breaks import breaking_summary, breaks
 
     style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}

@@ -8,17 +8,17 @@ from pathlib import Path
 from offprior.errors import OffpriorError, choose_from
 
 BENCHMARKS = ("training", "inference")
-"""Scripts of `offprior bench`; options without a name are of the first."""
+"""Scripts of `offprior bench`; options without a script's name are passed to the first."""
 
 
 def run_benchmarks(arguments: Sequence[str]) -> None:
-    """Run the benchmarks that are named, or all of them, each in a process of its own.
+    """Runs the named benchmarks, or all of them, each in its own process.
 
     Args:
-        arguments: the name of a benchmark, then its own options; options alone are of the first benchmark.
+        arguments: the name of a benchmark, then its options; options alone are passed to the first benchmark.
 
     Raises:
-        OffpriorError: there is no such benchmark; this is no checkout.
+        OffpriorError: the benchmark is unknown, or offprior does not run from a checkout.
         SystemExit: a benchmark failed.
     """
     given = list(arguments)

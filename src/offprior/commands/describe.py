@@ -13,11 +13,14 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe import file as recipe_file
 
 SECTIONS = ("recipe", "mixture", "training", "evaluation", "study")
-"""A recipe file as a whole, and those of its sections that are settings of one class."""
+"""A whole recipe file, and the sections of it that are settings of one class."""
 
 
 def print_description(name: str, console: Console | None = None) -> None:
-    """A part's docstring and parameters, a recipe's text and settings, the settings of a section, or a metric.
+    """Prints what a name stands for.
+
+    For a part, its docstring and parameters; for a recipe, its text and settings; for a section, its settings; for a
+    metric, its definition.
 
     Raises:
         SettingError: nothing has this name.
@@ -97,7 +100,7 @@ def _describe(part: type, name: str, sort: str, console: Console) -> None:
 
 
 def _written(value: Any) -> str:
-    """A default as one would write it in a recipe."""
+    """Formats a default as in a recipe."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_written(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):
@@ -108,6 +111,6 @@ def _written(value: Any) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    """Paragraphs as single lines, for the console to wrap at its own width."""
+    """Joins the lines of each paragraph, for the console to wrap at its own width."""
     paragraphs = text.strip().split("\n\n")
     return "\n\n".join(part if part.startswith((" ", "-")) else " ".join(part.split()) for part in paragraphs)

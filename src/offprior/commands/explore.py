@@ -1,4 +1,4 @@
-"""`offprior explore`: the page on which points are dragged, with a server or as one file."""
+"""`offprior explore`: a page on which points can be dragged, with a server or as one file."""
 
 from pathlib import Path
 
@@ -8,7 +8,15 @@ from offprior.errors import OffpriorError
 def explore(
     run: Path, beside: Path | None, *, host: str, port: int, opens_browser: bool = True, static: Path | None = None
 ) -> None:
-    """Serve the page of a run until it is interrupted, or write it as the file `static`.
+    """Serves the page of a run until it is interrupted, or writes it as one file.
+
+    Args:
+        run: the run's folder.
+        beside: the folder of a second run to compare with.
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+        opens_browser: whether to open the page in a browser.
+        static: the file to write instead of serving the page.
 
     Raises:
         OffpriorError: `static` is given with a second run; Bokeh, which the server needs, is not installed; a run

@@ -1,4 +1,4 @@
-"""`offprior list`: the parts, recipes and runs there are."""
+"""`offprior list`: the available parts, recipes and runs."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SORTS = (*(folder.replace("_", "-") for folder in catalog.PART_FOLDERS), "recipe
 
 
 def print_list(what: str | None = None, console: Console | None = None) -> None:
-    """Names and captions of one sort of thing, or of all."""
+    """Prints names and captions of one sort of thing, or of all."""
     console = console or Console()
     for sort in [what] if what else SORTS:
         rows = _rows(sort)
@@ -41,7 +41,7 @@ def _rows(sort: str | None) -> list[tuple[str, str]]:
 def _title(name: str) -> str:
     try:
         raw = recipe_file.read_mapping(*recipe_file.locate(name))
-    except OffpriorError as error:  # of another package
+    except OffpriorError as error:  # a recipe of another package may be broken
         return f"broken: {error}"
     return f"{raw.get('title', '')} ({raw['paper']})" if raw.get("paper") else str(raw.get("title", ""))
 

@@ -1,4 +1,4 @@
-"""`offprior pretrain`: the first half of a run."""
+"""`offprior pretrain`: pretrains a recipe's models, the first half of `offprior run`."""
 
 import contextlib
 from collections.abc import Iterable
@@ -20,10 +20,21 @@ def pretrain_run(
     resume: bool = False,
     progress: bool = True,
 ) -> Run | None:
-    """The first half of `run`: a folder with pretrained models, for `probe_run` to go on with.
+    """Pretrains the models of a recipe in a run's folder, which `probe_run` continues.
 
-    Of several processes (`offprior.compute.devices.join`) the first has the folder, the
-    others compute for it and return None.
+    If several processes train together (`offprior.compute.devices.join`), the first one has the folder; the others
+    compute for it and return None.
+
+    Args:
+        recipe: the name of a recipe, or the path of its file.
+        overrides: settings to change, as `section.key=value`.
+        out: the run's folder; `runs/NAME` if None.
+        seeds: the number of training seeds.
+        resume: whether to continue an unfinished run in the folder.
+        progress: whether to report progress.
+
+    Raises:
+        OffpriorError: the recipe is invalid, or the folder holds something else, or an unfinished run without `resume`.
     """
     from offprior.pretraining import processes
 
@@ -37,7 +48,7 @@ def pretrain_run(
             return stack.enter_context(begin(wanted, out=out, seeds=seeds, resume=resume))
 
         begun = processes.by_the_first(made_ready)
-        # A folder that is gone on with may hold more seeds than were asked for now.
+        # A resumed run may have more seeds than this command requests.
         asked = processes.as_the_first_says(len(begun.manifest["seeds"]) if begun is not None else 0)
         if begun is None:
             _compute_for_the_first(wanted, asked)

@@ -1,4 +1,4 @@
-"""Tables that a command prints at its end: verdicts, errors, a study."""
+"""Tables that commands print when they end: verdicts, errors, studies."""
 
 from typing import Any
 
@@ -7,14 +7,15 @@ from rich.table import Table
 
 from offprior.console.output import Console
 
-# Four verdicts in a row fit a window of eighty characters.
+# With this padding, four verdicts per row fit a terminal of eighty characters.
 STYLE: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
 
 
 def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
-    """A table per probe and placement: a row per coordinate, a column per context length, with M5 and M20.
+    """Prints one table per probe and placement: one row per coordinate, one column per context length, with M5 and M20.
 
-    Between the context's points and beyond them a probe has tables of its own where a verdict says something of a gain.
+    Queries between the context's points and beyond them have tables of their own if a verdict there says something
+    about a gain.
     """
     from offprior.analysis.intervals import LEVEL
     from offprior.analysis.verdict import CARRY_MARK, FEW_TASKS_CARRY, NOT_JUDGED, UNDECIDED, carry_mark
@@ -43,7 +44,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         table = Table(title=f"{probe}{where}", **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
-        if (rows["strength"] == rows["length"]).all():  # the coordinate is the context's length itself
+        if (rows["strength"] == rows["length"]).all():  # the coordinate is the context length itself
             rows, lengths = rows.assign(length=0), [0]
         for length in lengths:
             table.add_column(f"{length} pairs" if length else "verdict", overflow="fold")
@@ -54,12 +55,12 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
                 *(by_length.get(length, "") for length in lengths),
             )
         console.print(table)
-        if notes:  # not as a caption, which is as narrow as the table
+        if notes:  # printed separately, because a caption is as narrow as its table
             console.print("; ".join(notes), style="italic")
 
 
 def print_study(result: Any, console: Console | None = None) -> None:
-    """The measure of a study at its places, and where it crosses its threshold (`StudyResult`)."""
+    """Prints the measure of a study at its places, and where it crosses its threshold (`StudyResult`)."""
     console = console or Console()
     notes = [note for note in (result.crossing_in_words, *_surely(result)) if note]
     table = Table(title=f"study: {result.reads}", caption="\n".join(notes) or None, **STYLE)
@@ -73,7 +74,7 @@ def print_study(result: Any, console: Console | None = None) -> None:
 
 
 def print_errors(errors: Any, console: Console | None = None) -> None:
-    """Where there is no verdict: the normalised error of every predictor, a row a coordinate and predictor."""
+    """Prints the normalised errors of all predictors if there are no verdicts, one row per coordinate and predictor."""
     console = console or Console()
     for probe, rows in errors.groupby("probe", sort=False):
         caption = "normalised error (M2); the mixture has no exact posterior, hence no verdict"
@@ -92,13 +93,13 @@ def print_errors(errors: Any, console: Console | None = None) -> None:
 
 
 def _surely(result: Any) -> list[str]:
-    """The first place at which the threshold is passed with certainty."""
+    """Returns a line about the first place whose whole interval is past the threshold; empty if there is none."""
     found = result.surely_behind
     return [] if found is None else [f"the first place whose whole (own) 95% interval is behind it: {found:.4g}"]
 
 
 def _families_that_fail(rows: Any) -> list[str]:
-    """At which lengths a family misses the gate of M1, so that a cell is under-trained."""
+    """Returns the context lengths at which each family misses the gate of M1, so that a cell is under-trained."""
     from offprior.analysis.verdict import UNDER_TRAINED
 
     judged = rows[rows["verdict"] == UNDER_TRAINED]
@@ -113,7 +114,7 @@ def _families_that_fail(rows: Any) -> list[str]:
 
 
 def _in_order(verdicts: Any) -> list[tuple[tuple[str, str], Any]]:
-    """By probe, then by placement: all queries first."""
+    """Returns groups of rows ordered by probe, then by placement, all queries first."""
     from offprior.columns import PLACEMENTS
 
     groups = {key: rows for key, rows in verdicts.groupby(["probe", "placement"], sort=False)}
@@ -132,7 +133,7 @@ def _verdict(cell: dict[Any, Any]) -> str:
 
 
 def _counts(cell: dict[Any, Any]) -> bool:
-    """Is there an M5 to show beside the verdict?"""
+    """Whether the cell has an M5 to show next to the verdict."""
     from offprior.analysis.verdict import NOT_JUDGED
 
     return cell["verdict"] not in NOT_JUDGED and cell["M5"] == cell["M5"]

@@ -1,4 +1,4 @@
-"""`offprior probe`: the second half of a run, and further probes of a finished one."""
+"""`offprior probe`: probes and reports a pretrained run, the second half of `offprior run`, or a finished one again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,22 +12,29 @@ from offprior.storage.files import locked
 
 
 def probe_run(folder: str | Path, probes: Sequence[str] = (), *, report: bool = True, progress: bool = True) -> Run:
-    """Probe a pretrained run, with the recipe's probes or with those named, and report.
+    """Probes a pretrained run, with the recipe's probes or with those named, and writes its report.
 
-    Rows of probes that are evaluated anew replace the old ones; others stay. Without `report` the old report stays too.
+    New rows of a probe replace its old ones; the rows of other probes are kept. Without `report`, the old report is
+    kept too.
+
+    Args:
+        folder: the run's folder.
+        probes: names of probes; the recipe's if empty.
+        report: whether to write the report and print the verdicts.
+        progress: whether to report progress.
 
     Raises:
-        OffpriorError: there is no run, or its pretraining has not come to its end.
+        OffpriorError: there is no run, or its pretraining is unfinished.
     """
     from offprior.commands import recipe_run, study_run
     from offprior.recipe.parts import part_from
 
     with locked(Run(folder).folder):
-        found = Run(folder)  # as it is now that nobody else writes
+        found = Run(folder)  # read again, now that no other process can write to it
         job = recipe_run.Job(found, found.recipe)
         if found.recipe.study is None:
             recipe_run.check_pretrained(job)
-        # A probe of the recipe comes with the recipe's settings, any other with its defaults.
+        # The recipe's probes have the recipe's settings, others have their defaults.
         own = {name: [probe for probe in found.recipe.probes if name_of(type(probe)) == name] for name in probes}
         chosen = [probe for name in probes for probe in own[name] or [part_from("probes", name)]]
         if found.recipe.study is not None:

@@ -1,4 +1,4 @@
-"""A recipe carried out in its run's folder: its models pretrained, its prompts probed, its tables written."""
+"""Carries out a recipe in its run's folder: pretrains its models, evaluates them on probes and writes the tables."""
 
 import json
 import re
@@ -26,18 +26,18 @@ from offprior.storage.run_folder import EVALUATION, PANELS, TRAINING, RunFolder
 from offprior.table import Table
 
 SPECIALISTS = "specialists"
-"""The folder, in a run's, of the models that are trained on one family alone."""
+"""The subfolder of a run for models that are trained on one family alone."""
 
 
 class Job(NamedTuple):
-    """A run and what it is a run of."""
+    """A run and its recipe."""
 
     run: RunFolder
     recipe: Recipe
 
 
 class Learner(NamedTuple):
-    """A model to be trained: the one of a recipe, or a specialist."""
+    """A model to train: the recipe's own, or a specialist."""
 
     label: str
     mixture: Mixture
@@ -46,12 +46,18 @@ class Learner(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The model's name in messages."""
         return f"seed {self.seed}" if self.label == MODEL else f"{self.label}, seed {self.seed}"
 
 
 def learners(recipe: Recipe, seeds: Sequence[int], folder: Path | None) -> list[Learner]:
-    """The models of a recipe: one a training seed and, where it asks for specialists, one a family and seed."""
+    """Returns the models of a recipe: one per training seed and, if it has specialists, one per family and seed.
+
+    Args:
+        recipe: the recipe.
+        seeds: the training seeds.
+        folder: the run's folder; None if nothing is to be written.
+    """
     found = [Learner(MODEL, recipe.mixture, seed, folder) for seed in seeds]
     if recipe.specialists:
         for name, mixture in family_mixtures(recipe.mixture).items():
@@ -61,7 +67,7 @@ def learners(recipe: Recipe, seeds: Sequence[int], folder: Path | None) -> list[
 
 
 def family_mixtures(mixture: Mixture) -> dict[str, Mixture]:
-    """Each family of a mixture alone, with its inputs and noise."""
+    """Returns mixtures of each single family of a mixture, with its inputs and noise, by the family's name."""
     return {
         name: mixture.changed(families=[family])
         for name, family in zip(mixture.family_names, mixture.families, strict=True)
@@ -69,18 +75,15 @@ def family_mixtures(mixture: Mixture) -> dict[str, Mixture]:
 
 
 def members(recipe: Recipe, found: Sequence[Learner]) -> list[Member]:
-    """What the pretraining loop takes: all of a recipe's models have the same budget."""
+    """Returns the members for the pretraining loop; all of a recipe's models have the same budget."""
     return [Member(one.mixture, recipe.training, one.seed, one.folder) for one in found]
 
 
 def pretrain(jobs: Sequence[Job], progress: bool) -> list[list[Pretrained]]:
-    """The models of each run, specialists among them; those of one architecture are one population.
+    """Trains the models of each run, including specialists; models of one architecture are one population.
 
-    Members whose shapes agree share a program, the others queue. The list of a run is empty where all of its seeds
-    diverged.
-
-    Raises:
-        OffpriorError: all models of all runs diverged; see also `offprior.pretraining.pretrain.pretrain_population`.
+    Members whose shapes agree share a compiled program; the others wait for their turn. A run's list is empty if all of
+    its seeds diverged. See also `offprior.pretraining.pretrain.pretrain_population`.
     """
     wanted = [learners(job.recipe, job.run.manifest["seeds"], job.run.folder) for job in jobs]
     groups: dict[str, list[int]] = {}
@@ -93,7 +96,7 @@ def pretrain(jobs: Sequence[Job], progress: bool) -> list[list[Pretrained]]:
         found = pretrain_population(
             jobs[group[0]].recipe.model,
             [member for number in group for member in members(jobs[number].recipe, wanted[number])],
-            resume=True,  # `begin` has refused what may not be resumed; a new folder has nothing to resume
+            resume=True,  # `begin` has checked that resuming is allowed; a new folder has nothing to resume
             progress=_shown(progress),
             warn=warn,
         )
@@ -115,7 +118,7 @@ def pretrain(jobs: Sequence[Job], progress: bool) -> list[list[Pretrained]]:
 
 
 def pretrained(job: Job) -> list[Pretrained]:
-    """The models of a run from its checkpoints, its specialists among them.
+    """Reads the models of a run, including specialists, from their checkpoints.
 
     Raises:
         OffpriorError: a checkpoint is missing or cannot be read.
@@ -129,7 +132,11 @@ def pretrained(job: Job) -> list[Pretrained]:
 
 
 def check_pretrained(job: Job) -> None:
-    """Raise `SettingError` where a model of a run has not been trained to its last step."""
+    """Checks that every model of a run has been trained to its last step.
+
+    Raises:
+        SettingError: a model has steps left.
+    """
     steps = job.recipe.training.steps
     for one in _expected(job):
         done = steps_done(one.folder, one.seed)
@@ -139,7 +146,15 @@ def check_pretrained(job: Job) -> None:
 
 
 def probe(job: Job, models: Sequence[Any], probes: Sequence[Any], progress: bool, **further: Any) -> None:
-    """Write the evaluation of a run's models, and its prediction panels; `further` is of `evaluated`."""
+    """Writes the evaluation of a run's models, and its prediction panels.
+
+    Args:
+        job: the run.
+        models: the models and further predictors; the panels show the first.
+        probes: the probes to test on.
+        progress: whether to report progress.
+        further: further arguments of `evaluated`; and `keep`, whether to keep the stored rows of other probes.
+    """
     keep = further.pop("keep", False)
     table, approximate = evaluated(job.recipe, models, probes, progress, **further)
     job.run.update(approximate=approximate)
@@ -153,7 +168,15 @@ def probe(job: Job, models: Sequence[Any], probes: Sequence[Any], progress: bool
 def evaluated(
     recipe: Recipe, predictors: Sequence[Any], probes: Sequence[Any], progress: bool, mixture: Mixture | None = None
 ) -> tuple[Table, list[str]]:
-    """Predictors on probes under a recipe's settings, and what is approximate about it; B is of `mixture` if given."""
+    """Evaluates predictors on probes with a recipe's settings; also returns what is approximate about the result.
+
+    Args:
+        recipe: the recipe.
+        predictors: the predictors, to which the recipe's own are added.
+        probes: the probes to test on.
+        progress: whether to report progress.
+        mixture: the mixture of B; the recipe's if None.
+    """
     settings = recipe.evaluation
     with approximations() as approximate:
         table = evaluate(
@@ -166,14 +189,14 @@ def evaluated(
             seed=settings.seed,
             progress=_shown(progress),
         )
-    # Not for the console alone: what is approximate is labelled where it is shown.
+    # Approximations are also returned, because every page that shows the results labels them.
     for line in approximate:
         Console(stderr=True, quiet=not progress).print(f"warning: {line}", soft_wrap=True)
     return table, approximate
 
 
 def about(recipe: Recipe, seeds: int) -> dict[str, Any]:
-    """What a new run's manifest says of itself."""
+    """Returns the entries of a new run's manifest."""
     import jax
 
     machine = {
@@ -192,24 +215,24 @@ def about(recipe: Recipe, seeds: int) -> dict[str, Any]:
 
 
 def _floor(recipe: Recipe) -> float | None:
-    """The noise that B and C assume of a mixture without any; None where it has some."""
+    """Returns the noise that B and C assume for a mixture without noise; None for a noisy mixture."""
     noise = concrete(recipe.mixture.bayes_noise)
     return None if noise is None or concrete(recipe.mixture.noise) else float(f"{noise:.3g}")
 
 
 def _expected(job: Job) -> list[Any]:
-    """The models that a run holds: those that were asked for and have not diverged."""
+    """Returns the models that a run should hold: those that were requested and have not diverged."""
     lost = job.run.manifest.get("diverged_specialists", {})
     found = learners(job.recipe, job.run.seeds, job.run.folder)
     return [one for one in found if one.name not in lost]
 
 
 def _record(job: Job, lost: Sequence[tuple[Learner, str]]) -> None:
-    """What training tells of itself, in the manifest: who diverged, the realised shares, the seconds."""
+    """Records in the manifest which models diverged, the realised shares of families, and the training seconds."""
     entries: dict[str, Any] = {"diverged": {str(one.seed): text for one, text in lost if one.label == MODEL}}
     if job.recipe.specialists:
         entries["diverged_specialists"] = {one.name: text for one, text in lost if one.label != MODEL}
-    if (job.run.folder / TRAINING).is_file():  # where all seeds diverged there may be none
+    if (job.run.folder / TRAINING).is_file():  # it may be missing if all seeds diverged
         of_seeds = job.run.training().sort_values("step").groupby("seed")
         last = of_seeds.last()
         shares = [column for column in last.columns if column.startswith("share: ")]

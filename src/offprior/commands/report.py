@@ -17,14 +17,14 @@ def report(
     only: Sequence[str] = (),
     out: Path | None = None,
 ) -> Path:
-    """Write the report of a run, one report over several, or their figures and tables for a paper.
+    """Writes the report of a run, one report of several runs, or their figures and tables for a paper.
 
     Args:
         folders: the runs.
         style: "page" or "paper".
         width: width of a paper's figures [inches].
-        only: a paper's figures and tables by name; all when empty.
-        out: the folder of a paper's figures; `report/paper` in the first run's when left out.
+        only: a paper's figures and tables by name; all if empty.
+        out: the folder of a paper's figures; `report/paper` in the first run's folder if None.
 
     Returns:
         The report's page, or the folder of a paper's figures.
@@ -44,7 +44,11 @@ def report(
 
 
 def report_runs(folders: Sequence[str | Path]) -> Path:
-    """One report over several runs, from their stored tables; errors of all runs in the same figures."""
+    """Writes one report of several runs from their stored tables, with the errors of all runs in the same figures.
+
+    Returns:
+        The report's page.
+    """
     from offprior.report.report import write_report
 
     written = write_report([Run(folder).folder for folder in folders])
@@ -55,7 +59,17 @@ def report_runs(folders: Sequence[str | Path]) -> Path:
 def report_for_paper(
     folders: Sequence[str | Path], *, width: float | None = None, only: Sequence[str] = (), out: Path | None = None
 ) -> Path:
-    """Figures and LaTeX tables of a run for a paper, or of several in the same figures; the folder they are in."""
+    """Writes figures and LaTeX tables of a run, or of several runs in the same figures, for a paper; lists them.
+
+    Args:
+        folders: the runs.
+        width: width of the figures [inches]; None for the default of `write_paper`.
+        only: figures and tables by name; all if empty.
+        out: the folder to write to; `report/paper` in the first run's folder if None.
+
+    Returns:
+        The folder of the figures.
+    """
     from offprior.report.paper import paper_of
 
     folder, written = paper_of([Run(each).folder for each in folders], width=width, only=only, out=out)
@@ -68,12 +82,12 @@ def report_for_paper(
 
 
 def report_run(folder: str | Path, *, progress: bool = True) -> Path:
-    """Write a run's report again, from its stored tables."""
+    """Writes a run's report again from its stored tables; returns its page."""
     return report_and_print(Run(folder), Console(quiet=not progress))
 
 
 def report_and_print(run_: Run, console: Console) -> Path:
-    """Write a run's report, and print its verdicts, its headline and where the report is."""
+    """Writes a run's report; prints its verdicts, its headline and the path of the report, which is returned."""
     from offprior.analysis.errors_of_predictors import errors
     from offprior.analysis.verdict import is_judged
     from offprior.report.headline import summary

@@ -1,4 +1,4 @@
-"""`offprior run`: a recipe from its first line to its verdicts."""
+"""`offprior run`: pretrains and probes a recipe, and writes its report."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,23 +22,23 @@ def run(
     report: bool = True,
     progress: bool = True,
 ) -> Run:
-    """Pretrain, probe and report: a recipe from its first line to its verdicts.
+    """Pretrains and probes a recipe, and writes its report with the verdicts.
 
-    A finished run of the same recipe in the same folder is not run again, only reported. A recipe with a `study` is
-    carried out at each of its places (`Run.study`, `Run.places`).
+    A finished run of the same recipe in the same folder is not repeated; only its report is written again. A recipe
+    with a `study` is run at each of its places (`Run.study`, `Run.places`).
 
     Args:
         recipe: the name of a recipe, or the path of its file.
-        overrides: settings to change, as `key.of.it=value`.
-        out: the run's folder; `runs/NAME` unless given.
-        seeds: how many models are trained, which differ in their seed alone.
-        resume: go on with an unfinished run in `out`.
-        report: write the report, and print the verdicts.
-        progress: print what is being done.
+        overrides: settings to change, as `section.key=value`.
+        out: the run's folder; `runs/NAME` if None.
+        seeds: the number of models to train, which differ only in their seeds.
+        resume: whether to continue an unfinished run in `out`.
+        report: whether to write the report and print the verdicts.
+        progress: whether to report progress.
 
     Raises:
-        OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
-        KeyboardInterrupt: Ctrl-C; what was trained so far can be resumed.
+        OffpriorError: the recipe is invalid, or the folder holds something else, or an unfinished run without `resume`.
+        KeyboardInterrupt: the user pressed Ctrl-C; the training so far can be resumed.
     """
     use_one_device_per_core()
     console = Console(stderr=True, quiet=not progress)

@@ -1,4 +1,4 @@
-"""A run in its folder: its recipe, models, tables and report; and the folder that a command works in."""
+"""A run in its folder: its recipe, models, tables and report; and the context manager that starts or resumes one."""
 
 import contextlib
 import functools
@@ -16,11 +16,11 @@ from offprior.storage.files import locked
 from offprior.storage.run_folder import MANIFEST, RECIPE, RUNS, RunFolder
 
 SMALLEST_FREE_BYTES = 50_000_000
-"""What checkpoints and tables of a small run take."""
+"""The disk space that checkpoints and tables of a small run need."""
 
 
 class Run(RunFolder):
-    """A recipe carried out, in a folder."""
+    """A recipe that was carried out in a folder."""
 
     def __init__(self, folder: str | Path, recipe: Recipe | None = None):
         super().__init__(folder)
@@ -43,7 +43,7 @@ class Run(RunFolder):
         return read(self.folder / RECIPE)
 
     def models(self) -> list[Any]:
-        """The pretrained models, one a seed, as predictors.
+        """Returns the pretrained models as predictors, one per seed.
 
         Raises:
             OffpriorError: a checkpoint is missing or cannot be read.
@@ -51,7 +51,7 @@ class Run(RunFolder):
         return [model for model in self._pretrained() if model.label == MODEL]
 
     def specialists(self) -> list[Any]:
-        """The models that were trained on one family alone, one a family and seed, as predictors.
+        """Returns the models that were trained on one family alone as predictors, one per family and seed.
 
         Raises:
             OffpriorError: a checkpoint is missing or cannot be read.
@@ -59,14 +59,14 @@ class Run(RunFolder):
         return [model for model in self._pretrained() if model.label != MODEL]
 
     def places(self) -> list["Run"]:
-        """The runs at the places of a study, in the order in which they were begun."""
+        """Returns the runs at the places of a study, in the order in which they were started."""
         return [Run(path.parent) for path in sorted(self.folder.glob(f"place-*/{MANIFEST}"))]
 
     def study(self) -> Any:
-        """What a study shows (`offprior.analysis.study.StudyResult`): its curve, and where it crosses.
+        """Returns the result of a study (`offprior.analysis.study.StudyResult`): its curve, and where it crosses.
 
         Raises:
-            OffpriorError: the run is no study, or has not been probed.
+            OffpriorError: the run is not a study, or has not been probed.
         """
         from offprior.analysis.study import probes_read, study_result
 
@@ -76,10 +76,13 @@ class Run(RunFolder):
         return study_result(self.evaluation(probe=probes_read(study)), study)
 
     def table(self, place: int | None = None) -> Any:
-        """The evaluation table: errors, metrics, verdicts; of a study that of one place, by its number.
+        """Returns the evaluation table, with errors, metrics and verdicts; for a study, the table of one place.
+
+        Args:
+            place: the number of a study's place.
 
         Raises:
-            OffpriorError: the run has not been probed; it is a study and no place was given.
+            OffpriorError: the run has not been probed, or it is a study and no existing place was given.
         """
         from offprior.table import Table
 
@@ -107,17 +110,17 @@ class Run(RunFolder):
         only: Sequence[str] = (),
         out: str | Path | None = None,
     ) -> Path:
-        """Write the report, and return the path of its HTML file; or figures and tables for a paper, and their folder.
+        """Writes the report and returns its HTML file, or writes figures for a paper and returns their folder.
 
         Args:
-            style: "page" is the report; "paper" writes figures as PDF and SVG without titles, and LaTeX tables of
+            style: "page" writes the report; "paper" writes figures as PDF and SVG without titles, and LaTeX tables of
                 verdicts.
-            width: of a paper's figures, in inches; 3.25 when left out.
-            only: a paper's figures by name, as in "error-by-strength:convex"; all when left out.
-            out: the folder of a paper's figures; `report/paper` in the run's when left out.
+            width: width of a paper's figures [inches]; 3.25 if None.
+            only: a paper's figures by name, as in "error-by-strength:convex"; all if empty.
+            out: the folder of a paper's figures; `report/paper` in the run's folder if None.
 
         Raises:
-            OffpriorError: the run has not been probed; no figure has such a name; `width`, `only` or `out` are given
+            OffpriorError: the run has not been probed; a name in `only` is unknown; `width`, `only` or `out` are given
                 for a page.
         """
         from offprior.report.paper import check_style, paper_of
@@ -131,10 +134,16 @@ class Run(RunFolder):
 
 @contextlib.contextmanager
 def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resume: bool = False) -> Iterator[Run]:
-    """A new run's folder, or the one that holds this very recipe; inside, no other process works in it.
+    """Yields a new run in its folder, or the existing run of the same recipe; other processes are kept out meanwhile.
+
+    Args:
+        wanted: the recipe.
+        out: the run's folder; `runs/NAME` if None.
+        seeds: the number of training seeds.
+        resume: whether an unfinished run in the folder may be continued.
 
     Raises:
-        OffpriorError: a mistake in the recipe; the folder holds something else, or an unfinished run without `resume`.
+        OffpriorError: the recipe is invalid, or the folder holds something else, or an unfinished run without `resume`.
     """
     from offprior.commands.recipe_run import about
 
@@ -142,7 +151,7 @@ def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resu
         raise SettingError(Problem("--seeds", f"{seeds} were asked for; one at least"))
     folder = Path(out) if out is not None else RUNS / wanted.name
     fingerprint = wanted.fingerprint()
-    run_folder.check_usable(folder, fingerprint)  # before a lock is put into somebody else's folder
+    run_folder.check_usable(folder, fingerprint)  # before a lock is written into a folder with other content
     _check_room(folder)
     with locked(folder):
         is_new = not (folder / run_folder.MANIFEST).exists()

@@ -1,8 +1,8 @@
-"""A study carried out: a run a place, all of them trained as one population, and one table of what they answer.
+"""Carries out a study: one run per place, all trained as one population, and one table of all their results.
 
-Every place is a run in a folder of its own (``place-00``, …), so that it resumes, is probed and is reported like any
-other, and a killed study loses no place that was finished. Their rows lie together in the study's `evaluation.parquet`,
-with the place's number, coordinate and name before them, where reports and queries read them.
+Every place is a run in its own folder (``place-00``, …), which is resumed, probed and reported like any other run, so
+that an interrupted study keeps every finished place. The study's `evaluation.parquet` contains the rows of all places
+for reports and queries, preceded by the place's number, coordinate and name.
 """
 
 from collections.abc import Sequence
@@ -31,16 +31,16 @@ from offprior.table import Table
 
 
 def train(job: Job, progress: bool) -> None:
-    """Pretrain the models of a study's listed places; bisection needs evaluations and comes with `carry_out`."""
+    """Pretrains the models of a study's listed places; bisection needs evaluations, hence belongs to `carry_out`."""
     study = _study(job)
     pretrain([job] if study.along == "training" else _jobs(job, study.places), progress)
 
 
 def carry_out(job: Job, progress: bool) -> None:
-    """Train and probe every place that is not finished, then those that bisection adds.
+    """Trains and probes every unfinished place, then those that bisection adds.
 
     Raises:
-        OffpriorError: as pretraining and evaluation do.
+        OffpriorError: as for pretraining and evaluation.
     """
     study = _study(job)
     if study.along == "training":
@@ -52,9 +52,14 @@ def carry_out(job: Job, progress: bool) -> None:
 
 
 def probe_again(job: Job, probes: Sequence[Any], progress: bool) -> None:
-    """Probe the places of a study that have been pretrained, with the recipe's probes or with those given.
+    """Probes the pretrained places of a study, with the recipe's probes or with those given.
 
-    Rows of other probes stay. With the recipe's probes the study is then carried out to its end: what bisection adds.
+    Rows of other probes are kept. With the recipe's probes, the study is then completed by bisection.
+
+    Args:
+        job: the study's run.
+        probes: the probes; the recipe's if empty.
+        progress: whether to report progress.
     """
     study = _study(job)
     if study.along == "training":
@@ -70,7 +75,7 @@ def probe_again(job: Job, probes: Sequence[Any], progress: bool) -> None:
     crossed = _crossed(job, jobs)
     for place in jobs:
         models = pretrained(place)
-        if models:  # or all of its seeds diverged
+        if models:  # empty if all of its seeds diverged
             chosen = probes or place.recipe.probes
             _probe_place(job, place, models, chosen, progress, crossed, keep=bool(probes))
         if not probes:
@@ -81,16 +86,16 @@ def probe_again(job: Job, probes: Sequence[Any], progress: bool) -> None:
 
 
 def result(run: RunFolder, study: Study) -> StudyResult:
-    """The measure of a study at its places, from its stored rows.
+    """Returns the measure of a study at its places, from its stored rows.
 
     Raises:
-        OffpriorError: it has not been probed yet.
+        OffpriorError: the study has not been probed yet.
     """
     return study_result(run.evaluation(probe=probes_read(study)), study)
 
 
 def _bisect(job: Job, progress: bool) -> None:
-    """Train and probe further places, each the middle of what holds the crossing by all that is known by then."""
+    """Trains and probes further places, each in the middle of the interval then known to hold the crossing."""
     study = _study(job)
     bisected = list(job.run.manifest.get("bisected", []))
     while len(bisected) < study.bisect:
@@ -110,7 +115,7 @@ def _finish(job: Job, places: Sequence[StudyPlace], progress: bool) -> None:
     if waiting:
         crossed = _crossed(job, jobs)
         for place, models in zip(waiting, pretrain(waiting, progress), strict=True):
-            if models:  # or all of its seeds diverged, which has been told
+            if models:  # empty if all of its seeds diverged, which has been reported
                 _probe_place(job, place, models, place.recipe.probes, progress, crossed)
             place.run.update(finished=run_folder.now())
     _gather(job, jobs, places)
@@ -140,25 +145,25 @@ def _probe_place(
 
 
 def _crossed(job: Job, jobs: Sequence[Job]) -> dict[str, Mixture]:
-    """The places' mixtures, by the labels of their tests, where a study tests every place on every other."""
+    """Returns the places' mixtures by the labels of their tests, if a study tests every place on every other."""
     study = _study(job)
     listed = zip(study.places, jobs, strict=False) if study.cross else ()
     return {mixture_label(place.label): there.recipe.mixture for place, there in listed}
 
 
 def _posteriors(others: dict[str, Mixture]) -> list[Bayes]:
-    """The exact posteriors under other mixtures, of those that have one."""
+    """Returns the exact posteriors under other mixtures, for those that have one."""
     found = []
     for name, mixture in others.items():
         try:
             found.append(Bayes(mixture, label=name))
         except NoClosedForm:
-            continue  # its prompts are a test all the same
+            continue  # its prompts are still a test
     return found
 
 
 def _evaluate_trajectory(job: Job, models: Sequence[Pretrained], progress: bool, further: Sequence[Any] = ()) -> None:
-    """The weights that were kept along the training, each as a model of the same prompts."""
+    """Evaluates the weights that were kept during training, each as a model on the same prompts."""
     study, training = _study(job), job.recipe.training
     steps = training.trajectory_steps()
     others = {name: other_mixture(job.recipe, changed) for name, changed in study.others.items()}
@@ -187,7 +192,7 @@ def _step_label(step: int) -> str:
 
 
 def _jobs(job: Job, places: Sequence[StudyPlace]) -> list[Job]:
-    """The places' runs; those that are not there yet are begun."""
+    """Returns the places' runs; creates those that do not exist yet."""
     found = []
     for number, place in enumerate(places):
         recipe = job.recipe.at_place(place, number)
@@ -201,12 +206,12 @@ def _jobs(job: Job, places: Sequence[StudyPlace]) -> list[Job]:
 
 
 def place_folder(folder: Path, number: int) -> Path:
-    """The folder of a place in that of its study."""
+    """Returns the folder of a place inside its study's folder."""
     return folder / f"place-{number:02}"
 
 
 def _gather(job: Job, jobs: Sequence[Job], places: Sequence[StudyPlace]) -> None:
-    """The rows of all places as one table."""
+    """Writes the rows of all places as one table."""
     parts = []
     for number, (place, there) in enumerate(zip(places, jobs, strict=True)):
         path = there.run.folder / EVALUATION
@@ -219,7 +224,7 @@ def _gather(job: Job, jobs: Sequence[Job], places: Sequence[StudyPlace]) -> None
 
 
 def _places(job: Job) -> list[StudyPlace]:
-    """The places that the recipe lists, and those that bisection has added so far."""
+    """Returns the places that the recipe lists, and those that bisection has added so far."""
     study = _study(job)
     added = [StudyPlace(at=at, set={str(study.vary): at}) for at in job.run.manifest.get("bisected", [])]
     return [*study.places, *added]

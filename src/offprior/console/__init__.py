@@ -1,1 +1,1 @@
-"""Output while work is in progress: lines in any encoding, and progress."""
+"""Console output: text that prints in any encoding, and progress of long work."""

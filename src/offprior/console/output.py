@@ -16,10 +16,11 @@ SPELT = {
     "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "←": "<-", "∈": "in", "’": "'", "“": '"', "”": '"',
     "─": "-", "━": "-", "│": "|", "╸": "-", "╺": "-", "•": "*", "∂": "d",
 }  # fmt: skip
+"""The spelling of characters that have no decomposition into ASCII."""
 
 
 def spelt(error: UnicodeError) -> tuple[str, int]:
-    """Spells out characters that an encoding lacks: θ is theta, ² is 2, é is e; any other is given by its number."""
+    """Spells out characters that an encoding lacks: θ as theta, ² as 2, é as e; any other becomes an escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     found = []
@@ -67,7 +68,7 @@ class Console(RichConsole):
 
 
 class _Surviving:
-    """A wrapper of any stream of the user, whose own settings are not changed."""
+    """A wrapper that spells out what the user's stream cannot encode, without changing the stream's settings."""
 
     def __init__(self, stream: Any):
         self._stream = stream

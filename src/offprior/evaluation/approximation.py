@@ -1,4 +1,4 @@
-"""Collects what an evaluation says of its references: that one is approximate, or missing."""
+"""Collects the warnings of an evaluation about references that are approximate or missing."""
 
 import contextlib
 import warnings

@@ -33,7 +33,7 @@ def applicable(mixture: Mixture, names: Sequence[str] = ()) -> Applicable:
     """Returns every probe of the catalogue with its defaults, or those in `names`, that apply to `mixture`.
 
     Raises:
-        OffpriorError: there is no probe of a name.
+        OffpriorError: a name is not the name of a probe.
     """
     probes, left_out = [], {}
     for name in dict.fromkeys(names) or catalog.names("probes"):

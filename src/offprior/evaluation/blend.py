@@ -1,4 +1,4 @@
-"""Convex blends of predictions: the best of a predictor that knows the parts but not their weights (M7)."""
+"""The best convex blend of the classes' predictions, the limit of knowing the parts but not their weights (M7)."""
 
 import numpy as np
 from jaxtyping import Float

@@ -66,9 +66,9 @@ def evaluate(
             the mixture's own.
 
     Raises:
-        OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; something
-            is no predictor or no probe, or takes inputs of another number of numbers than the mixture's.
-        SettingError: `lengths` are no list of whole numbers, or `tasks` or `queries` are too few.
+        OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; an
+            argument is not a predictor or not a probe, or takes inputs of another dimension than the mixture's.
+        SettingError: `lengths` is not a list of whole numbers, or `tasks` or `queries` are too few.
     """
     lengths = context_lengths(lengths)
     if not lengths:

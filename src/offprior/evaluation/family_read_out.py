@@ -1,4 +1,4 @@
-"""What each layer knows about the family: a linear read-out of the residual stream at the query's token."""
+"""Linear read-outs of the family from each layer's residual stream at the query's token."""
 
 import dataclasses
 import math
@@ -120,7 +120,7 @@ class FamilyReadOut:
         read.
 
         Raises:
-            OffpriorError: the model is no pretrained network, or does not tell its layers.
+            OffpriorError: the model is not a pretrained network, or does not expose its layers.
         """
         inside, families = Inside(model), len(mixture.families)
         longest = min(inside.model.trained_to, inside.model.longest or inside.model.trained_to)

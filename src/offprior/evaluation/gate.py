@@ -1,4 +1,4 @@
-"""Where M1 of a place is measured: in distribution, under the inputs and the noise of that place."""
+"""The prompts on which a place's M1 is measured: the mixture's functions with that place's inputs and noise."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -21,7 +21,7 @@ class Inside:
     """Access to the inside of a pretrained model; contexts are padded as for its predictions.
 
     Raises:
-        OffpriorError: the predictor is no pretrained network.
+        OffpriorError: the predictor is not a pretrained network.
     """
 
     def __init__(self, model: Predictor):
@@ -34,10 +34,10 @@ class Inside:
 
         They are the softmax's own (Vaswani et al. 2017, section 3.2.1): `pairs` [layers, heads, n], `own` and
         `instruction` [layers, heads] add up to 1. A weight says what is mixed into the query's token in that layer, not
-        what the prediction depends on. Inputs of one number may be given as x [n] and a number.
+        what the prediction depends on. Inputs of one dimension may be given as x [n] and a number.
 
         Raises:
-            OffpriorError: the network does not tell its attention; the context is longer than it can take.
+            OffpriorError: the network does not expose its attention, or the context is longer than it can take.
             ValueError: the shapes do not fit together.
         """
         return jax.tree.map(lambda array: array[0, :, :, 0], self._of_prompt(x, y, query).attention)
@@ -48,7 +48,7 @@ class Inside:
         """Returns the residual stream at one query's token: the embedding, then the output of each layer.
 
         Raises:
-            OffpriorError: the network does not tell its layers; the context is longer than it can take.
+            OffpriorError: the network does not expose its layers, or the context is longer than it can take.
             ValueError: the shapes do not fit together.
         """
         return self._of_prompt(x, y, query).streams[0, :, 0]
@@ -72,7 +72,7 @@ class Inside:
             lengths: the context length of each prompt, in pairs.
 
         Raises:
-            OffpriorError: the network does not tell what is inside; a context is longer than it can take.
+            OffpriorError: the network does not expose its inside, or a context is longer than it can take.
         """
         lengths = np.asarray(lengths, np.int32)
         longest = int(lengths.max())

@@ -1,4 +1,4 @@
-"""The family given to a model with an instruction token at test time: the right one, or a wrong one."""
+"""The family that an instruction token names at test time: the right one, or a wrong one."""
 
 import numpy as np
 from jaxtyping import Int
@@ -11,9 +11,9 @@ from offprior.predictors.predictor import Predictor
 def instructions(
     predictor: Predictor, mixture: Mixture, tested: Mixture, family: Int[np.ndarray, " b"]
 ) -> dict[str, Int[np.ndarray, " b"]]:
-    """Returns the instructions for prompts whose families are those of `tested`, keyed by the answers' labels.
+    """Returns the instructions for prompts with the families of `tested`, keyed by the answers' labels.
 
-    There are none if the predictor takes no instruction, is a specialist, or a family of the prompts is not in the
+    The result is empty if the predictor takes no instruction, is a specialist, or a family of the prompts is not in the
     mixture. The wrong family is the next one of the mixture.
     """
     network = getattr(predictor, "network", None) if predictor.label == MODEL else None

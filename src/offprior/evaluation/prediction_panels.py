@@ -1,4 +1,4 @@
-"""Prediction panels: a prompt of each family and of their equal combination, with every predictor's curve."""
+"""Prediction panels: one prompt of each family and one of their equal combination, with every predictor's curve."""
 
 from typing import Any
 
@@ -26,9 +26,8 @@ NORMAL_95 = 1.959964
 def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
     """Returns context points, truth and predictive means with 95% bands of the model, B, C, S and the classes.
 
-    Columns: panel, series, x, y, lower, upper, seed, length.
-
-    The table is empty if inputs have more than one dimension, which a panel cannot show.
+    Columns: panel, series, x, y, lower, upper, seed, length. The table is empty if inputs have more than one dimension,
+    which a panel cannot show.
     """
     mixture = recipe.mixture
     if mixture.dimension != 1:

@@ -18,7 +18,7 @@ from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
 
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
-"""What is missing for a mixture without an exact posterior."""
+"""What a mixture without an exact posterior lacks."""
 NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
 FLOOR_FACTOR = 10
 MOST_LOST = 0.05

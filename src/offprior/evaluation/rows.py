@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class Rows:
-    """What the rows of all predictors at a place share, and the columns computed from it."""
+    """The data that the rows of all predictors at a place share, and the columns computed from it."""
 
     def __init__(
         self,

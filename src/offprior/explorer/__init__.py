@@ -1,1 +1,1 @@
-"""The explorer: a local page on which a prompt is dragged about while the model and the posteriors answer."""
+"""The explorer: a local page on which a prompt can be dragged while the model and the posteriors respond."""

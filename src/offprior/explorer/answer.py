@@ -1,4 +1,4 @@
-"""What the explorer shows of one prompt: curves, bands, probabilities, errors."""
+"""The explorer's answers for one prompt: curves, bands, probabilities, errors."""
 
 from typing import NamedTuple
 
@@ -11,28 +11,28 @@ from offprior.explorer.state import State
 
 
 class Answers(NamedTuple):
-    """Curves over the places, and the numbers beside them."""
+    """Curves over the places, and numbers to show next to them."""
 
     state: State
     curves: dict[str, Float[np.ndarray, " m"]]
     bands: dict[str, tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]]
-    """Central 95% of the noise-free value."""
+    """Central 95% intervals of the noise-free value."""
     probability: dict[str, float]
     """P(family | context)."""
     surprise: float
-    """−log evidence a point, in nats."""
+    """−log evidence per point, in nats."""
     typical: tuple[float, float]
-    """Mean and standard deviation of the mixture's own surprise at that length."""
+    """Mean and standard deviation of the surprise of the mixture's own prompts at this length."""
     errors: dict[str, float]
-    """Mean squared error over the places inside the span, as a share of the truth's variance there."""
+    """Mean squared error over the places inside the inputs' span, as a share of the truth's variance there."""
     verdict: str
-    """That of the nearest cell of the run's own probes; empty where there is none."""
+    """The verdict of the nearest cell of the run's probes; empty if there is none."""
     look: Look | None = None
-    """Into the model, where it was asked for."""
+    """The inside of the model, if it was requested."""
 
 
 def add_band(bands: dict[str, tuple], label: str, mean: np.ndarray, variance: np.ndarray) -> None:
-    """Add the central 95% of a predictive law to the bands, where its variance is known."""
+    """Adds the central 95% interval of a prediction to the bands, if its variance is known."""
     if np.isfinite(variance).all():
         half = NORMAL_95 * np.sqrt(variance)
         bands[label] = (mean - half, mean + half)

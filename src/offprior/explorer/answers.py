@@ -1,4 +1,4 @@
-"""What the model and its references say of a prompt, at places to draw a curve through."""
+"""The answers of the model and its references for a prompt, at the places of the curves."""
 
 import dataclasses
 import functools
@@ -28,24 +28,24 @@ from offprior.recipe.parts import plain
 
 PLACES = 200
 MARGIN = 0.25
-"""The share of the inputs' span that is drawn on either side of it."""
+"""How far the plot extends beyond the inputs' span on either side, as a share of the span."""
 TYPICAL = 128
-"""Prompts of the mixture itself with which a surprise is compared."""
+"""The number of the mixture's own prompts with which a surprise is compared."""
 LENGTHS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 60)
 LIKELY = ("line", "sinusoid", "combination", "step")
 TRIED = 10
-"""Prompts of each that are asked before a page opens."""
+"""Prompts per likely preset that are answered before a page opens."""
 ATTENTION = "attention"
-"""What is shown of the model's inside, by its name among the curves."""
+"""The name, among the curves, of the display of the model's attention."""
 
 
 class Answerer:
-    """A run's models, B, C and the panel: made once, asked from all pages.
+    """A run's models, B, C and the panel; created once and shared by all pages.
 
-    `beside` is a second run, whose model answers the same prompts, and whose B does where its mixture is another.
+    `beside` is a second run. Its model answers the same prompts, and so does its B if its mixture differs.
 
     Raises:
-        OffpriorError: a run is not pretrained, or a study of several models; its inputs have several numbers.
+        OffpriorError: a run is not pretrained, or is a study with several models; its inputs have several dimensions.
     """
 
     def __init__(self, run: Run, beside: Run | None = None):
@@ -80,7 +80,7 @@ class Answerer:
 
     @functools.cached_property
     def tasks(self) -> Tasks:
-        """Functions and prompts, those of the verdicts' cells among them."""
+        """The functions and prompts, including those of the verdicts' cells."""
         known = [*self.recipe.probes, *applicable(self.mixture).probes]
         probes = [
             probe
@@ -98,7 +98,7 @@ class Answerer:
 
     @property
     def approximation(self) -> str:
-        """What is approximate about B and C, in words; empty where nothing is."""
+        """What is approximate about B and C, in words; empty if nothing is."""
         if self.references is None:
             return ""
         names = "B and C are" if self.has_combined else "B is"
@@ -111,7 +111,7 @@ class Answerer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The curves that there are."""
+        """The labels of the available curves."""
         exact = ("B", *(("C",) if self.has_combined else ())) if self.references is not None else ()
         classes = tuple(map(_class, self.mixture.family_names)) if exact else ()
         others = () if self.beside is None else tuple(_beside(name, self.beside.name) for name in self._of_beside)
@@ -119,15 +119,15 @@ class Answerer:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What may be shown: the curves, and the model's attention where it tells of it."""
+        """What can be shown: the curves, and the model's attention if the model exposes it."""
         return (*self.labels, *([ATTENTION] if self.looks.layers else []))
 
     def compile(self) -> None:
-        """Have everything compiled that a page asks for first, and what a drag is likely to ask for."""
+        """Compiles everything that a page first requests, and what dragging is likely to need."""
         self.with_panel(self.answer(self.drawn(State(shown=self.labels))))
-        if self.looks.layers:  # its read-out, which takes longer, waits until it is wanted
+        if self.looks.layers:  # the read-out takes longer and is fitted on request
             self.looks.look(self.models[0], np.zeros(1), np.zeros(1), 0.0, is_last=False)
-        # Into how many panels a posterior is refined, and so which programs run, is the prompt's own affair.
+        # The prompt determines how far its posterior is refined, and hence which programs are compiled.
         draw = np.random.default_rng(0)
         for number, preset in enumerate(LIKELY * TRIED):
             state = self.drawn(State(preset=preset, task=number, noise=float(draw.choice([0.0, 0.1, 0.3]))))
@@ -135,14 +135,14 @@ class Answerer:
             self.answer(dataclasses.replace(state, preset=OWN, points=(first, *state.points[1:])))
 
     def answer(self, state: State) -> Answers:
-        """What is wanted at once: the model and the exact posteriors; without points there is but the truth."""
+        """Returns the immediate answers, of the model and the exact posteriors; without points, only the truth."""
         points = state.points[: self.longest]
         curves: dict[str, np.ndarray] = {}
         bands: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         probability, surprise, look = {}, float("nan"), None
         if points:
             with blas_on_one_thread():
-                # What a drag waits for is the longer of the two.
+                # The model and the references run in parallel, so that a drag waits only for the slower one.
                 ahead = self._ahead.submit(self._add_model, state, curves, bands)
                 self._add_smoother(state, curves, bands)
                 probability, surprise = self._add_exact(state, curves, bands)
@@ -160,7 +160,7 @@ class Answerer:
         )
 
     def with_panel(self, answers: Answers) -> Answers:
-        """The answer with those of the classical predictors that are shown, which take longer."""
+        """Adds the answers of the shown classical predictors, which take longer."""
         state = answers.state
         points = state.points[: self.longest]
         found = {}
@@ -175,27 +175,27 @@ class Answerer:
         return answers._replace(curves=answers.curves | found, errors=errors)
 
     def drawn(self, state: State) -> State:
-        """The state with the points of its function."""
+        """Returns the state with points drawn from its function."""
         state = dataclasses.replace(state, length=min(state.length, self.longest))
         return dataclasses.replace(state, points=self.source_of(state).tasks.points_of(state)[: self.longest])
 
     def source_of(self, state: State) -> "Answerer":
-        """The run whose functions and verdicts a state shows: the second for one of its cells, else the first."""
+        """Returns the run whose functions and verdicts a state shows: the second for its own cells, else the first."""
         return self.beside if self.beside is not None and state.preset == CELL and state.run else self
 
     def probes_of(self, run: int) -> tuple[str, ...]:
-        """The probes of the first or the second run whose cells can be opened."""
+        """Returns the probes of the first (0) or second (1) run whose cells can be opened."""
         each = self.beside if run else self
         return () if each is None else tuple(label for label in each.verdicts.probes if label in each.tasks.probes)
 
     def typical(self, count: int) -> tuple[float, float]:
-        """Mean and standard deviation of the surprise a point of the mixture's own prompts, at about that length."""
+        """Returns mean and standard deviation of the surprise per point of the mixture's prompts near this length."""
         if self.references is None:
             return float("nan"), float("nan")
         length = min(LENGTHS, key=lambda known: abs(known - count))
         with self._lock:
             if length not in self._typical:
-                with LAPACK:  # which some laws of inputs call
+                with LAPACK:  # some laws of inputs call LAPACK
                     prompts = self.mixture.prompts(key_for(0, "explorer", "typical"), TYPICAL, length, 1)
                     x, y, queries = (np.asarray(array, np.float64) for array in prompts[:3])
                 surprise = -self.references.batch(x, y, queries, [length]).log_evidence[:, 0] / length
@@ -218,7 +218,7 @@ class Answerer:
     def _add_exact(
         self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]
     ) -> tuple[dict[str, float], float]:
-        """Their curves; P(family | context) and the surprise a point."""
+        """Adds the curves of the exact posteriors; returns P(family | context) and the surprise per point."""
         if self.references is None:
             return {}, float("nan")
         x, y = _arrays(state.points[: self.longest])
@@ -250,7 +250,7 @@ class Answerer:
 
     @functools.cached_property
     def _of_beside(self) -> tuple[str, ...]:
-        """What is shown of the second run."""
+        """The predictors of the second run that are shown."""
         assert self.beside is not None
         same = plain(self.beside.mixture) == plain(self.mixture)
         return ("model",) if same or self.beside.references is None else ("model", "B")

@@ -1,6 +1,6 @@
-# What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
+# Bokeh's properties accept and return different types, of which pyright knows only one.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
-"""The widgets of a page, the values that they show of a state, and where they stand."""
+"""The widgets of a page, the values of a state that they show, and their layout."""
 
 import functools
 from collections.abc import Callable
@@ -39,7 +39,7 @@ LAST = "the last weights"
 
 
 class Controls:
-    """All widgets; what changes them in a user's name is bound by `bind`, and not called for what `show` changes."""
+    """All widgets; callbacks bound by `bind` run if a user changes a value, but not if `show` does."""
 
     def __init__(self, answerer: Answerer, state: State, figure: Any, opened: Callable[[int, str, float, int], None]):
         self.answerer = answerer
@@ -102,7 +102,7 @@ class Controls:
             self.probe.value = state.probe
 
     def bind(self, widget: Any, act: Callable[[Any], None], what: str = "value") -> None:
-        """Call `act` with the new value where a user changes it."""
+        """Calls `act` with the new value if a user changes it."""
 
         def on_change(_: str, __: Any, new: Any) -> None:
             if not self._is_shown_by_us and new is not None:
@@ -111,7 +111,7 @@ class Controls:
         widget.on_change(what, on_change)
 
     def show(self, state: State, chosen: int | None) -> None:
-        """The values of a state."""
+        """Shows the values of a state."""
         self._is_shown_by_us = True
         try:
             self.preset.value = state.preset
@@ -119,7 +119,7 @@ class Controls:
                 slider.value = getattr(state, name)
                 slider.disabled = name not in _moving(state.preset)
             active = sorted(self.choices.index(label) for label in state.shown if label in self.choices)
-            if sorted(self.shown.active) != active:  # the same in another order would undo a press that is on its way
+            if sorted(self.shown.active) != active:  # the same set in another order would undo a pending click
                 self.shown.active = active
             self.number.high = max(1, len(state.points))
             if chosen is not None:
@@ -136,19 +136,19 @@ class Controls:
             self._is_shown_by_us = False
 
     def share(self, state: State) -> None:
-        """The addresses and the lines of Python of a state."""
+        """Shows the address and the Python code of a state."""
         answerer = self.answerer
         runs = [answerer, *([] if answerer.beside is None else [answerer.beside])]
         self.address.value = to_query(state)
         self.python.value = as_python([each.run.folder for each in runs], state)
 
     def script(self, document: Document, message: Div) -> None:
-        """What the page does by itself once it is there."""
+        """Installs the page's own scripts, which run once the page is loaded."""
         arguments = {"file": self.file, "message": message, "largest": LARGEST_FILE}
         document.js_on_event("document_ready", CustomJS(args=arguments, code=FILE))
 
     def layout(self, message: Div, reading: Div, plot: Any) -> Any:
-        """All of it: what has no room beside the plot goes below it."""
+        """Returns the layout of the page; what does not fit next to the plot is placed below it."""
         answerer = self.answerer
         sliders = column(self.preset, *self.sliders.values(), self.task, self.model, self.file, width=280)
         points = row(self.number, self.at_x, self.at_y, column(self.add, self.delete))
@@ -179,7 +179,7 @@ WRAPS = {"flex-wrap": "wrap"}
 
 
 def _moving(preset: str) -> tuple[str, ...]:
-    """The sliders that change a preset's prompt."""
+    """Returns the sliders that change a preset's prompt."""
     if preset.startswith(FAMILY):
         return ("noise", "length")
     of_wave = ("frequency", "amplitude", "noise", "length")

@@ -1,6 +1,6 @@
-# What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
+# Bokeh's properties accept and return different types, of which pyright knows only one.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
-"""The plot: points to drag, a curve a predictor, bands, and what each of them looks like."""
+"""The plot: points to drag, one curve per predictor, bands, and their styles."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,16 +18,17 @@ BANDS = ("model", "B", "C", SMOOTHER)
 ENDS = ("low", "high")
 ATTENTION_COLOUR = "#e69f00"
 MOST_ATTENTION = 70
-"""Pixels across a point on which the whole attention falls."""
+"""The diameter of the marker of a point that receives the whole attention [pixels]."""
 DASHES = ("solid", "dashed", "dotted", "dotdash", "dashdot")
 NEAR = 0.04
-"""How near to a point a drag has to begin, as a share of the plot's width and height."""
+"""The largest distance from a point at which a drag takes it, as a share of the plot's width and height."""
 
 
 class Drawing:
-    """A Bokeh figure and the arrays behind it.
+    """A Bokeh figure and its data.
 
-    What is answered together is one source, so that an answer is one message: `quick` and, a little later, `panel`.
+    Curves that are answered together share a source, so that an answer is one message: `quick`, and a little later
+    `panel`.
     """
 
     def __init__(self, labels: tuple[str, ...], panel: tuple[str, ...], families: tuple[str, ...], places: np.ndarray):
@@ -82,27 +83,27 @@ class Drawing:
         self.figure.toolbar.logo = None
 
     def show_points(self, state: State, chosen: int | None) -> None:
-        """Where the points are now, one of them chosen."""
+        """Shows the points, with the chosen one highlighted."""
         x, y = ([point[axis] for point in state.points] for axis in (0, 1))
         colours = ["#ffd92f" if number == chosen else "white" for number in range(len(x))]
         self.points.data = {"x": x, "y": y, "colour": colours, "number": list(range(1, len(x) + 1))}
 
     def show_answers(self, answers: Answers) -> None:
-        """The curves and bands that are there at once; what an answer lacks is empty."""
+        """Shows the curves and bands that are available at once; those that an answer lacks are empty."""
         self.quick.data = self._filled(self.quick, answers)
         look = answers.look
         self.query.visible = look is not None
         self.query.location = answers.state.query
         if look is not None:
             points = np.asarray(answers.state.points[: len(look.attention)])
-            # Areas, not widths, are what an eye compares.
+            # The eye compares areas, not diameters.
             size = MOST_ATTENTION * np.sqrt(look.attention)
             self.attention.data = {"x": points[:, 0], "y": points[:, 1], "size": size, "weight": look.attention}
         elif len(self.attention.data["x"]):
             self.attention.data = {"x": [], "y": [], "size": [], "weight": []}
 
     def show_panel(self, answers: Answers) -> None:
-        """The curves of the classical predictors."""
+        """Shows the curves of the classical predictors."""
         self.panel.data = self._filled(self.panel, answers)
 
     def _columns(self, labels: Sequence[str], bands: Sequence[str] = ()) -> dict[str, np.ndarray]:
@@ -118,7 +119,7 @@ class Drawing:
         return {name: known.get(name, nothing) for name in source.data}
 
     def show_only(self, labels: tuple[str, ...]) -> None:
-        """Hide all other curves, and their places in the legend."""
+        """Hides all other curves and their entries in the legend."""
         for label, line in self.lines.items():
             line.visible = label in labels
         for label, area in self.areas.items():
@@ -127,7 +128,7 @@ class Drawing:
             item.visible = item.label.value in labels
 
     def fit(self, state: State, answers: Answers | None) -> None:
-        """A height that holds the points and the truth."""
+        """Sets the vertical range so that the points and the truth fit."""
         values = [point[1] for point in state.points]
         if answers is not None and "truth" in answers.curves:
             values += [float(answers.curves["truth"].min()), float(answers.curves["truth"].max())]
@@ -136,7 +137,7 @@ class Drawing:
             self.figure.y_range.start, self.figure.y_range.end = middle - 1.5 * half, middle + 1.5 * half
 
     def nearest(self, state: State, x: float, y: float) -> int | None:
-        """The point that lies near enough to be meant."""
+        """Returns the number of the nearest point if it is close enough to be meant, otherwise None."""
         if not state.points:
             return None
         wide = self.figure.x_range.end - self.figure.x_range.start
@@ -148,7 +149,7 @@ class Drawing:
 
 
 def _look(label: str, number: int, families: tuple[str, ...]) -> tuple[str, str, float]:
-    """Colour, dashes and width; those of the report where it shows the same curve."""
+    """Returns colour, dashes and width of a curve, as in the report if it shows the same curve."""
     if label in ("model", "B", "C", SMOOTHER, "truth") or label.startswith("class: "):
         style = style_of(label, families)
         dash = {"model": "solid", "truth": "solid", "B": "dashed", "C": "dashdot", SMOOTHER: "dotdash"}.get(

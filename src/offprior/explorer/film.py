@@ -1,4 +1,4 @@
-"""The training film: a run's models as they were after the steps whose weights were kept."""
+"""The training film: a run's models at the training steps whose weights were kept."""
 
 import threading
 from pathlib import Path
@@ -8,11 +8,11 @@ from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.checkpoint import at_step, steps_kept
 
 KEPT = 24
-"""Models that stay in memory."""
+"""The most models kept in memory."""
 
 
 class Film:
-    """The models of a run, one a seed, at every step that can be shown."""
+    """The models of a run, one per seed, at every step that can be shown."""
 
     def __init__(self, folder: Path, models: list[Pretrained]):
         self.folder, self.models = folder, models
@@ -21,17 +21,17 @@ class Film:
         self._lock = threading.Lock()
 
     def step_of(self, state: State) -> int:
-        """The step whose weights are nearest to the one that a state names; 0 for the last."""
+        """Returns the kept step nearest to the one that a state names; 0 for the last."""
         if not state.step or not self.steps:
             return 0
         step = min(self.steps, key=lambda kept: abs(kept - state.step))
         return 0 if step == self.steps[-1] else step
 
     def model_of(self, state: State) -> Pretrained:
-        """The model that a state asks for, as it was after the step that it names.
+        """Returns the model that a state selects, at the training step that it names.
 
         Raises:
-            OffpriorError: the weights of that step are missing or torn.
+            OffpriorError: the weights of that step are missing or corrupt.
         """
         model, step = self.models[min(state.model, len(self.models) - 1)], self.step_of(state)
         if not step:

@@ -1,4 +1,4 @@
-"""Work for a page that moves on: of the requests that wait only the newest is carried out."""
+"""Work for a page whose requests become outdated: of the waiting requests, only the newest is carried out."""
 
 import contextlib
 import threading
@@ -10,7 +10,7 @@ Request = TypeVar("Request")
 
 
 class Latest(Generic[Request]):
-    """Calls `work` with the newest request, one at a time, in threads that pages share; the last is never left out."""
+    """Calls `work` with the newest request, one at a time, in threads that pages share; never skips the last one."""
 
     def __init__(self, work: Callable[[Request], None], threads: ThreadPoolExecutor):
         self._work, self._threads = work, threads
@@ -19,17 +19,17 @@ class Latest(Generic[Request]):
         self._is_busy = self._is_closed = False
 
     def ask(self, request: Request) -> None:
-        """Carry it out as soon as what is under way is done, unless a newer one comes."""
+        """Carries out the request once the current work is finished, unless a newer one arrives."""
         with self._lock:
             self._waiting = request
             if self._is_busy or self._is_closed:
                 return
             self._is_busy = True
-        with contextlib.suppress(RuntimeError):  # the server is going down
+        with contextlib.suppress(RuntimeError):  # the server is shutting down
             self._threads.submit(self._run)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Starts no further work."""
         with self._lock:
             self._is_closed, self._waiting = True, None
 
@@ -42,6 +42,6 @@ class Latest(Generic[Request]):
         try:
             self._work(request)
         finally:
-            # To the end of the queue, so that no page keeps the others from their turn.
+            # Queued at the end, so that every page gets its turn.
             with contextlib.suppress(RuntimeError):
                 self._threads.submit(self._run)

@@ -1,4 +1,4 @@
-"""What goes on inside the model: whom a query looks at, and what each layer knows of the family."""
+"""The inside of the model: its attention at a query, and what each layer knows about the family."""
 
 import threading
 from collections.abc import Callable
@@ -16,34 +16,34 @@ from offprior.mixture import Mixture
 from offprior.predictors.pretrained import Pretrained
 
 LEAST = 4
-"""Points, below which one read-out for all lengths tells little."""
+"""With fewer points, a read-out fitted to all lengths is unreliable."""
 
 
 class Look(NamedTuple):
     """The model's attention and read-outs at one query of a prompt."""
 
     attention: Float[np.ndarray, " n"]
-    """Its weight on every pair, a mean over the heads and layers that were asked for."""
+    """The attention to every pair, averaged over the requested heads and layers."""
     own: float
-    """What falls on the query itself; with `attention` it sums to 1, but for an instruction token."""
+    """The attention to the query itself; with `attention` it sums to 1, less the share of an instruction token."""
     families: Float[np.ndarray, "s F"] | None
-    """P(family) as it is read from the embedded query, then from each layer; None until the read-out is fitted."""
+    """P(family) read from the embedded query, then from each layer; None until the read-out is fitted."""
     accuracy: Float[np.ndarray, " s"] | None
-    """Accuracy of that read-out on held-out prompts."""
+    """Accuracy of the read-out on held-out prompts."""
     exact_accuracy: float
     note: str
-    """What to know of it, in words."""
+    """What to know about the read-out, in words."""
     waits: bool
-    """For the read-out, which is being fitted?"""
+    """Whether the read-out is still being fitted."""
 
 
 class Looks:
-    """The inside of the models of a run; read-outs are fitted when they are first wanted, one at a time."""
+    """The inside of the models of a run; read-outs are fitted when they are first requested, one at a time."""
 
     def __init__(self, mixture: Mixture, models: list[Pretrained]):
         self.mixture = mixture
         self.layers = self.heads = 0
-        """0 where the architecture does not tell."""
+        """The numbers of layers and heads; 0 if the architecture does not expose its attention."""
         self._thread = ThreadPoolExecutor(1)
         self._lock = threading.Lock()
         self._fits: dict[int, Future[FamilyReadOut | None]] = {}
@@ -64,10 +64,19 @@ class Looks:
         head: int = 0,
         is_last: bool = True,
     ) -> Look:
-        """A layer and a head by their numbers from 1, 0 for all; the read-out is that of the last weights alone.
+        """Returns attention and read-outs at one query of a prompt.
+
+        Args:
+            model: the model.
+            x: the context's inputs.
+            y: the context's outputs.
+            query: the input at which to look.
+            layer: the layer, counted from 1; 0 for all.
+            head: the head, counted from 1; 0 for all.
+            is_last: whether the model has the last weights; only these have read-outs.
 
         Raises:
-            OffpriorError: the architecture does not tell.
+            OffpriorError: the architecture does not expose its attention.
         """
         found = Inside(model).attention(x, y, query)
         chosen = tuple(slice(number - 1, number) if number else slice(None) for number in (layer, head))
@@ -92,7 +101,7 @@ class Looks:
         return Look(pairs, own, families, accuracy, exact, note, waits)
 
     def fit(self, model: Pretrained) -> "Future[FamilyReadOut | None]":
-        """The read-out of a model, begun where it is not there."""
+        """Returns the read-out of a model; starts fitting it if necessary."""
         with self._lock:
             if model.seed not in self._fits:
                 key = key_for(model.seed, "explorer", "read-out")
@@ -100,9 +109,9 @@ class Looks:
             return self._fits[model.seed]
 
     def when_fitted(self, model: Pretrained, act: Callable[[], None]) -> None:
-        """Call `act` once the model's read-out is there: at once, or in another thread."""
+        """Calls `act` once the model's read-out is fitted: immediately, or in another thread."""
         self.fit(model).add_done_callback(lambda _: act())
 
     def close(self) -> None:
-        """Begin no further fit."""
+        """Starts no further fits."""
         self._thread.shutdown(wait=False, cancel_futures=True)

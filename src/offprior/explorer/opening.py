@@ -1,4 +1,4 @@
-"""The state with which a page opens."""
+"""The state of a page when it opens."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from offprior.explorer.state import State, from_query
 
 
 def opened(answerer: Answerer, arguments: Mapping[str, str]) -> tuple[State, OffpriorError | None]:
-    """The state that an address asks for, as far as this run has it; the usual one, and why, where it is wrong.
+    """Returns the state that an address names, limited to what the run has; if invalid, a default state and the error.
 
-    An address may be of another run, with more models, longer contexts or other inputs.
+    The address may come from another run, with more models, longer contexts or other inputs.
     """
     low, high = (float(end) for end in answerer.places[[0, -1]])
     probes = answerer.probes_of(1 if arguments.get("run") == "1" else 0)

@@ -1,6 +1,6 @@
-# What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
+# Bokeh's properties accept and return different types, of which pyright knows only one.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
-"""One page: what its widgets change, and the answers that come back."""
+"""One page: handles changes of its widgets, and shows the answers."""
 
 import base64
 import dataclasses
@@ -30,7 +30,7 @@ NO_ANSWER = "no answer: "
 
 
 class Page:
-    """A session's own state; nothing of it is shared with other sessions."""
+    """The state of one session; nothing in it is shared with other sessions."""
 
     def __init__(self, document: Document, answerer: Answerer, threads: ThreadPoolExecutor, arguments: dict[str, str]):
         self.document, self.answerer = document, answerer
@@ -46,7 +46,7 @@ class Page:
         self._waits_for: set[int] = set()
         self.drawing = Drawing(answerer.labels, tuple(answerer.panel), families, answerer.places)
         self.reading = Div(text="", width=280, name="reading")
-        # The classical predictors take longer than the rest, which they must not hold up.
+        # The classical predictors are slow, hence answered separately so that they do not delay the rest.
         self.latest: Latest[State] = Latest(self._answer, threads)
         self.later: Latest[Answers] = Latest(self._answer_panel, threads)
         self.controls = Controls(answerer, self.state, self.drawing.figure, self._open)
@@ -59,7 +59,10 @@ class Page:
         self.changed(draws=not self.state.points, fits=True)
 
     def changed(self, *, draws: bool = False, fits: bool = False, **settings: Any) -> None:
-        """Take over settings, draw the prompt anew where its function changed, and ask for answers."""
+        """Updates settings and requests answers.
+
+        `draws` draws the prompt anew, because its function changed; `fits` fits the plot's height to the next answers.
+        """
         state = dataclasses.replace(self.state, **settings)
         try:
             self.state = self.answerer.drawn(state) if draws else state
@@ -73,7 +76,7 @@ class Page:
         self.latest.ask(self.state)
 
     def _answer(self, state: State) -> None:
-        """In a thread of its own: the page goes on meanwhile."""
+        """Answers in a worker thread, so that the page stays responsive."""
 
         def act() -> None:
             answers = self.answerer.answer(state)
@@ -89,7 +92,7 @@ class Page:
         self._told(act, answers.state)
 
     def _told(self, act: Callable[[], None], state: State) -> None:
-        """What fails is shown: a page that says nothing would show old curves for new points."""
+        """Shows errors on the page; otherwise old curves would appear to belong to new points."""
         try:
             act()
         except Exception as error:
@@ -115,18 +118,18 @@ class Page:
 
     def _show_panel(self, answers: Answers) -> None:
         self.drawing.show_panel(answers)
-        if answers.state is self._shown:  # else the numbers of a newer answer stand there, or will
+        if answers.state is self._shown:  # otherwise a newer answer has been shown, or will be
             self.reading.text = reading(answers, self.answerer.approximation)
 
     def _wait_for_read_out(self, number: int) -> None:
-        """Ask again once the layers can be read, once a model."""
+        """Asks again once the layers' read-out is fitted; once per model."""
         model = self.answerer.models[number]
         if model.seed not in self._waits_for:
             self._waits_for.add(model.seed)
             self.answerer.looks.when_fitted(model, lambda: self.latest.ask(self.state))
 
     def _show_state(self) -> None:
-        """Points, widgets and addresses of the state."""
+        """Shows the state's points, widget values and addresses."""
         self.drawing.show_points(self.state, self.chosen)
         self.drawing.show_only(self.state.shown)
         if not self.is_dragged:
@@ -157,7 +160,7 @@ class Page:
         plot.on_event(PanStart, self._take)
         plot.on_event(Pan, lambda event: self._drag(event.x, event.y))
         plot.on_event(PanEnd, self._let_go)
-        # A button that is held still for a moment, then moved, is no pan to Bokeh, but a press.
+        # To Bokeh, a button that is held still for a moment and then moved is a press, not a pan.
         plot.on_event(Press, self._take)
         plot.on_event(MouseMove, lambda event: self._drag(event.x, event.y))
         plot.on_event(PressUp, self._let_go)
@@ -179,7 +182,7 @@ class Page:
         self.changed(preset=value, draws=True, fits=True)
 
     def _slid(self, name: str, value: float) -> None:
-        # Points of one's own have no function that a slider could change.
+        # The user's own points have no function that a slider could change.
         draws = self.state.preset != OWN
         self.changed(draws=draws, **{name: int(value) if name == "length" else float(value)})
 
@@ -188,7 +191,7 @@ class Page:
         self.changed(preset=preset, task=(self.state.task + 1) % (BOUNDS["task"][1] + 1), draws=True, fits=True)
 
     def _open(self, run: int, probe: str, strength: float, length: int) -> None:
-        """A prompt of a cell of a run's verdicts."""
+        """Draws a prompt of a cell of a run's verdicts."""
         self.message.text = ""
         self.changed(preset=CELL, run=run, probe=probe, strength=strength, length=length, draws=True, fits=True)
         if self.state.preset == CELL and length > len(self.state.points):
@@ -200,12 +203,12 @@ class Page:
         self.changed(shown=tuple(self.controls.choices[number] for number in sorted(active)))
 
     def _looked(self, **settings: Any) -> None:
-        """Whoever looks somewhere wants to see it."""
+        """Changes where the model is inspected, and shows the attention if it was hidden."""
         shown = self.state.shown
         self.changed(shown=shown if ATTENTION in shown else (*shown, ATTENTION), **settings)
 
     def _step(self, place: int) -> int:
-        """The step of a place in the film; its last frame has the last weights."""
+        """Returns the training step of a frame; 0, the last weights, for the last frame."""
         steps = self.answerer.film.steps
         return steps[place] if place < len(steps) - 1 else 0
 
@@ -241,7 +244,7 @@ class Page:
         if self.chosen is None or x is None or y is None or not self._is_in_bounds(x, y):
             return
         points = list(self.state.points)
-        # A browser tells of a drag twice, as a pan and as a mouse that moves.
+        # Browsers report a drag twice, as a pan and as mouse movement.
         if points[self.chosen] != (float(x), float(y)):
             points[self.chosen] = (float(x), float(y))
             self._own(points)
@@ -273,7 +276,7 @@ class Page:
         self.changed(points=tuple(points), preset=OWN)
 
     def _loaded(self, content: str) -> None:
-        if not content:  # it was cleared
+        if not content:  # the input was cleared
             return
         self.message.text = ""
         self.controls.file.clear()  # so that the same file can be loaded again

@@ -1,4 +1,4 @@
-# What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
+# Bokeh's properties accept and return different types, of which pyright knows only one.
 # pyright: reportAttributeAccessIssue=false
 """The button that plays the training film, frame by frame."""
 
@@ -9,11 +9,11 @@ from bokeh.document import Document
 from bokeh.models import Button
 
 FRAME = 350
-"""Milliseconds that a frame stands."""
+"""The duration of a frame [milliseconds]."""
 
 
 class Playing:
-    """Shows every frame in turn once the button is pressed; another press stops it."""
+    """Shows all frames in turn when the button is pressed; pressing it again stops."""
 
     def __init__(self, document: Document, button: Button, frames: int, show: Callable[[int], None]):
         self._document, self._button, self._frames, self._show = document, button, frames, show

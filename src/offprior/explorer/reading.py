@@ -1,4 +1,4 @@
-"""The numbers beside the plot, as a table that a screen reader reads too."""
+"""The numbers next to the plot, as a table that screen readers can read."""
 
 import math
 from html import escape
@@ -7,9 +7,11 @@ from offprior.explorer.answer import Answers
 
 
 def reading(answers: Answers, approximation: str = "") -> str:
-    """P(family | context), how far outside the prior, errors and the nearest cell's verdict, as HTML.
+    """Returns P(family | context), the distance from the prior, errors and the nearest cell's verdict as HTML.
 
-    `approximation` is what is approximate about the exact predictors, in words.
+    Args:
+        answers: the answers to show.
+        approximation: what is approximate about the exact predictors, in words.
     """
     parts = []
     if answers.probability:
@@ -41,7 +43,7 @@ def reading(answers: Answers, approximation: str = "") -> str:
 
 
 def _inside(answers: Answers) -> str:
-    """P(family) as each layer holds it, above the exact posterior."""
+    """Returns P(family) as each layer holds it, above the exact posterior."""
     look = answers.look
     assert look is not None
     found = f"<h3>Inside the model, at the query</h3><p>attention on the query itself: {look.own:.3f}</p>"

@@ -1,4 +1,4 @@
-"""A Bokeh server for one run: the loopback unless told otherwise, and pages that share nothing but the models."""
+"""A Bokeh server for one run, on the loopback address by default; its pages share only the models."""
 
 import contextlib
 import errno
@@ -23,11 +23,11 @@ from offprior.explorer.page import Page
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LARGEST_MESSAGE = 1 << 20
-"""Bytes of a websocket message; a CSV file is the largest."""
+"""The most bytes of a websocket message, of which CSV files are the largest."""
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # the server goes on for as long as it is wanted, and whoever started it may read a pipe
+    print(text, flush=True)  # flushed, because the server keeps running and its output may be a pipe
 
 
 def explore(
@@ -39,10 +39,18 @@ def explore(
     opens_browser: bool = True,
     say: Callable[[str], None] = _say,
 ) -> None:
-    """Serve a run's page until Ctrl-C or SIGTERM; `beside` is a second run, whose model is drawn too.
+    """Serves a run's page until Ctrl-C or SIGTERM.
+
+    Args:
+        folder: the run's folder.
+        beside: the folder of a second run, whose model is drawn too.
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+        opens_browser: whether to open the page in a browser.
+        say: the function that receives messages.
 
     Raises:
-        OffpriorError: the run is not pretrained, or its inputs have several numbers; the port is taken.
+        OffpriorError: the run is not pretrained, or its inputs have several dimensions; the port is taken.
     """
     answerer = Answerer(Run(folder), None if beside is None else Run(beside))
     server = made(answerer, host, port)
@@ -70,18 +78,23 @@ def explore(
 
 
 def _end_on_request(server: Server) -> None:
-    """Ctrl-C ends it, and so does SIGTERM, also where a script put it into the background, deaf to the first."""
+    """Stops the server on Ctrl-C and on SIGTERM, also if a script started it in the background with Ctrl-C ignored."""
     loop = cast(BaseAsyncIOLoop, server.io_loop)
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; a thread of somebody else's
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # fails on Windows and in other threads
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.asyncio_loop.add_signal_handler(number, loop.stop)
 
 
 def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
-    """The server, listening; `port` 0 takes one that is free.
+    """Returns a listening server.
+
+    Args:
+        answerer: the answers of the run.
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
 
     Raises:
-        OffpriorError: the port is taken, or the address is not this machine's.
+        OffpriorError: the port is taken, or the address does not belong to this machine.
     """
     threads = ThreadPoolExecutor(max(1, cores()))
 
@@ -117,7 +130,7 @@ def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
 
 
 def _names(host: str) -> set[str]:
-    """What an address that may open a websocket begins with: pages of other sites may not."""
+    """Returns the host names from which a page may open a websocket; pages of other sites may not."""
     own = {"localhost", "127.0.0.1"}
     return own if host in LOOPBACK else own | {host, socket.gethostname(), socket.getfqdn()}
 

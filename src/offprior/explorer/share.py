@@ -1,4 +1,4 @@
-"""What is on screen as lines of Python, and the page's own scripts, for what Bokeh has no way."""
+"""The content of the screen as Python code, and the page's scripts for what Bokeh does not offer."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from offprior.explorer.state import State
 USUAL = {field.name: field.default for field in dataclasses.fields(State)}
 NAMES = tuple(USUAL)
 ADDRESS = 'history.replaceState(null, "", cb_obj.value ? "?" + cb_obj.value : location.pathname);'
-"""JavaScript that makes the browser's address follow the widget that holds the state."""
+"""JavaScript that keeps the browser's address equal to the widget that holds the state."""
 COPY = """
 const area = Bokeh.index.find_one(text).input_el;
 if (navigator.clipboard) navigator.clipboard.writeText(text.value);
@@ -39,7 +39,7 @@ Bokeh.index.find_one(plot).export(kind).to_blob().then(blob => {
 
 
 def as_python(folders: Sequence[Path], state: State) -> str:
-    """The lines that give again all that a page of these runs shows of a state."""
+    """Returns Python code that reproduces everything that a page of these runs shows for a state."""
     runs = ", ".join(f"op.Run({str(folder)!r})" for folder in folders)
     points = tuple((round(x, 6), round(y, 6)) for x, y in state.points)
     settings = [("points", points), *((name, getattr(state, name)) for name in NAMES if name != "points")]

@@ -1,4 +1,4 @@
-"""What is on screen as a few bounded numbers and words, and the same as the query of an address."""
+"""The content of the screen as a few bounded numbers and words, and its form as the query of an address."""
 
 import dataclasses
 import math
@@ -11,18 +11,18 @@ from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 PRESETS = ("line", "sinusoid", "combination", "frequency × 2", "step")
 OWN = "own points"
 FAMILY = "family: "
-"""How a preset begins that draws a task of one of the mixture's families."""
+"""The prefix of presets that draw a task of one of the mixture's families."""
 CELL = "cell of the verdicts"
-"""A function of a probe, at a place of its path."""
+"""The preset of a probe's function at a place on its path."""
 MOST_POINTS = 60
 LARGEST = 1e6
 """The largest absolute value of a coordinate."""
 LONGEST_QUERY = 8192
-"""Characters of an address."""
+"""The most characters of an address."""
 LONGEST_NUMBER = 40
-"""Characters of a number in it."""
+"""The most characters of a number in an address."""
 LARGEST_FILE = 1 << 16
-"""Bytes of a file of points."""
+"""The most bytes of a file of points."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,15 +40,15 @@ class State:
     task: int = 0
     model: int = 0
     step: int = 0
-    """After which its weights were kept; 0 has the last ones."""
+    """The training step whose weights are used; 0 for the last."""
     probe: str = ""
     """Label of the probe of a cell."""
     strength: float = 0.0
-    """Its place on the probe's path."""
+    """The cell's place on the probe's path."""
     run: int = 0
     """The run that the cell belongs to: 0 for the first, 1 for the second."""
     query: float = 0.0
-    """Where the model is looked into."""
+    """The input at which the model's inside is shown."""
     layer: int = 0
     """The layer whose attention is drawn; 0 draws the mean of all layers."""
     head: int = 0
@@ -71,11 +71,11 @@ BOUNDS = {
     "layer": (0, 999),
     "head": (0, 999),
 }
-"""Least and largest value of every number."""
+"""The smallest and largest value of every number."""
 
 
 def to_query(state: State) -> str:
-    """The state as the query of an address: what differs from the default, and the points of a prompt of one's own."""
+    """Returns the state as the query of an address: settings other than the defaults, and the user's own points."""
     changed = {
         field.name: getattr(state, field.name)
         for field in dataclasses.fields(State)
@@ -94,12 +94,16 @@ def from_query(
     known: tuple[str, ...] = (),
     probes: tuple[str, ...] = (),
 ) -> State:
-    """The state that an address asks for, every part of it checked.
+    """Returns the state that an address names; every part of the address is checked.
 
-    `known` are the curves that may be shown, `probes` those that have cells.
+    Args:
+        arguments: the parts of the address.
+        families: the names of the mixture's families.
+        known: the curves that may be shown; any if empty.
+        probes: the probes with cells.
 
     Raises:
-        SettingError: all that is wrong with it.
+        SettingError: the address has mistakes; the message lists all of them.
     """
     size = sum(len(name) + len(value) for name, value in arguments.items())
     if size > LONGEST_QUERY:
@@ -130,7 +134,7 @@ def from_query(
     if problems:
         raise SettingError(problems)
     if found.get("points"):
-        found["preset"] = OWN  # whatever function it names: these are not drawn from it
+        found["preset"] = OWN  # regardless of the preset named: the points were not drawn from it
     return State(**found)
 
 
@@ -141,10 +145,10 @@ def _one_of(value: str, choices: tuple[str, ...]) -> str:
 
 
 def number_of(name: str, text: str) -> float | int:
-    """A number inside its bounds.
+    """Returns a number that is checked against its bounds.
 
     Raises:
-        ValueError: it is none, or lies outside.
+        ValueError: the text is not a number, or the number lies outside its bounds.
     """
     low, high = BOUNDS[name]
     kind = int if isinstance(low, int) else float
@@ -160,10 +164,10 @@ def number_of(name: str, text: str) -> float | int:
 
 
 def read_points(text: str) -> tuple[tuple[float, float], ...]:
-    """Points written as x,y;x,y.
+    """Reads points written as x,y;x,y.
 
     Raises:
-        ValueError: one is none; there are too many.
+        ValueError: a part is not a point, or there are too many points.
     """
     parts = [part for part in text.split(";") if part]
     if len(parts) > MOST_POINTS:
@@ -172,10 +176,10 @@ def read_points(text: str) -> tuple[tuple[float, float], ...]:
 
 
 def point_of(numbers: list[str], text: str) -> tuple[float, float]:
-    """A point from its two numbers.
+    """Returns a point from the texts of its two numbers.
 
     Raises:
-        ValueError: they are not two, not finite, or too large.
+        ValueError: there are not two numbers, or one is not finite or too large.
     """
     if len(numbers) != 2:
         raise ValueError(f"{text[:40]!r} is not two numbers x,y")
@@ -188,7 +192,7 @@ def point_of(numbers: list[str], text: str) -> tuple[float, float]:
 
 
 def _number(text: str) -> float | None:
-    """None where it is none; 1_000 is one to Python alone."""
+    """Returns the number, or None if the text is not one; 1_000 is a number only in Python."""
     try:
         return None if "_" in text else float(text)
     except ValueError:
@@ -196,10 +200,10 @@ def _number(text: str) -> float | None:
 
 
 def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
-    """Points from a file of two columns, with or without a line of names.
+    """Reads points from a file of two columns, with or without a line of names.
 
     Raises:
-        OffpriorError: it is too large, no text, or has rows that are no points; they are named.
+        OffpriorError: the file is too large or not text, or rows of it are not points; the message lists the rows.
     """
     if len(content) > LARGEST_FILE:
         raise OffpriorError(f"the file has {len(content)} bytes; {LARGEST_FILE} are the most")
@@ -214,7 +218,7 @@ def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
         try:
             found.append(point_of(cells, line))
         except ValueError as error:
-            if place > 0 or any(_number(cell) is not None for cell in cells):  # else a line of names
+            if place > 0 or any(_number(cell) is not None for cell in cells):  # otherwise a line of names
                 bad.append(f"row {number}: {error}")
     if bad:
         more = f"; and {len(bad) - 3} more" if len(bad) > 3 else ""

@@ -1,4 +1,4 @@
-"""Arrays as text in a page: their bytes, least significant first, in base64."""
+"""Arrays as text in a page: their bytes, in little-endian order, as base64."""
 
 import base64
 import math
@@ -12,17 +12,17 @@ TYPES = {"f4": "<f4", "f8": "<f8"}
 
 
 def packed(array: Any, kind: str = "f8") -> dict[str, Any]:
-    """An array of real numbers as its shape, its type and its bytes."""
+    """Returns an array of real numbers as its shape, its type and its bytes."""
     numbers = np.asarray(array, TYPES[kind])
     data = base64.b64encode(np.ascontiguousarray(numbers).tobytes()).decode("ascii")
     return {"shape": list(numbers.shape), "type": kind, "data": data}
 
 
 def unpacked(stored: dict[str, Any]) -> Float[np.ndarray, "..."]:
-    """The array that `packed` was given.
+    """Returns the array that `packed` was given.
 
     Raises:
-        ValueError: there are too few bytes for the shape, or too many.
+        ValueError: the number of bytes does not match the shape.
     """
     shape = tuple(stored["shape"])
     numbers = np.frombuffer(base64.b64decode(stored["data"]), TYPES[stored["type"]])

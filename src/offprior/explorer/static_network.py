@@ -1,4 +1,4 @@
-"""A transformer's weights and switches as a page without Python carries it out; what it cannot is refused."""
+"""A transformer's weights and switches for a page without Python; models that the page cannot evaluate are refused."""
 
 import dataclasses
 from typing import Any
@@ -16,7 +16,7 @@ from offprior.networks.heads import BucketHead, Head
 from offprior.predictors.pretrained import Pretrained
 
 MOST_PARAMETERS = 1_500_000
-"""The largest model that a page can hold: one of its curves takes a fifth of a second."""
+"""The largest model for a page, where one curve of it takes a fifth of a second."""
 CHOICES = {
     "tokens": ("alternating", "paired"),
     "attention": ("causal", "context"),
@@ -25,18 +25,23 @@ CHOICES = {
     "head": ("value", "gaussian", "buckets"),
     "activation": ("gelu", "relu", "squared-relu"),
 }
-"""The switches that the page's forward pass knows, and what each may be."""
+"""The switches that the page's forward pass supports, and their values."""
 SIZES = ("layers", "heads", "width", "hidden", "buckets", "head_hidden", "instruction", "preset")
-"""Settings that it takes as they are."""
+"""Settings that the page supports with any value."""
 ONE_BUCKET = 1e9
-"""A logit beside which all others are nothing."""
+"""A logit next to which all others are negligible."""
 
 
 def network_of(model: Pretrained, file: str) -> dict[str, Any]:
-    """Switches and weights of a pretrained model; `file` is what a refusal names.
+    """Returns the switches and weights of a pretrained model.
+
+    Args:
+        model: the model.
+        file: the run that error messages name.
 
     Raises:
-        SettingError: the page has no forward pass for it, or it is too large; the setting is named.
+        SettingError: the page has no forward pass for the model, or the model is too large; the message names the
+            setting.
     """
     network = model.network
     if not isinstance(network, TransformerNetwork):
@@ -57,7 +62,7 @@ def network_of(model: Pretrained, file: str) -> dict[str, Any]:
         "read_in": _affine(network.read_in),
         "y_in": None if network.y_in is None else _affine(network.y_in),
         "position_vectors": None if network.positions is None else packed(network.positions, "f4"),
-        # The last of the instructions names no family.
+        # The last instruction names no family.
         "instruction": None if network.instructions is None else packed(network.instructions[-1], "f4"),
         "blocks": [
             {
@@ -76,10 +81,10 @@ def network_of(model: Pretrained, file: str) -> dict[str, Any]:
 
 
 def check(settings: Transformer, file: str) -> None:
-    """Does the page know every switch of these settings?
+    """Checks that the page supports every switch of these settings.
 
     Raises:
-        SettingError: it does not; all of those that it does not know are named.
+        SettingError: it does not; the message names every unsupported setting.
     """
     problems = []
     for field in dataclasses.fields(settings):
@@ -95,7 +100,7 @@ def check(settings: Transformer, file: str) -> None:
 
 
 def parameters(network: TransformerNetwork) -> int:
-    """Numbers that training changes."""
+    """Returns the number of parameters that training changes."""
     arrays = zip(jax.tree.leaves(eqx.filter(network, eqx.is_array)), jax.tree.leaves(network.frozen()), strict=True)
     return sum(array.size for array, is_frozen in arrays if not is_frozen)
 
@@ -103,7 +108,7 @@ def parameters(network: TransformerNetwork) -> int:
 def _head(head: Head) -> dict[str, Any]:
     found: dict[str, Any] = {"read_out": _affine(head.read_out)}  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(head, BucketHead):
-        # Mean and variance of a density that lies wholly in one bucket are that bucket's.
+        # A density that lies wholly in one bucket has the mean and variance of that bucket.
         inside = head.moments(ONE_BUCKET * jnp.eye(head.read_out.bias.shape[-1]))
         found |= {
             "head_hidden": _affine(head.hidden),

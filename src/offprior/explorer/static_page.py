@@ -1,4 +1,4 @@
-"""The explorer as one file without a server: weights, exact posteriors and the page's own scripts in it."""
+"""The explorer as one file that needs no server, with the weights, the exact posteriors and the page's scripts."""
 
 import json
 from collections.abc import Callable
@@ -26,20 +26,28 @@ from offprior.storage.files import beside
 SCRIPTS = Path(__file__).parent / "static"
 TEMPLATE = "page.html.j2"
 ENGINE = ("arrays", "programs", "boxes", "posterior", "smoother", "products", "network", "engine")
-"""Scripts that a worker carries out, in the order in which they need each other."""
+"""Scripts that a worker runs, in the order of their dependencies."""
 PAGE = ("state", "plot", "page")
 WIDER = 0.6
-"""Than in a report's figures, in points."""
+"""How much wider lines are than in a report's figures [points]."""
 
 
 def write_static_page(folder: Path, page: Path, say: Callable[[str], None] = print) -> Path:
-    """Write a run's page as one file that needs no server and no network; it appears whole or not at all.
+    """Writes a run's page as one file that needs no server and no network; the file appears whole or not at all.
 
-    The first seed's model is in it, B, C and the classes where the page can carry out their posterior.
+    It contains the first seed's model, and B, C and the classes if the page can evaluate their posterior.
+
+    Args:
+        folder: the run's folder.
+        page: the file.
+        say: the function that receives messages.
+
+    Returns:
+        The file.
 
     Raises:
-        OffpriorError: the run is not pretrained, or a study; its inputs have several numbers; its model is too large,
-            or has a setting that the page does not know; the file cannot be written.
+        OffpriorError: the run is not pretrained, or is a study; its inputs have several dimensions; its model is too
+            large, or has a setting that the page does not support; the file cannot be written.
     """
     if page.is_dir():
         raise SettingError(Problem("--static", f"{page} is a folder; name a file, as {page / 'page.html'}"))
@@ -57,7 +65,7 @@ def write_static_page(folder: Path, page: Path, say: Callable[[str], None] = pri
 
 
 def _exact(answerer: Answerer) -> tuple[dict[str, Any] | None, str]:
-    """The posterior, and what is missing of it, in words; the answerer's references become those that are there."""
+    """Returns the posterior, and what it lacks in words; limits the answerer's references to those on the page."""
     if answerer.references is None:
         return None, "No exact posterior is shown: a family of the mixture has none."
     tried = [(answerer.references, "")]
@@ -121,7 +129,7 @@ def _rendered(answerer: Answerer, network: dict[str, Any], posterior: dict[str, 
 
 
 def _as_script_data(stored: dict[str, Any]) -> Markup:
-    """JSON that no end of a script can be read into."""
+    """Returns JSON in which no part can be read as the end of a script."""
     text = json.dumps(stored, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
 
@@ -131,7 +139,7 @@ def _joined(names: tuple[str, ...]) -> Markup:
 
 
 def _look(label: str, families: list[str]) -> dict[str, Any]:
-    """Colour, width and dashes of the report's curve."""
+    """Returns colour, width and dashes of a curve, as in the report."""
     style: Style = style_of(label, families)
     width = style.linewidth + WIDER
     dashes = () if style.linestyle == "-" else style.linestyle[1]

@@ -1,7 +1,7 @@
-"""Exact posteriors as a page without Python carries them out: every group's features as a program, and its tables.
+"""Exact posteriors for a page without Python: every group's features as a program, and its tables.
 
-The page repeats the engine's own steps (`offprior.posterior`): Gram matrices of the nodes' columns, the conjugate
-update, and boxes that are cut until the evidence is known. Nothing is tabulated over x, so that nothing is lost.
+The page repeats the steps of the engine (`offprior.posterior`): Gram matrices of the nodes' columns, the conjugate
+update, and boxes that are cut until the evidence is accurate. Nothing is tabulated over x, so that no accuracy is lost.
 """
 
 import math
@@ -23,14 +23,18 @@ from offprior.predictors.bayes import References
 MOST_NUMBERS = 1_000_000
 """The most numbers in the nodes and scales of all groups together."""
 MOST_PER_MOVE = 20_000_000
-"""Nodes times rows of scales times columns²: what a page works through when a point is moved, a number a nanosecond."""
+"""Nodes times rows of scales times columns²: a page's work when a point moves, at about a nanosecond per number."""
 
 
 def posterior_of(references: References, places: Float[np.ndarray, " m"]) -> dict[str, Any]:
-    """What the page needs for B, the classes and whatever else `references` hold, at points among `places`.
+    """Returns what the page needs to evaluate B, the classes and any other predictors of `references`.
+
+    Args:
+        references: the exact predictors.
+        places: the inputs that the page covers, which determine the noise levels of the quadrature.
 
     Raises:
-        OffpriorError: a family's features need an operation that the page does not know, its subsets are sampled, or
+        OffpriorError: a family's features need an operation that the page does not support, its subsets are sampled, or
             it has too many components for a page.
     """
     groups = []
@@ -82,7 +86,7 @@ def _group(group: Components, places: Float[np.ndarray, " m"], noise: float) -> 
 
 
 def _boxes(group: Components) -> dict[str, Any]:
-    """The rule of the group's boxes, those to begin with, and the engine's own settings."""
+    """Returns the quadrature rule of the group's boxes, the initial boxes, and the engine's settings."""
     assert group.locate is not None
     taken = rule(orders_of(group.locate))
     return {

@@ -1,8 +1,9 @@
-"""Functions of numbers as lists of elementary operations, which a page without Python carries out.
+"""Functions of numbers as lists of elementary operations, for a page without Python.
 
-JAX traces a family's features to operations on small arrays. What only moves numbers about (slices, stacks, broadcasts)
-is carried out here, on numbers of registers; what computes becomes one operation a number. So a page knows the features
-of every family without a line about any of them, and makes them with the arithmetic of the engine.
+JAX traces a family's features to operations on small arrays. Operations that only move numbers (slices, stacks,
+broadcasts) are carried out here, on the numbers of registers; operations that compute become one elementary operation
+per number. The page therefore evaluates the features of every family without code for any of them, and with the same
+arithmetic as the engine.
 """
 
 import math
@@ -19,14 +20,14 @@ from offprior.compute.precision import double
 from offprior.errors import OffpriorError
 
 LONGEST = 20_000
-"""Operations of a program."""
+"""The most operations of a program."""
 SAME = {
     "add": "add", "add_any": "add", "sub": "sub", "mul": "mul", "div": "div", "max": "max", "min": "min", "pow": "pow",
     "atan2": "atan2", "neg": "neg", "exp": "exp", "log": "log", "log1p": "log1p", "expm1": "expm1", "sqrt": "sqrt",
     "abs": "abs", "sign": "sign", "floor": "floor", "ceil": "ceil", "sin": "sin", "cos": "cos", "tan": "tan",
     "tanh": "tanh", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "eq": "eq", "ne": "ne", "and": "min", "or": "max",
 }  # fmt: skip
-"""JAX's operations of one or two numbers, by what the page calls them; booleans are 0 and 1."""
+"""JAX's operations on one or two numbers, and their names in the page; booleans are 0 and 1."""
 MOVES = {
     "reshape", "broadcast_in_dim", "squeeze", "expand_dims", "concatenate", "stack", "slice", "transpose", "rev",
     "stop_gradient", "split", "unstack", "copy", "copy_p",
@@ -35,26 +36,28 @@ MOVES = {
 
 
 class Unsupported(OffpriorError):
-    """The function needs an operation that the page does not know."""
+    """The function needs an operation that the page does not support."""
 
 
 class Program(NamedTuple):
     """Operations in order: the k-th writes register `inputs + len(constants) + k`."""
 
     inputs: int
-    """Registers of the arguments, which come first; constants follow."""
+    """The number of registers of the arguments, which come first; constants follow."""
     constants: list[float]
     operations: list[list[Any]]
-    """A name and the registers that it reads."""
+    """For each operation, its name and the registers that it reads."""
     outputs: list[int]
     """Registers of the results."""
 
 
 def program_of(function: Callable[..., Any], *arguments: Any) -> Program:
-    """What `function` does to arguments of these shapes, in double precision; arrays and pytrees come flattened.
+    """Returns the program of `function` for arguments of these shapes, in double precision.
+
+    Arrays and pytrees are flattened.
 
     Raises:
-        Unsupported: it needs an operation that is not among those that the page knows.
+        Unsupported: the function needs an operation that the page does not support.
     """
     with double():
         traced = jax.make_jaxpr(function)(*arguments)
@@ -69,13 +72,13 @@ def program_of(function: Callable[..., Any], *arguments: Any) -> Program:
 
 
 class _Known(NamedTuple):
-    """An array of known numbers, rather than of registers."""
+    """An array of known numbers instead of registers."""
 
     value: np.ndarray
 
 
 class _Writer:
-    """Registers and operations while a function is read; constants have negative registers until it is finished."""
+    """Registers and operations of a function being read; constants have negative registers until it is finished."""
 
     def __init__(self):
         self.inputs = 0
@@ -83,7 +86,7 @@ class _Writer:
         self.operations: list[list[Any]] = []
 
     def finished(self, outputs: list[Any]) -> Program:
-        """Arguments, then constants, then results, in one count."""
+        """Numbers arguments, then constants, then results consecutively, and returns the program."""
         registers = [register for output in outputs for register in self.registers(output).ravel().tolist()]
         shift = len(self.constants)
 
@@ -96,7 +99,7 @@ class _Writer:
         return Program(self.inputs, list(self.constants), operations, [final(register) for register in registers])
 
     def registers(self, array: Any) -> Int[np.ndarray, "..."]:
-        """The registers of an array, known numbers among the constants."""
+        """Returns the registers of an array; known numbers become constants."""
         if not isinstance(array, _Known):
             return np.asarray(array)
         numbers = np.asarray(array.value, np.float64)
@@ -104,7 +107,7 @@ class _Writer:
         return np.asarray(found, np.int64).reshape(numbers.shape)
 
     def write(self, name: str, *read: Any) -> Int[np.ndarray, "..."]:
-        """The registers of an operation on arrays, number by number."""
+        """Writes an operation on arrays, number by number, and returns its registers."""
         arrays = np.broadcast_arrays(*(self.registers(array) for array in read))
         written = []
         for each in zip(*(array.ravel().tolist() for array in arrays), strict=True):
@@ -115,7 +118,7 @@ class _Writer:
         return np.asarray(written, np.int64).reshape(arrays[0].shape)
 
     def carry_out(self, jaxpr: Any, constants: Any, arguments: list[Any]) -> list[Any]:
-        """The results of a traced function for these arguments."""
+        """Returns the results of a traced function for these arguments."""
         known: dict[Any, Any] = dict(zip(jaxpr.invars, arguments, strict=True))
         known |= {
             variable: _Known(np.asarray(value)) for variable, value in zip(jaxpr.constvars, constants, strict=True)
@@ -144,7 +147,7 @@ class _Writer:
         return self._unrolled(step.params, read) if name == "scan" else [self._computed(name, step, read)]
 
     def _unrolled(self, params: Any, read: list[Any]) -> list[Any]:
-        """A loop over known many steps, as polynomials have it."""
+        """Unrolls a loop with a fixed number of steps, as in the evaluation of polynomials."""
         constants, carried = params["num_consts"], params["num_consts"] + params["num_carry"]
         state, along = read[constants:carried], read[carried:]
         body, steps, made = params["jaxpr"], range(params["length"]), []

@@ -1,4 +1,4 @@
-"""The prompts that a page without Python begins with, and those on which it compares itself with the package."""
+"""The prompts that a page without Python offers, and those on which it compares its answers with the package's."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ from offprior.explorer.static_arrays import packed
 from offprior.predictors.bayes import ReferenceBatch, References
 
 TASKS = 24
-"""Prompts of every preset."""
+"""The number of prompts per preset."""
 COMPARED = 64
-"""Prompts, half of them of the mixture and half of combinations where it has two families."""
+"""The number of prompts to compare: half from the mixture, half from combinations if the mixture has two families."""
 COMPARED_LENGTHS = (3, 10, 20, 40)
 COMPARED_PLACES = 25
 
 
 def presets_of(answerer: Answerer) -> dict[str, Any]:
-    """Prompts and functions of every preset and family, by their tasks: those of the page with a server."""
+    """Returns prompts and functions of every preset and family for its first tasks, as on the page with a server."""
     names = (*PRESETS, *(FAMILY + name for name in answerer.mixture.family_names))
     longest, usual = answerer.longest, State()
     states = [[State(preset=name, task=task, length=longest) for task in range(TASKS)] for name in names]
@@ -53,7 +53,7 @@ def presets_of(answerer: Answerer) -> dict[str, Any]:
 
 
 def comparison_of(answerer: Answerer, has_posterior: bool) -> tuple[dict[str, Any], str]:
-    """Prompts with what the package answers, and a few words on what they are."""
+    """Returns prompts with the package's answers, and a short description of them."""
     x, y, queries, words = _compared(answerer)
     lengths = [length for length in COMPARED_LENGTHS if length <= answerer.longest] or [answerer.longest]
     which = np.arange(len(x)) % len(lengths)
@@ -81,14 +81,14 @@ def comparison_of(answerer: Answerer, has_posterior: bool) -> tuple[dict[str, An
 
 
 def typical_of(answerer: Answerer) -> dict[str, list[Any]]:
-    """The mixture's own surprise a point, mean and standard deviation at every length."""
+    """Returns mean and standard deviation of the surprise per point of the mixture's own prompts, at every length."""
     lengths = [length for length in LENGTHS if length <= answerer.longest]
     if answerer.references is None:
         return {"lengths": [1], "means": [0.0], "spreads": [1.0]}
-    with LAPACK:  # which some laws of inputs call
+    with LAPACK:  # some laws of inputs call LAPACK
         prompts = answerer.mixture.prompts(key_for(0, "explorer", "typical"), TYPICAL, max(lengths), 1)
         x, y, queries = (np.asarray(array, np.float64) for array in prompts[:3])
-    alone = References(answerer.mixture)  # without the combinations of C, which take longer
+    alone = References(answerer.mixture)  # without C's combinations, which take longer
     surprise = -alone.batch(x, y, queries, lengths).log_evidence / np.asarray(lengths)
     return {"lengths": lengths, "means": surprise.mean(0).tolist(), "spreads": surprise.std(0).tolist()}
 
@@ -105,7 +105,7 @@ def _exact(answerer: Answerer, exact: ReferenceBatch, lengths: np.ndarray, chose
 
 
 def _compared(answerer: Answerer) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
-    """Inputs and outputs [B, n], queries [B, m], and what they are prompts of."""
+    """Returns inputs and outputs [B, n], queries [B, m], and a description of the prompts."""
     known = known_combinations(answerer.recipe)
     sources = [answerer.mixture, *([known[len(known) // 2]] if known else [])]
     low, high = answerer.inside

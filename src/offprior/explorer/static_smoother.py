@@ -1,4 +1,4 @@
-"""The settings with which a page without Python fits S, the smoother, by the package's own steps."""
+"""The settings with which a page without Python fits the smoother S, by the same steps as the package."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from offprior.predictors.predictor import TIE
 
 
 def smoother_of() -> dict[str, Any]:
-    """Grids as logarithms, and how they are refined."""
+    """Returns the grids as logarithms, and the settings of their refinement."""
     return {
         "scales": np.log(gaussian_process.SCALES).tolist(),
         "noises": np.log(gaussian_process.NOISES).tolist(),

@@ -1,4 +1,4 @@
-"""The functions that prompts are drawn from: those of the dispute with their sliders, and tasks of any family."""
+"""The functions that prompts are drawn from: the presets with their sliders, tasks of any family, and probes' cells."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -22,23 +22,24 @@ from offprior.prompt_sampling import noisy
 Function = Callable[[Float[np.ndarray, " m"]], Float[np.ndarray, " m"]]
 
 KEPT = 64
-"""Tasks whose inputs and functions are remembered."""
+"""The most tasks whose inputs and functions are kept in memory."""
 
 
 class Tasks:
-    """The functions and prompts of a mixture's explorer, each a function of the state alone."""
+    """The functions and prompts of a mixture's explorer; each depends on the state alone."""
 
     def __init__(self, mixture: Mixture, probes: Sequence[Probe] = ()):
         self.mixture = mixture
         self.probes = {probe.label: probe for probe in reversed(probes)}
-        """The probes whose cells can be opened, by label; the first where several share one."""
+        """The probes whose cells can be opened, by label; the first one if several share a label."""
         self._known: dict[tuple[object, ...], Any] = {}
         self._lock = threading.Lock()
 
     def function_of(self, state: State) -> Function | None:
-        """The function of a state; None for points of one's own.
+        """Returns the function of a state; None for the user's own points.
 
-        Phase, offset (0 where no line of the mixture has one) and place of a step are functions of the task's number.
+        The phase, the offset (0 if no line of the mixture has one) and the position of a step depend on the task's
+        number.
         """
         if state.preset == CELL:
             return self._of_cell(state)
@@ -47,7 +48,7 @@ class Tasks:
             return self._once((state.preset, state.task), lambda: self._of_family(place, state.task))
         draw = np.random.default_rng([state.task, 0])
         level, phase = draw.normal(), draw.uniform(0, 2 * np.pi)
-        # A line that the prior does not hold would be one more way out of it, which nobody asked for.
+        # An offset that the prior lacks would take prompts out of the prior without being requested.
         offset = level * max((float(each.intercept_scale) for each in self._lines() if each.intercept), default=0.0)
         a, amplitude = state.weight, state.amplitude
 
@@ -67,7 +68,7 @@ class Tasks:
         return functions.get(state.preset)
 
     def points_of(self, state: State) -> tuple[tuple[float, float], ...]:
-        """The noisy prompt of a state, from the mixture's law of inputs; a longer one begins with the shorter."""
+        """Returns the noisy prompt of a state, with inputs of the mixture's law; longer prompts extend shorter ones."""
         function = self.function_of(state)
         if function is None:
             return state.points
@@ -93,7 +94,7 @@ class Tasks:
         return [family for family in self.mixture.families if isinstance(family, Linear)]
 
     def _cell(self, state: State) -> tuple[Mixture, Any]:
-        """The prompt distribution of a cell, and the key of its task."""
+        """Returns the prompt distribution of a cell, and the key of its task."""
         if state.probe not in self.probes:
             raise SettingError(
                 Problem(
@@ -122,12 +123,12 @@ class Tasks:
     def _prompt_of_cell(self, state: State) -> tuple[tuple[float, float], ...]:
         mixture, key = self._cell(state)
         law = type(mixture.inputs)
-        # Where inputs are independent the longest prompt is drawn and cut: each length would compile anew.
+        # Independent inputs are drawn at the largest length and cut, to avoid compiling for each length.
         is_cut = law.prompt is Law.prompt and law.inputs is Law.inputs
         length = MOST_POINTS if is_cut else state.length
 
         def draw() -> tuple[np.ndarray, np.ndarray]:
-            with LAPACK:  # which some laws of inputs call
+            with LAPACK:  # some laws of inputs call LAPACK
                 drawn = mixture.prompts(key, 1, length, 1)
                 return np.asarray(drawn.x[0, :, 0], np.float64), np.asarray(drawn.y[0], np.float64)
 
@@ -136,13 +137,13 @@ class Tasks:
 
     @single()
     def _inputs(self, task: int) -> Float[np.ndarray, " n"]:
-        with LAPACK:  # which some laws of inputs call
+        with LAPACK:  # some laws of inputs call LAPACK
             drawn = self.mixture.inputs.inputs(key_for(task, "explorer", "inputs"), MOST_POINTS, 1)
             return np.asarray(drawn, np.float64)[:, 0]
 
     @single()
     def _noise(self, task: int) -> Float[np.ndarray, " n"]:
-        """With the tails of the mixture's, of standard deviation 1 where its law has one."""
+        """Draws noise with the tails of the mixture's noise, and a standard deviation of 1 if its law has one."""
         degrees = self.mixture.noise_degrees
         if degrees is None:
             return np.random.default_rng([task, 1]).normal(size=MOST_POINTS)

@@ -1,6 +1,6 @@
-# What Bokeh's properties take and what they give back are of different types, of which pyright sees one.
+# Bokeh's properties accept and return different types, of which pyright knows only one.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
-"""The heat map of a run's verdicts; a cell that is pressed, or chosen from the list, is handed on."""
+"""The map of a run's verdicts; pressing a cell, or choosing it from the list, opens it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +16,13 @@ from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, rate
 
 CHOOSE = "choose a cell"
 ROW = 34
-"""Pixels a context length takes."""
+"""Height of a context length's row [pixels]."""
 FEW = 8
-"""Cells in a row that leave room for larger words."""
+"""The most cells per row that leave room for larger words."""
 
 
 class VerdictView:
-    """One run's verdicts of one probe: its coordinate across, the context's length down."""
+    """The verdicts of one probe of a run: its coordinate across, the context length down."""
 
     def __init__(self, verdicts: Verdicts, title: str, name: str, opened: Callable[[str, float, int], None]):
         self.verdicts, self._opened = verdicts, opened
@@ -59,7 +59,7 @@ class VerdictView:
         self.show(self.verdicts.probes[0] if self.verdicts.probes else "")
 
     def show(self, probe: str, placement: str = ALL) -> None:
-        """The cells of a probe and a placement of queries; nothing where the run has none."""
+        """Shows the cells of a probe for queries of one placement; empty if the run has none."""
         self.cells = self.verdicts.of(probe, placement).sort_values(["length", "strength"]).reset_index(drop=True)
         cells = self.cells
         strengths, lengths = (sorted(cells[name].unique()) for name in ("strength", "length"))
@@ -99,7 +99,7 @@ class VerdictView:
 
     def _open(self, place: int) -> None:
         self._is_moved_by_us = True
-        try:  # so that the same cell can be opened again
+        try:  # reset, so that the same cell can be opened again
             self.source.selected.indices = []
             self.list.value = CHOOSE
         finally:

@@ -1,4 +1,4 @@
-"""The verdicts that a run has: those of its own probes, and those of its atlas."""
+"""The verdicts of a run, from its own probes and from its atlas."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ COLUMNS = [*WORDS, *NUMBERS, "off_bayes"]
 
 
 class Verdicts:
-    """The cells of a run, each with its verdict; none where it has not been probed."""
+    """The cells of a run, each with its verdict; empty if the run has not been probed."""
 
     def __init__(self, run: Run):
         self.families = run.recipe.mixture.families
         own = _read(run.table)
-        # A probe that both have is shown as the run's own report shows it.
+        # For a probe that both have, the run's own cells are shown, as in its report.
         further = _read(lambda: Table.load(run.folder / ATLAS / EVALUATION), None if own.empty else run.table)
         cells = pd.concat([own, further[~further["probe"].isin(own["probe"])]], ignore_index=True)
         self.cells = cells[cells["probe"] != IN_DISTRIBUTION].reset_index(drop=True)
@@ -38,17 +38,17 @@ class Verdicts:
 
     @property
     def placements(self) -> tuple[str, ...]:
-        """The placements that the cells tell apart."""
+        """The placements that the cells distinguish."""
         return tuple(name for name in WHERE if name in set(self.cells["placement"]))
 
     def of(self, probe: str, placement: str = ALL) -> pd.DataFrame:
-        """The cells of a probe, of queries of one placement."""
+        """Returns the cells of a probe for queries of one placement."""
         return self.cells[(self.cells["probe"] == probe) & (self.cells["placement"] == placement)]
 
     def nearest(self, state: State, length: int) -> str:
-        """The verdict of the cell that is nearest to a prompt of `length` pairs; empty where none is of its kind.
+        """Returns the verdict of the cell nearest to a prompt of `length` pairs; empty if no probe matches the prompt.
 
-        Those of queries between the context's points and beyond them stand behind it, where they are known.
+        The verdicts for queries between the context's points and beyond them follow, if they are known.
         """
         probe, strength = self._place_of(state)
         cells = self.of(probe)
@@ -66,12 +66,12 @@ class Verdicts:
         return in_words(cell.to_dict()) + "".join(further)
 
     def _place_of(self, state: State) -> tuple[str, float]:
-        """The probe and the place on its path that a preset is of; an empty name where there is none."""
+        """Returns the probe and the place on its path that match a preset; an empty name if there is none."""
         kinds = [type(family) for family in self.families]
         if state.preset == CELL:
             return state.probe, state.strength
         if state.preset == "combination" and kinds[:2] in ([Linear, Sinusoid], [Sinusoid, Linear]):
-            # The slider's weight is the line's, the probe's that of the first family.
+            # The slider has the weight of the line, the probe has the weight of the first family.
             return "convex", state.weight if kinds[0] is Linear else 1 - state.weight
         if state.preset in ("sinusoid", "frequency × 2") and Sinusoid in kinds:
             return "frequency", state.frequency * (1 if state.preset == "sinusoid" else 2)
@@ -79,12 +79,12 @@ class Verdicts:
 
 
 def is_along_length(cells: pd.DataFrame) -> bool:
-    """Is the cells' coordinate the context's length itself?"""
+    """Whether the cells' coordinate is the context length itself."""
     return bool((cells["strength"] == cells["length"]).all())
 
 
 def in_words(cell: Any) -> str:
-    """A cell's verdict, as it holds among the probe's cells, and where it stands."""
+    """Describes a cell: its verdict as it holds among the probe's cells, and its place."""
     note = f" ({cell['provisional']})" if cell["provisional"] else ""
     where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs"
     where += "" if cell["placement"] == ALL else f", {WHERE[cell['placement']]}"
@@ -92,7 +92,7 @@ def in_words(cell: Any) -> str:
 
 
 def _read(table: Any, gate: Any = None) -> pd.DataFrame:
-    """What can be shown of a table; nothing of one that is missing, or holds something else."""
+    """Returns what can be shown of a table; empty if it is missing or has other contents."""
     try:
         cells = table().verdicts(placement=None, gate=gate and gate())[COLUMNS].fillna({"provisional": ""})
         cells = cells.astype({name: str for name in WORDS})

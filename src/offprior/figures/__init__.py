@@ -1,4 +1,4 @@
-"""WHAT a reader sees: one figure a file, drawn from stored tables; `figure.py` says what each has to offer."""
+"""Figures of a run, one per file, drawn from its stored tables; `figure.py` defines the base class."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Curves of errors, which several figures draw: the model and all that stands beside it, on a logarithmic axis."""
+"""Curves of errors that several figures draw: the model and its references, on a logarithmic axis."""
 
 import math
 from typing import Any
@@ -22,9 +22,9 @@ from offprior.figures.figure import (
 )
 
 SMALLEST_ERROR = 1e-6
-"""A normalised error below this is drawn here: a logarithm has no zero."""
+"""Normalised errors below this are drawn at this value, because a logarithmic axis has no zero."""
 SAME = 0.01
-"""B and C are drawn as one curve where they differ by no more than this share at every place of a panel."""
+"""B and C are drawn as one curve if they differ by at most this share at every place of a panel."""
 
 
 def draw_errors(
@@ -37,9 +37,18 @@ def draw_errors(
     style: Style = STYLES["model"],
     references: bool = True,
 ) -> None:
-    """The errors of the model and of the references that are known at the places `at`, with their 95% intervals.
+    """Draws the errors of the model and of the known references at the places `at`, with their 95% intervals.
 
-    Where B and C are the same curve, it is drawn once and called "B = C".
+    If B and C are the same curve, it is drawn once and labelled "B = C".
+
+    Args:
+        axis: the panel.
+        at: horizontal positions, one per cell.
+        cells: rows of the metrics.
+        look: the layout.
+        name: the model's name in the legend; a standard one if empty.
+        style: the model's style.
+        references: whether to draw the references.
     """
     _error_curve(axis, at, cells, "M2", name or name_of("model", look), style, look)
     known = {label: column for label, column in REFERENCE_ERRORS.items() if references and _is_known(cells, column)}
@@ -52,12 +61,12 @@ def draw_errors(
 
 
 def name_of(label: str, look: Look) -> str:
-    """What a legend calls a predictor."""
+    """Returns a predictor's name in the legend."""
     return (SHORT if look.is_paper else MEANING).get(label, label)
 
 
 def coincide(cells: pd.DataFrame) -> bool:
-    """Are B and C the same at every place? They are where the prior holds the probe's functions."""
+    """Whether B and C are the same at every place, as they are if the prior holds the probe's functions."""
     if not (_is_known(cells, "bayes_nmse") and _is_known(cells, "combined_nmse")):
         return False
     bayes, combined = (
@@ -83,7 +92,7 @@ def _error_curve(
 
 
 def mark_prior(axis: Any, data: ReportData, cells: pd.DataFrame, look: Look) -> None:
-    """Where the pretraining prior holds the functions of a path: shaded, or a dotted line for a single place."""
+    """Marks where the pretraining prior holds the functions of a path: shaded, or a dotted line for a single place."""
     if along_context(cells):
         mark_training_length(axis, data, cells["strength"], look)
         return
@@ -97,7 +106,7 @@ def mark_prior(axis: Any, data: ReportData, cells: pd.DataFrame, look: Look) -> 
 
 
 def mark_training_length(axis: Any, data: ReportData, lengths: pd.Series, look: Look) -> None:
-    """The longest context of pretraining, where longer ones were tested."""
+    """Marks the longest context length of pretraining, if longer contexts were tested."""
     longest = data.training_length
     if longest is not None and lengths.max() > longest:
         label = f"trained to {longest} pairs" if look.is_paper else f"longest in pretraining, {longest} pairs"
@@ -106,7 +115,7 @@ def mark_training_length(axis: Any, data: ReportData, lengths: pd.Series, look: 
 
 
 def limit_errors(axis: Any, *tables: pd.DataFrame) -> None:
-    """Limits that hold the errors of the model and of its references."""
+    """Sets limits that include the errors of the model and of its references."""
     wanted = ["M2", *REFERENCE_ERRORS.values()]
     found = np.concatenate([table.reindex(columns=wanted).to_numpy(float).ravel() for table in tables])
     found = np.maximum(found[np.isfinite(found)], SMALLEST_ERROR)
@@ -118,9 +127,9 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def log_error_axis(axis: Any) -> None:
-    """A logarithmic axis of errors, with a tick a power of ten."""
+    """Makes the vertical axis logarithmic, with a tick at each power of ten."""
     axis.set_yscale("log")
-    # Plain text: mathematics set by matplotlib takes a third of the drawing time.
+    # Ticks are plain text, because matplotlib's mathematics takes a third of the drawing time.
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power_of_ten(value)))
     axis.yaxis.set_minor_locator(NullLocator())
 

@@ -1,4 +1,4 @@
-"""How figures are set: for the report's page, or for a paper at the width of its column; what figures share of it."""
+"""The layout that figures share: settings for the report's page, or for a paper at the width of its column."""
 
 import dataclasses
 import textwrap
@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from offprior.errors import OffpriorError, choose_from
 
 FONT = "DejaVu Sans"
-"""Comes with matplotlib, so that the same tables are laid out alike on every machine."""
+"""The font that comes with matplotlib, so that the same tables give the same layout on every machine."""
 LETTER = 0.6
-"""Width of a letter over the font's size, on average."""
+"""The average width of a letter, relative to the font size."""
 RC: Any = {
     "font.family": FONT,
     "font.size": 9,
@@ -34,10 +34,10 @@ RC: Any = {
     "ytick.labelsize": 8,
     "figure.titlesize": 11,
     "figure.titleweight": "bold",
-    # Text stays text: it can be searched, copied and edited, and journals refuse Type 3 fonts.
+    # Text stays text, so that it can be searched, copied and edited; journals refuse Type 3 fonts.
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
-    # The same tables give the same file, byte for byte.
+    # A fixed salt makes the same tables give the same file, byte for byte.
     "svg.hashsalt": "offprior",
 }
 PAPER_RC: Any = {
@@ -63,15 +63,15 @@ PAPER_RC: Any = {
     "figure.labelsize": 8,
 }
 LINE = 0.155
-"""Inches; a line of a paper's legend is as high."""
+"""Height of a line in a paper's legend [inches]."""
 NARROWEST_PANEL = 1.5
-"""Inches; with less, the labels of a panel do not fit."""
+"""The narrowest panel in which the labels fit [inches]."""
 WIDTHS = (3.0, 20.0)
-"""Widths of a figure for a paper [inches]."""
+"""The smallest and largest width of a figure for a paper [inches]."""
 
 
 class Canvas(matplotlib.figure.Figure):
-    """A figure that is saved under the settings it was drawn under, whoever saves it."""
+    """A figure that is always saved with the settings that it was drawn with."""
 
     rc: Any = RC
 
@@ -82,7 +82,7 @@ class Canvas(matplotlib.figure.Figure):
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """The width of a figure [inches], and whether it is for a paper: without titles, its type legible at that width."""
+    """The width of a figure [inches], and whether it is for a paper: without titles, with legible type."""
 
     width: float = 10.5
     is_paper: bool = False
@@ -93,7 +93,7 @@ class Look:
         return PAPER_RC if self.is_paper else RC
 
     def canvas(self, height: float) -> Canvas:
-        """An empty canvas of this width, and `height` inches."""
+        """Returns an empty canvas of this width and of `height` inches."""
         canvas = Canvas(figsize=(self.width, height), layout="constrained")
         canvas.rc = self.rc
         if self.is_paper:
@@ -103,11 +103,19 @@ class Look:
     def grid(
         self, count: int, *, columns: int, height: float = 2.9, sharey: bool = True, extra: float = 0.9
     ) -> tuple[Canvas, list[Any]]:
-        """A canvas with `count` panels, `columns` a row at most; `height` is that of a row in the report."""
+        """Returns a canvas with `count` panels, and the panels.
+
+        Args:
+            count: the number of panels.
+            columns: the most panels per row; a paper may have room for fewer.
+            height: height of a row in the report [inches].
+            sharey: whether all panels have the same vertical axis.
+            extra: height of title and legend in the report [inches].
+        """
         columns = min(columns, count)
         if self.is_paper:
             columns = max(1, min(columns, int(self.width / NARROWEST_PANEL)))
-            least = 1.3 if count > columns else 1.7  # beside a single row stands the whole label
+            least = 1.3 if count > columns else 1.7  # a single row must be as high as the vertical label
             height, extra = min(2.6, max(least, 0.66 * self.width / columns)), 0.2
         rows = -(-count // columns)
         canvas = self.canvas(rows * height + extra)
@@ -117,22 +125,22 @@ class Look:
         return canvas, axes[:count]
 
     def line(self, line: dict[str, Any]) -> dict[str, Any]:
-        """Keyword arguments of `Axes.plot`, thinner in a paper."""
+        """Returns keyword arguments for `Axes.plot`, with thinner lines in a paper."""
         if not self.is_paper:
             return line
         return {**line, **{name: 0.72 * line[name] for name in ("linewidth", "markersize") if name in line}}
 
     def words(self, text: str, width: float, size: float) -> str:
-        """The text in lines that are not longer than `width` inches, at a font size of `size` points."""
+        """Wraps the text into lines of at most `width` inches, at a font size of `size` points."""
         return textwrap.fill(text, max(8, int(72 * width / (LETTER * size))))
 
     def title(self, canvas: matplotlib.figure.Figure, text: str) -> None:
-        """The title of a whole figure; in a paper the caption says it."""
+        """Sets the title of the whole figure; a paper has a caption instead."""
         if not self.is_paper:
             canvas.suptitle(text)
 
     def panel_titles(self, axes: Sequence[Any], titles: Sequence[str]) -> None:
-        """What tells panels apart; in a paper a single panel goes without."""
+        """Sets the titles that distinguish panels; a single panel of a paper has none."""
         for axis, title in zip(axes, titles, strict=True):
             if not self.is_paper:
                 axis.set_title(title)
@@ -140,13 +148,15 @@ class Look:
                 axis.set_title(self.words(title, panel_width(axis), self.rc["axes.titlesize"]))
 
     def labels(self, axes: Sequence[Any], x: str, y: str, *, letters: int = 72) -> None:
-        """The labels that all panels share: y at the left ones; x at each in the report, below each column in a paper.
+        """Labels the axes that panels share.
+
+        The left panels have y. In the report all panels have x; in a paper only the lowest of each column has it.
 
         Args:
             axes: the panels.
             x: label of the horizontal axes.
-            y: label of the vertical axes; in a paper once for all rows.
-            letters: in a line of a horizontal label in the report.
+            y: label of the vertical axes; a paper has it once for all rows.
+            letters: the most letters per line of a horizontal label in the report.
         """
         for axis in below(axes) if self.is_paper else axes:
             words = self.words(x, panel_width(axis), self.rc["axes.labelsize"])
@@ -159,13 +169,13 @@ class Look:
             axis.set_ylabel(y)
 
     def few_ticks(self, axes: Sequence[Any]) -> None:
-        """No more ticks across than a narrow panel of a paper has room for."""
+        """Limits the number of horizontal ticks to the room in the narrow panels of a paper."""
         for axis in axes if self.is_paper else ():
             if axis.get_xscale() == "linear":
                 axis.locator_params(axis="x", nbins=max(2, int(panel_width(axis) / 0.4)))
 
     def apart(self, axis: Any, places: Sequence[float]) -> list[float]:
-        """The places at which a panel's ticks have room in a paper: the last one, and those far enough before it."""
+        """Returns the places at which ticks fit: in a paper the last one, and those that are far enough to its left."""
         if not self.is_paper:
             return list(places)
         least = self.rc["xtick.labelsize"] / 72
@@ -180,14 +190,14 @@ class Look:
 
 
 REPORT = Look()
-"""The report's page."""
+"""The layout of the report's page."""
 
 
 def paper(width: float) -> Look:
-    """For a paper, `width` inches wide.
+    """Returns the layout for a paper, `width` inches wide.
 
     Raises:
-        OffpriorError: nothing is legible at that width, or no page is as wide.
+        OffpriorError: the width is too small to be legible, or larger than any page.
     """
     if not WIDTHS[0] <= width <= WIDTHS[1]:
         raise OffpriorError(f"width: {width:g} inches; a figure is {WIDTHS[0]:g} to {WIDTHS[1]:g} inches wide")
@@ -195,10 +205,14 @@ def paper(width: float) -> Look:
 
 
 def look_of(style: str, width: float) -> Look:
-    """That of a style by its name: "page" or "paper".
+    """Returns the layout of a style by its name, "page" or "paper".
+
+    Args:
+        style: the name.
+        width: width of a paper's figure [inches].
 
     Raises:
-        OffpriorError: there is no such style; the width is out of range.
+        OffpriorError: the style is unknown, or the width is out of range.
     """
     if style not in ("page", "paper"):
         raise OffpriorError(f"style: {style!r} is none; {choose_from(style, ('page', 'paper'))}")
@@ -206,27 +220,34 @@ def look_of(style: str, width: float) -> Look:
 
 
 def panel_width(axis: Any) -> float:
-    """About as wide as a panel is, its labels left out [inches]."""
+    """Returns the approximate width of a panel without its labels [inches]."""
     return 0.85 * axis.figure.get_figwidth() / axis.get_gridspec().ncols
 
 
 def left_of(axes: Sequence[Any]) -> list[Any]:
-    """The panels of the first column."""
+    """Returns the panels of the first column."""
     return [axis for axis in axes if axis.get_subplotspec().is_first_col()]
 
 
 def grow(canvas: matplotlib.figure.Figure, inches: float) -> None:
-    """Make room for a legend, so that it takes none from the panels."""
+    """Adds height for a legend, so that the legend does not shrink the panels."""
     canvas.set_figheight(canvas.get_figheight() + inches)
 
 
 def below(axes: Sequence[Any]) -> list[Any]:
-    """The lowest panel of each column."""
+    """Returns the lowest panel of each column."""
     return list({axis.get_subplotspec().colspan.start: axis for axis in axes}.values())
 
 
 def legend_below(canvas: matplotlib.figure.Figure, look: Look, *axes: Any, columns: int = 3) -> None:
-    """One legend for all panels, below them, each label once; in a paper as many columns as its width holds."""
+    """Adds one legend for all panels below them, with each label once.
+
+    Args:
+        canvas: the figure.
+        look: its layout.
+        axes: the panels.
+        columns: the number of columns in the report; a paper has as many as fit its width.
+    """
     found: dict[str, Any] = {}
     for panel in axes:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
@@ -238,7 +259,15 @@ def legend_below(canvas: matplotlib.figure.Figure, look: Look, *axes: Any, colum
 def legend_of(
     canvas: matplotlib.figure.Figure, look: Look, entries: Mapping[str, Any], *, columns: int, **settings: Any
 ) -> None:
-    """A legend of these entries below the panels, `columns` wide; in a paper as many as its width holds."""
+    """Adds a legend with the given entries below the panels.
+
+    Args:
+        canvas: the figure.
+        look: its layout.
+        entries: handles by their labels.
+        columns: the number of columns in the report; a paper has as many as fit its width.
+        settings: further arguments of `Figure.legend`.
+    """
     labels, handles = list(entries), list(entries.values())
     columns = len(labels) if look.is_paper else min(columns, len(labels))
     for count in range(columns, 0, -1):
@@ -251,5 +280,5 @@ def legend_of(
 
 
 def _fits(legend: Any, canvas: matplotlib.figure.Figure) -> bool:
-    """Is the legend no wider than its figure?"""
+    """Whether the legend is no wider than its figure."""
     return bool(legend.get_window_extent(FigureCanvasAgg(canvas).get_renderer()).width <= canvas.bbox.width)

@@ -1,4 +1,4 @@
-"""A small figure of a probe's errors, to stand beside its name."""
+"""A small figure of a probe's errors, shown next to the probe's name."""
 
 import matplotlib.figure
 import pandas as pd
@@ -12,7 +12,7 @@ HEIGHT = 1.25
 
 
 class Thumbnail(Figure):
-    """The errors of a probe along its path, at the longest context that pretraining had; without labels."""
+    """The errors of a probe along its path, at the longest context length of pretraining; without labels."""
 
     def __init__(self, probe: str):
         self.probe = probe
@@ -44,7 +44,7 @@ class Thumbnail(Figure):
 
 
 def shown(data: ReportData, cells: pd.DataFrame) -> pd.DataFrame:
-    """Of a path its cells at the longest context that pretraining had; otherwise all."""
+    """Returns the cells that the thumbnail shows: of a path those at the longest trained length, otherwise all."""
     if along_context(cells) or cells["strength"].nunique() < 2:
         return cells.sort_values("length")
     lengths = sorted(cells["length"].unique())

@@ -15,8 +15,8 @@ from offprior.figures.figure import Figure, ReportData, along_context, coordinat
 class BetweenAndBeyond(Figure):
     """Normalised error along a probe's coordinate, between the context's points and beyond them, with 95% intervals.
 
-    Between the points S, a smoother that knows no family, may do as well as anybody. Beyond them it goes back to its
-    mean, but a straight line may do well there: less error than S's alone does not show composing. B and C are the
+    Between the points, S, a smoother that knows no family, may be as good as any predictor. Beyond them S returns to
+    its mean, but a straight line may do well there: an error below S alone does not show composing. B and C are the
     Bayes predictors without and with the probe's functions. The contexts are the longest that pretraining had.
     """
 
@@ -27,7 +27,7 @@ class BetweenAndBeyond(Figure):
 
     @property
     def caption(self) -> str:
-        """The first line of its docstring, and the probe."""
+        """The first line of the docstring, with the probe's name."""
         first = super().caption
         return first if self.probe is None else f"{self.probe}: n{first[1:]}".replace("a probe's", "its")
 
@@ -66,13 +66,13 @@ class BetweenAndBeyond(Figure):
 
 
 def _shown(data: ReportData) -> list[str]:
-    """The probes with a path, two places or more, of which a placement is known."""
+    """Returns the probes with a path (at least two places) for which a placement is known."""
     paths = [probe for probe in shown_probes(data) if not along_context(data.cells(probe))]
     return [probe for probe in paths if _longest(data, probe)[1]]
 
 
 def _longest(data: ReportData, probe: str) -> tuple[int, dict[str, pd.DataFrame]]:
-    """The longest contexts that pretraining had, and their cells by placement; of two places or more."""
+    """Returns the longest trained length and its cells by placement, for placements with at least two places."""
     parts = {placement: data.cells(probe, placement) for placement in (BETWEEN, BEYOND)}
     lengths = {int(length) for cells in parts.values() if len(cells) for length in cells["length"]}
     trained_to = data.training_length

@@ -42,14 +42,14 @@ class ErrorByLength(Figure):
 
 
 def _chosen(data: ReportData) -> dict[str, pd.DataFrame]:
-    """The cells of a panel each, by probe."""
+    """Returns the cells of each panel, by probe."""
     found = {probe: cells for probe in data.probes if len(cells := hardest(data.cells(probe))) > 1}
-    # A probe along the context has a figure of its own, the error along its coordinate.
+    # A probe along the context length is already shown by the error along its coordinate.
     return {probe: cells for probe, cells in found.items() if not along_context(cells)} or found
 
 
 def hardest(cells: pd.DataFrame) -> pd.DataFrame:
-    """A row a context length, at the strength where the prior gap M3 at the longest context is largest."""
+    """Returns one row per context length, at the strength with the largest prior gap M3 at the longest context."""
     if along_context(cells):
         return cells.sort_values("length")
     longest = cells[cells["length"] == cells["length"].max()]

@@ -12,14 +12,14 @@ from offprior.figures.figure import RUN_STYLES, Figure, ReportData, Style, along
 
 LENGTHS = 4
 LABEL_WIDTH = 36
-"""Letters in a line of a label; a panel is not wider."""
+"""The most letters per line of a label, as many as fit a panel."""
 
 
 class ErrorByStrength(Figure):
-    """Normalised error along a probe's coordinate, the model beside B, C and the smoother S, with 95% intervals.
+    """Normalised error along a probe's coordinate, the model next to B, C and the smoother S, with 95% intervals.
 
-    One panel a context length; shaded or dotted where the pretraining prior holds the functions. Models of other runs
-    are drawn over it, and their B too where their mixture is another one.
+    There is one panel per context length. The part where the pretraining prior holds the functions is shaded or dotted.
+    Models of other runs are drawn in the same panels, with their own B if their mixture differs.
     """
 
     place: ClassVar[int] = 20
@@ -29,7 +29,7 @@ class ErrorByStrength(Figure):
 
     @property
     def caption(self) -> str:
-        """The first line of its docstring, and the probe."""
+        """The first line of the docstring, with the probe's name."""
         first = super().caption
         return first if self.probe is None else f"{self.probe}: n{first[1:]}".replace("a probe's", "its")
 
@@ -68,14 +68,14 @@ class ErrorByStrength(Figure):
         return canvas
 
     def _lengths(self, cells: pd.DataFrame) -> list[Any]:
-        """A panel each; None where the path is along the context."""
+        """Returns the context length of each panel; None for a path along the context length."""
         if cells.empty or along_context(cells):
             return [None]
         return spread(cells["length"].tolist(), LENGTHS) if self.length is None else [self.length]
 
 
 def shown_probes(data: ReportData) -> list[str]:
-    """The probes with a path: two places or more."""
+    """Returns the probes with a path, that is with at least two places."""
     return [probe for probe in data.probes if data.cells(probe)["strength"].nunique() > 1]
 
 
@@ -93,7 +93,7 @@ def _other_run(axis: Any, cells: pd.DataFrame, data: ReportData, other: ReportDa
 
 
 def _context_axis(axis: Any, strengths: pd.Series, look: Look) -> None:
-    # A context of no pairs has a place too, left of the logarithm's beginning.
+    # A linear part of the axis, left of the logarithmic one, shows a context of no pairs.
     axis.set_xscale("symlog", linthresh=1, linscale=0.5)
     axis.set_xticks(look.apart(axis, sorted(set(strengths))))
     axis.set_xticklabels([f"{place:g}" for place in axis.get_xticks()])
@@ -102,6 +102,6 @@ def _context_axis(axis: Any, strengths: pd.Series, look: Look) -> None:
 
 
 def _limit(axes: list[Any], cells: pd.DataFrame, data: ReportData) -> None:
-    """Limits from the curves, not from intervals that reach 0."""
+    """Sets limits from the curves, not from intervals, which may reach 0."""
     tables = [cells, *(other.cells(str(cells["probe"].iloc[0])) for other in data.others)]
     limit_errors(axes[0], *(table for table in tables if not table.empty))

@@ -1,4 +1,4 @@
-"""What a figure has to offer, the tables it reads, and colours that mean the same in every figure; no jax."""
+"""The base class of figures, the tables that they read, and colours that mean the same in every figure; no jax."""
 
 import abc
 import dataclasses
@@ -16,7 +16,7 @@ from offprior.analysis.verdict import verdicts
 from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
 from offprior.figures._look import REPORT, Look
 
-# Okabe and Ito's palette: told apart by readers with any kind of colour vision.
+# Okabe and Ito's palette, which readers with any kind of colour vision can distinguish.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 SHADE = "#ededed"
@@ -33,7 +33,7 @@ class Style:
 
     @property
     def line(self) -> dict[str, Any]:
-        """Keyword arguments of `Axes.plot`."""
+        """Keyword arguments for `Axes.plot`."""
         return {
             "color": self.color,
             "linestyle": self.linestyle,
@@ -69,15 +69,20 @@ MEANING = {
     "B = C": "B = C: Bayes, with and without the probe's functions",
     SMOOTHER: "S: smoother, knows no family",
 }
-"""What a legend calls the predictors."""
+"""The names of predictors in legends."""
 SHORT = {"model": "model", "B": "B: Bayes", "C": "C: Bayes + probe", "B = C": "B = C: Bayes", SMOOTHER: "S: smoother"}
-"""The same in a paper, whose caption says more."""
+"""The names of predictors in the legends of a paper, whose caption says more."""
 REFERENCE_ERRORS = {"B": "bayes_nmse", "C": "combined_nmse", SMOOTHER: "smoother_nmse", FLOOR: "bayes_nmse_floor10"}
-"""The columns of a metrics table that hold the errors of the predictors beside the model; older tables lack some."""
+"""The columns of a metrics table that hold the errors of the references; older tables lack some."""
 
 
 def style_of(label: str, families: Sequence[str] = ()) -> Style:
-    """The style of a predictor or of a family's own curve; `families` gives their order."""
+    """Returns the style of a predictor, or of a family's own curve.
+
+    Args:
+        label: the predictor's label.
+        families: the families in the order in which their curves take their styles.
+    """
     if label in STYLES:
         return STYLES[label]
     name = label.removeprefix("class: ")
@@ -87,9 +92,9 @@ def style_of(label: str, families: Sequence[str] = ()) -> Style:
 
 @dataclasses.dataclass(frozen=True)
 class ReportData:
-    """The stored tables of one run, and those of the runs to be shown beside it.
+    """The stored tables of one run, and of the runs to compare it with.
 
-    A table that the run has not got is empty.
+    A table that the run lacks is empty.
     """
 
     label: str = ""
@@ -101,16 +106,23 @@ class ReportData:
     manifest: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     others: tuple["ReportData", ...] = ()
+    """The runs to compare with."""
     placed: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
-    """Metrics of queries between the context's points and beyond them, where they are known (column `placement`)."""
+    """Metrics of the queries between the context's points and beyond them, if known; see the column `placement`."""
     breaks: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     """Where the predictor of an atlas breaks first, one row per probe."""
     study: StudyResult | None = None
-    """Where the run is a study."""
+    """The result of the study, if the run is one."""
 
     @classmethod
     def from_evaluation(cls, rows: pd.DataFrame, *, gate: pd.DataFrame | None = None, **tables: Any) -> "ReportData":
-        """With the metrics and verdicts of an evaluation table's rows; M1 is measured in `gate` as far as it can be."""
+        """Computes metrics and verdicts from the rows of an evaluation table.
+
+        Args:
+            rows: the evaluation table.
+            gate: another evaluation of the same predictor, whose rows M1 is measured on where it has them.
+            tables: the other attributes.
+        """
         measured = metrics(rows, gate=gate)
         judged = measured if measured.empty else verdicts(measured)
         parts = {}
@@ -127,12 +139,12 @@ class ReportData:
 
     @property
     def placements(self) -> list[str]:
-        """Placements that the tables tell apart: all queries first, then between and beyond the context's points."""
+        """The placements that the tables distinguish: all queries, then between and beyond the context's points."""
         known = set(self.placed["placement"]) if "placement" in self.placed else set()
         return [ALL, *(name for name in PLACEMENTS if name in known)] if len(self.metrics) else []
 
     def cells(self, probe: str, placement: str = ALL) -> pd.DataFrame:
-        """A probe's rows of the metrics, by strength and length; of the queries of one placement."""
+        """Returns a probe's rows of the metrics for the queries of one placement, sorted by strength and length."""
         table = self.metrics if placement == ALL else self.placed
         if "probe" not in table:
             return pd.DataFrame()
@@ -155,7 +167,7 @@ class ReportData:
         return []
 
     def of_probe(self, cells: pd.DataFrame) -> dict[str, Any]:
-        """The first row of the evaluation that is of the same probe as `cells`; empty where there is none."""
+        """Returns the first row of the evaluation of the same probe as `cells`; empty if there is none."""
         if self.evaluation.empty:  # figures can be drawn from metrics alone
             return {}
         rows = self.evaluation[self.evaluation["probe"] == cells["probe"].iloc[0]]
@@ -168,12 +180,12 @@ class ReportData:
         return int(points) if isinstance(points, int | float) else None
 
     def quoted(self) -> dict[Any, Any] | None:
-        """The cell to quote, chosen before anything is measured: the middle of a path, at a length trained on.
+        """Returns the cell to quote, the middle of a path at the longest context of pretraining; None if there is none.
 
-        Of the convex probe, or the first of the report where there is none, at the longest context that pretraining
-        had. Of the places outside the prior it is the nearest to the middle of the path: to a = ½ of a combination, to
-        the middle of the row of places of any other probe; of two equally near the lower one. No error and no gap is
-        looked at.
+        The choice does not depend on any error or gap. The probe is the convex one, or the first of the report if there
+        is none. Among the places outside the prior, the cell is the one nearest to the middle of the path: to a = ½ for
+        a combination, to the middle of the ordered places for any other probe. If two are equally near, the lower one
+        is taken.
         """
         outside = [probe for probe in self.probes if probe != IN_DISTRIBUTION and not along_context(self.cells(probe))]
         outside.sort(key=lambda probe: probe.partition(",")[0] != "convex")
@@ -193,18 +205,18 @@ class ReportData:
 
 
 def coordinate_in_words(data: ReportData, cells: pd.DataFrame) -> str:
-    """What a probe's coordinate is, in words; its symbol where an older table has no words."""
+    """Returns a description of a probe's coordinate; its symbol if an older table has no description."""
     words = data.of_probe(cells).get("axis")
     return words if isinstance(words, str) and words else str(cells["coordinate"].iloc[0])
 
 
 def along_context(cells: pd.DataFrame) -> bool:
-    """Is the probe's coordinate the context length itself?"""
+    """Whether the probe's coordinate is the context length itself."""
     return bool((cells["strength"] == cells["length"]).all())
 
 
 def spread(values: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` of the sorted values, both ends among them, evenly spread over their places."""
+    """Returns at most `count` of the sorted values, spaced evenly by their places; both ends are included."""
     found = sorted(set(values))
     if len(found) <= count:
         return found
@@ -212,9 +224,9 @@ def spread(values: Sequence[Any], count: int) -> list[Any]:
 
 
 def prior_spans(data: ReportData, cells: pd.DataFrame) -> list[tuple[float, float]]:
-    """The stretches of a probe's coordinate that the pretraining prior holds; a single place has equal ends.
+    """Returns the intervals of a probe's coordinate inside the pretraining prior; a single place has equal ends.
 
-    A probe may know the ends of a stretch, the tested places only lie between them.
+    If the probe knows the ends of its interval, they are used: the tested places only lie between them.
     """
     inside = cells.groupby("strength")["inside"].all()
     spans: list[tuple[float, float]] = []
@@ -233,32 +245,37 @@ class Figure(abc.ABC):
     """A figure of a run, drawn from its stored tables."""
 
     place: ClassVar[int] = 100
-    """Where it stands in a report: small numbers come first."""
+    """The figure's position in a report: small numbers come first."""
     of_study: ClassVar[bool] = False
-    """Is it of a study, or of a single run?"""
+    """Whether the figure shows a study rather than a single run."""
 
     def belongs_to(self, data: ReportData) -> bool:
-        """Is it a figure of such a run at all? If so, its absence is told."""
+        """Whether a report of `data` should have this figure; if so, the report mentions its absence."""
         return data.study is not None if self.of_study else not data.metrics.empty
 
     def draw(self, data: ReportData, look: Look = REPORT) -> matplotlib.figure.Figure | None:
-        """The figure, or None where what it shows is not in the tables; for the report's page, or for a paper."""
+        """Draws the figure for the report's page or for a paper; returns None if the tables lack what it shows.
+
+        Args:
+            data: the run's tables.
+            look: the width, and whether the figure is for a paper.
+        """
         with mpl.rc_context(look.rc):
             return self.compose(data, look)
 
     @abc.abstractmethod
     def compose(self, data: ReportData, look: Look) -> matplotlib.figure.Figure | None:
-        """What `draw` does, under the package's own settings of matplotlib."""
+        """Draws the figure as `draw` does, with the package's settings of matplotlib already in effect."""
 
     def variants(self, data: ReportData) -> dict[str, "Figure"]:
-        """The figures of this kind in a report of `data`, by what is added to the name; one, unless overridden."""
+        """Returns the figures of this class in a report of `data`, by a suffix of the name; by default only itself."""
         return {"": self}
 
     def panels(self, data: ReportData) -> dict[str, "Figure"]:
-        """Its parts that can stand alone in a paper, by what is added to the name; none, unless overridden."""
+        """Returns the parts that can stand alone in a paper, keyed by a suffix of the name; by default none."""
         return {}
 
     @property
     def caption(self) -> str:
-        """The first line of its docstring."""
+        """The first line of the class's docstring."""
         return (type(self).__doc__ or "").strip().partition("\n")[0]

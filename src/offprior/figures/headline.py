@@ -18,14 +18,14 @@ from offprior.figures.figure import REFERENCE_ERRORS, STYLES, Figure, ReportData
 
 PATH, CELL = "path", "cell"
 WIDE_DOT = 0.6
-"""Inches; a value has room beside its dot."""
+"""The width at which a value fits next to its dot [inches]."""
 
 
 class Headline(Figure):
     """The cell that the summary quotes: the errors of the model, B, C and S there and along its path.
 
-    Lines, bands and bars with their 95% intervals, at the context length of the cell. The cell is chosen by its place
-    alone: the middle of the path, at the longest context that pretraining had.
+    Lines and dots have 95% intervals; all errors are at the cell's context length. The cell is chosen by its place
+    alone: the middle of the path, at the longest context length of pretraining.
     """
 
     place: ClassVar[int] = 5
@@ -75,7 +75,7 @@ class Headline(Figure):
 
 
 def _dots(axis: Any, cell: dict[Any, Any], look: Look) -> None:
-    """The errors in the cell, each with its interval and its value."""
+    """Draws the errors in the cell, each with its interval and its value."""
     known = {label: cell.get(column, math.nan) for label, column in {"model": "M2", **REFERENCE_ERRORS}.items()}
     known = {label: value for label, value in known.items() if np.isfinite(value)}
     columns = {"model": "M2", **REFERENCE_ERRORS}

@@ -1,4 +1,4 @@
-"""Which blend of the two classes the model's curve is."""
+"""The weight of the two classes in the model's curve."""
 
 from typing import Any, ClassVar
 
@@ -13,14 +13,14 @@ LENGTHS = 3
 VIEW = (-0.6, 1.6)
 MOSTLY_LEFT_OVER = 0.5
 LEGEND_WIDTH = 0.8
-"""Inches; of the colours, beside the panels."""
+"""Width of the colour bar next to the panels [inches]."""
 
 
 class ImpliedWeight(Figure):
     """Implied weight of the first class (M8) against a and against P(class): composing follows a, averaging P(class).
 
-    Above, pooled over tasks; hollow where more than half of the curve is no blend of the two class posteriors. Below, a
-    dot a task.
+    The upper panels pool tasks; markers are hollow where more than half of the curve is not a blend of the two class
+    posteriors. The lower panels have one dot per task.
     """
 
     place: ClassVar[int] = 30
@@ -72,7 +72,7 @@ class ImpliedWeight(Figure):
 
 
 def _cells(data: ReportData) -> pd.DataFrame:
-    """Those of the first convex probe, where M8 is known."""
+    """Returns the cells of the first convex probe, if M8 is known."""
     probe = next((name for name in data.probes if name.partition(",")[0] == "convex"), None)
     cells = data.cells(probe) if probe is not None else pd.DataFrame()
     return cells if len(cells) and cells["M8"].notna().any() else pd.DataFrame()

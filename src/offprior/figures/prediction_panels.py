@@ -1,4 +1,4 @@
-"""What each predictor makes of one prompt."""
+"""The predictions of every predictor on single prompts."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ BANDS = ("model", "B", SMOOTHER)
 class PredictionPanels(Figure):
     """One prompt of each family and of their equal combination: context, truth, and what every predictor makes of it.
 
-    Bands hold 95% of a predictive distribution of the noise-free value.
+    Bands contain 95% of a predictive distribution of the noise-free value.
     """
 
     place: ClassVar[int] = 10
@@ -53,7 +53,7 @@ def _names(data: ReportData) -> list[str]:
 
 
 def _depth(series: str) -> int:
-    """From the back to the front; legends follow it too."""
+    """Returns the order of drawing, from back to front; legends use it too."""
     order = ["C", SMOOTHER, "B", "model", "truth", "context"]
     return order.index(series) if series in order else -1
 
@@ -71,7 +71,7 @@ def _draw(axis: Any, series: str, rows: pd.DataFrame, families: list[str], look:
 
 
 def _limit(axis: Any, rows: pd.DataFrame) -> None:
-    """The truth and the context fill the panel: a class that is far off must not flatten them."""
+    """Sets limits that fit the truth and the context, so that a class far from them does not flatten the panel."""
     shown = rows[rows["series"].isin(["truth", "context", "model", "B"])]["y"].to_numpy(float)
     shown = shown[np.isfinite(shown)]
     if shown.size:

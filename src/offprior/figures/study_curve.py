@@ -11,10 +11,10 @@ from offprior.figures.figure import BLUE, SHADE, STYLES, VERMILLION, Figure, Rep
 
 
 class StudyCurve(Figure):
-    """The measure of a study against its places, with 95% intervals, its threshold and where it crosses that.
+    """The measure of a study against its places, with 95% intervals, its threshold and where the measure crosses it.
 
-    Thin lines are single training seeds. The shaded stretch is the interval of the crossing: over training seeds where
-    there are several, over tasks where there is one.
+    Thin lines are single training seeds. The shaded interval is the uncertainty of the crossing: over training seeds if
+    there are several, otherwise over tasks.
     """
 
     place: ClassVar[int] = 1
@@ -65,7 +65,7 @@ def _place_axis(axis: Any, x: np.ndarray, rows: pd.DataFrame, is_log: bool, look
         return
     if is_log:
         positive = x[x > 0]
-        # A place of 0 has a place too, left of the logarithm's beginning.
+        # A linear part of the axis, left of the logarithmic one, shows a place of 0.
         if len(positive) < len(x) and len(positive):
             axis.set_xscale("symlog", linthresh=float(positive.min()), linscale=0.5)
         elif len(positive):

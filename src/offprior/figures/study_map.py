@@ -1,4 +1,4 @@
-"""A study's measure over its places and the context length."""
+"""A study's measure by place and context length."""
 
 from typing import ClassVar
 
@@ -9,15 +9,15 @@ from offprior.figures._look import Look, panel_width
 from offprior.figures.figure import Figure, ReportData
 
 NARROWEST_CELL = 0.34
-"""Inches; a number has room in it."""
+"""The narrowest cell in which a number fits [inches]."""
 SIGNED = ("M3", "M4", "M5")
-"""Measures that are above and below 0."""
+"""Measures that can be above or below 0."""
 
 
 class StudyMap(Figure):
-    """The measure of a study at every place and context length, as a map; a number stands in each cell.
+    """The measure of a study at every place and context length, as a map with the value in each cell.
 
-    Cells are empty where the measure is unknown: M5 where the prior gap is at most 0.02.
+    Cells are empty where the measure is unknown, such as M5 where the prior gap is at most 0.02.
     """
 
     place: ClassVar[int] = 2
@@ -52,7 +52,7 @@ class StudyMap(Figure):
 
 
 def write_numbers(axis, values: np.ndarray, drawn, look: Look) -> None:
-    """Each known value in its cell, in the ink that its colour lets one read, where cells are wide enough for them."""
+    """Writes each known value into its cell, in legible black or white, unless the cells of a paper are too narrow."""
     if look.is_paper and panel_width(axis) < NARROWEST_CELL * values.shape[1]:
         return
     for (row, column), value in np.ndenumerate(values):

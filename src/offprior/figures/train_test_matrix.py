@@ -1,4 +1,4 @@
-"""Every place of a study on the prompts of every other."""
+"""The error of each place's model on the prompts of every place of a study."""
 
 from typing import ClassVar
 
@@ -11,14 +11,14 @@ from offprior.figures.figure import Figure, ReportData
 from offprior.figures.study_map import write_numbers
 
 SMALLEST = 1e-4
-"""A normalised error below this has its colour."""
+"""Normalised errors below this have its colour."""
 
 
 class TrainTestMatrix(Figure):
     """Train on one, test on another: the normalised error of each place's model on the prompts of every place.
 
-    Rows are what a model was trained on, columns what it was tested on; the diagonal is in distribution. 1 is as good
-    as the mean of all truths.
+    Rows are the mixtures that models were trained on, columns the mixtures that they were tested on; the diagonal is in
+    distribution. An error of 1 is as good as the mean of all truths.
     """
 
     place: ClassVar[int] = 3

@@ -1,4 +1,4 @@
-"""How the loss fell."""
+"""The training loss against the step."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ WINDOW = 0.03
 
 
 class TrainingCurve(Figure):
-    """Training loss of each family against the step; every seed thin, their running mean thick."""
+    """Training loss of each family against the step: every seed as a thin line, their running mean as a thick one."""
 
     place: ClassVar[int] = 50
 
@@ -32,7 +32,7 @@ class TrainingCurve(Figure):
             line = look.line({**style.line, "linewidth": 2.0, "marker": ""})
             axis.plot(mean.index.to_numpy(), mean.to_numpy(), label=family, **line)
         values = data.training[columns].to_numpy(float)
-        # A density's negative log-likelihood falls below 0, where there is no logarithm.
+        # The negative log-likelihood of a density can be below 0, where no logarithm exists.
         if np.nanmin(values) > 0:
             axis.set_yscale("log")
         else:
@@ -51,7 +51,7 @@ def _smooth(curve: pd.Series) -> pd.Series:
 
 
 def _trim(axis, values: np.ndarray) -> None:
-    """A loss of the first steps must not flatten the rest."""
+    """Sets limits such that the losses of the first steps do not flatten the rest."""
     low, high = np.nanmin(values), np.nanquantile(values, 0.99)
     margin = 0.05 * max(float(high - low), 1e-6)
     axis.set_ylim(low - margin, high + margin)

@@ -32,8 +32,8 @@ from offprior.figures._look import Look, legend_of, panel_width
 from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
 
 OFF = f"{NO_PRIOR_GAP}, off B"
-"""What a map says of a cell in which nothing is lost by the prior, and much by the model."""
-# verdict: (its word in a cell, fill, text). Ordered: a longer name comes before its beginning.
+"""The label of a cell in which the prior loses nothing and the model loses much."""
+# verdict: (word in a cell, fill, text colour). If one name begins with another, the longer one comes first.
 LOOKS = {
     GENERALISES: ("generalises", BLUE, "white"),
     SMOOTHS: ("smooths", SKY, "black"),
@@ -50,10 +50,10 @@ LETTER_OF = {
     **{GENERALISES: "G", SMOOTHS: "S", SLIGHTLY_BETTER: "+", SLIGHTLY_WORSE: "−", FOLLOWS: "F", WORSE: "W"},
     **{UNDECIDED: "?", OFF: "O", NO_PRIOR_GAP: "·", UNDER_TRAINED: "U"},
 }
-"""What stands for a verdict in the cells of a paper, where a word has no room."""
+"""The letters of verdicts in the cells of a paper, which have no room for words."""
 ROW = 0.44
 NARROWEST_CELL = 0.24
-"""Inches; a place has room below it."""
+"""The narrowest cell with room for the label of its place below it [inches]."""
 LETTERS = 11
 """The most letters of a family's name in a cell."""
 
@@ -61,9 +61,9 @@ LETTERS = 11
 class VerdictMap(Figure):
     """The verdict of every cell, a probe's coordinate across and the context length down.
 
-    Under the verdict stands M4, the gain over Bayes. A cell without a prior gap has M2, and is "off B" where the model
-    is further from B than 0.02 and loses that much to C: the prior holds the functions, the model does not. An
-    under-trained cell names the family that misses the gate. A dagger at M4: few tasks carry it.
+    Below the verdict is M4, the gain over Bayes. A cell without a prior gap shows M2 instead, and is "off B" if the
+    model is further from B than 0.02 and loses that much to C: the prior holds the functions, but the model does not.
+    An under-trained cell names the family that misses the gate. A dagger at M4 means that few tasks carry it.
     """
 
     place: ClassVar[int] = 15
@@ -73,7 +73,7 @@ class VerdictMap(Figure):
 
     @property
     def caption(self) -> str:
-        """The first line of its docstring, and the placement."""
+        """The first line of the docstring, with the placement."""
         where = "T" if self.placement == ALL else f"Queries {WHERE[self.placement]}: t"
         return f"{where}{super().caption[1:]}"
 
@@ -85,7 +85,7 @@ class VerdictMap(Figure):
         return {probe: VerdictMap(self.placement, probe) for probe in self._shown(data)}
 
     def _shown(self, data: ReportData) -> dict[str, pd.DataFrame]:
-        """The cells of each probe."""
+        """Returns the cells of each probe."""
         asked = [probe for probe in data.probes if probe != IN_DISTRIBUTION and self.probe in (None, probe)]
         return {probe: cells for probe in asked if len(cells := data.cells(probe, self.placement))}
 
@@ -120,36 +120,36 @@ class VerdictMap(Figure):
 
 
 def _label(name: str, look: Look) -> str:
-    """A verdict in the legend; in a paper with its letter, which stands in the cells."""
+    """Returns a verdict's label in the legend; in a paper it begins with the letter used in the cells."""
     return f"{LETTER_OF[name]}  {name}" if look.is_paper else name
 
 
 def _patch(name: str) -> Patch:
-    """A verdict's colour in the legend."""
+    """Returns a verdict's colour for the legend."""
     return Patch(facecolor=LOOKS[name][1], edgecolor="#888888", linewidth=0.6)
 
 
 def verdict_of(text: object) -> str:
-    """The verdict without what is added to it, such as the number of seeds; an unknown one as it is."""
+    """Returns the verdict without additions such as the number of seeds; an unknown one is returned unchanged."""
     return next((name for name in LOOKS if str(text).startswith(name)), str(text))
 
 
 def look_of(cell: Mapping[Any, Any]) -> str:
-    """What a cell is painted as among others: its verdict; `OFF` where the prior lost nothing and the model did."""
+    """Returns the key of `LOOKS` for a cell in a map: its verdict, or `OFF` if only the model lost something."""
     verdict = held_verdict(cell)
-    # Without a gap C is B, and what lies above it is the model's own.
+    # Without a prior gap C equals B, so that any shortfall is the model's.
     is_off = cell.get("off_bayes", cell.get("shortfall_low", np.nan) > MARGIN)
     return OFF if verdict == NO_PRIOR_GAP and bool(is_off) else verdict
 
 
 def held_verdict(cell: Mapping[Any, Any]) -> str:
-    """The verdict of a cell among others, at a false-discovery rate; of tables that control none, that of the cell."""
+    """Returns a cell's verdict at a controlled false-discovery rate; its own verdict if the table controls none."""
     held = cell.get("verdict_fdr")
     return verdict_of(held if isinstance(held, str) and held else cell["verdict"])
 
 
 def rate_in_words(cells: pd.DataFrame) -> str:
-    """Which false-discovery rate the verdicts of many cells hold at; empty where none is controlled."""
+    """Returns the false-discovery rate at which the cells' verdicts hold, in words; empty if none is controlled."""
     if "verdict_fdr" not in cells:
         return ""
     return f"false-discovery rate {1 - LEVEL:.0%} over the cells of each probe"
@@ -188,7 +188,7 @@ def _cell(axis: Any, column: int, row: int, cell: dict[Any, Any], look: Look) ->
 
 
 def _below(look: str, cell: dict[Any, Any]) -> str:
-    """The number of a cell; the family that misses the gate where it is under-trained."""
+    """Returns the number below a cell's verdict; for an under-trained cell, the family that misses the gate."""
     failing = families_that_fail(cell) if look == UNDER_TRAINED else []
     if failing:
         name = failing[0] if len(failing[0]) <= LETTERS else f"{failing[0][: LETTERS - 1]}…"

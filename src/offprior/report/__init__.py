@@ -1,1 +1,1 @@
-"""One HTML file a run, which opens offline, with its figures and tables beside it."""
+"""The report of a run: one HTML file that opens offline, next to its figures and tables."""

@@ -1,4 +1,4 @@
-"""What to cite: the paper of a recipe, as far as the recipe's own words say who and when."""
+"""BibTeX entries for the paper of a recipe, with the authors and years that the recipe's own text names."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,18 @@ ARXIV = re.compile(r"arXiv[: ]\s*(?P<number>\d{4}\.\d{4,5})")
 NAME = r"[A-ZÀ-ÖØ-Þ][\w'’-]*[\wà-ÿ]"
 SEVERAL = rf"{NAME} et al\.|(?:{NAME}, )*{NAME} and {NAME}|{NAME}"
 BEFORE = re.compile(rf"(?:(?P<some>{NAME} et al\.)|(?P<named>{SEVERAL}), (?:[A-Z][a-z]+ )?\d{{4}}) \($")
-"""Garg, Tsipras, Liang and Valiant, 2022 (arXiv …; without a year only "Yadlowsky et al.", which nothing else is."""
+"""Matches authors before an arXiv number: "Garg, Tsipras, Liang and Valiant, 2022 (arXiv …".
+
+Without a year it matches only "Yadlowsky et al.", which cannot be anything else.
+"""
 AFTER = re.compile(rf"^ \((?:(?P<some>{NAME} et al\.)|(?P<named>{SEVERAL}), \d{{4}})")
-"""arXiv … (Müller et al., 2024)"""
+"""Matches authors after an arXiv number: "arXiv … (Müller et al., 2024)"."""
 
 
 def bibtex(paper: object) -> list[str]:
-    """An entry per arXiv number in a recipe's `paper`; its authors where they are named beside the number.
+    """Returns one entry per arXiv number in a recipe's `paper`, with the authors that are named next to the number.
 
-    The year is that of the number itself. A title is in no recipe, so there is none.
+    The year is taken from the number itself. Recipes contain no titles, so the entries have none.
     """
     text = " ".join(str(paper or "").split())
     found: dict[str, str] = {}
@@ -44,5 +47,5 @@ def _entry(number: str, authors: str) -> str:
 
 
 def papers(recipe: Mapping[str, Any]) -> str:
-    """All of them, for a report; empty where the recipe names none."""
+    """Returns all entries for a report; empty if the recipe names no paper."""
     return "\n\n".join(bibtex(recipe.get("paper")))

@@ -1,4 +1,4 @@
-"""The figures of a page, drawn in several processes where there are many: matplotlib keeps one core busy at most."""
+"""Draws the figures of a page, in several processes if there are many: matplotlib keeps only one core busy."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
 
 FEWEST_A_PROCESS = 10
-"""Figures for which a process is worth its start, of two seconds."""
+"""The number of figures that make it worth starting a process, which takes two seconds."""
 MOST_PROCESSES = 8
 
 
 class Named(NamedTuple):
-    """A figure, the name of its files, how it is set, and which files there are."""
+    """A figure, the name of its files, its layout, and the suffixes of the files to write."""
 
     name: str
     figure: Figure
@@ -26,11 +26,11 @@ class Named(NamedTuple):
 
 
 def drawn(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str | None]:
-    """Each figure's SVG, for a page; None where it has nothing to show. Its files are written into `folder`."""
+    """Draws figures and writes their files into `folder`; returns each one's SVG for a page, None for an empty one."""
     processes = min(cores(), MOST_PROCESSES, len(figures) // FEWEST_A_PROCESS)
     if processes < 2:
         return _share(figures, data, folder)
-    # Every n-th figure to each: neighbours are of a kind, and take alike.
+    # Each process gets every n-th figure, because similar figures are neighbours and take similar time.
     shares = [figures[first::processes] for first in range(processes)]
     parallel = joblib.Parallel(n_jobs=processes, backend="loky", max_nbytes=None)
     parts = parallel(joblib.delayed(_share)(share, data, folder) for share in shares)

@@ -1,4 +1,4 @@
-"""The sentences at the top of a report: what one would quote of a run, or of a study."""
+"""The sentences at the top of a report: what to quote from a run or a study."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ SAYS = {
 
 
 def summary(data: ReportData) -> str:
-    """What one would quote of the run."""
+    """Returns what to quote from a run."""
     cell = data.quoted()
     recipe = data.manifest.get("recipe") or data.label
     if cell is None and len(data.metrics) and not is_judged(data.metrics):
@@ -54,7 +54,7 @@ def summary(data: ReportData) -> str:
 
 
 def of_cell(cell: Mapping[Any, Any]) -> str:
-    """The model's error in a cell, those of B, C and S beside it, and the verdict that holds among all cells."""
+    """Describes the model's error in a cell, the errors of B, C and S, and the verdict that holds among all cells."""
     where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
     begun = (
         f"At {where}, with {cell['length']:g} context pairs, the model has a normalised error of "
@@ -78,14 +78,14 @@ def of_cell(cell: Mapping[Any, Any]) -> str:
 
 
 def _says(verdict: str, cell: Mapping[Any, Any]) -> str:
-    """The verdict as the end of a sentence; a gain over S that is surely below 0 is said."""
+    """Returns the verdict as the end of a sentence; mentions a gain over S whose interval is below 0."""
     if verdict == SMOOTHS and cell.get("M19_high", np.nan) < 0:
         return "the model smooths: it has less error than Bayes, and more than a smoother"
     return SAYS.get(verdict, verdict)
 
 
 def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
-    """The same cell by placement, where the tables have it."""
+    """Describes the same cell for queries of each placement, if the tables have it."""
     found = []
     for placement in (BETWEEN, BEYOND):
         cells = data.cells(str(cell["probe"]), placement)
@@ -111,7 +111,7 @@ def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
 
 
 def _shortly(cell: Mapping[Any, Any]) -> str:
-    """Which family misses the gate."""
+    """Describes which family misses the gate."""
     failing = families_that_fail(cell)
     if not failing:
         return f"the model is under-trained: in distribution M1 = {number(cell['M1'])}, above the gate of {M1_GATE:g}"
@@ -120,7 +120,7 @@ def _shortly(cell: Mapping[Any, Any]) -> str:
 
 
 def study_summary(data: ReportData) -> str:
-    """What one would quote of a study: what was varied, what was read, and where it crosses its threshold."""
+    """Returns what to quote from a study: what was varied, what was measured, and where it crosses its threshold."""
     if data.study is None or data.study.at_length.empty:
         return f"{data.label}: its measure is unknown at every place."
     rows, study = data.study.at_length, data.study.study

@@ -1,4 +1,4 @@
-"""Figures as files, and as SVG that can stand beside others in one HTML page."""
+"""Figures as files, and as SVG elements for one HTML page."""
 
 import io
 import re
@@ -10,7 +10,7 @@ import matplotlib.figure
 
 from offprior.figures._look import FONT
 
-# No date and no version in a file: the same tables give the same bytes.
+# Files contain no date and no version, so that the same tables give the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
@@ -18,12 +18,12 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 DPI = 150
 FALLBACK = f"'{FONT}', 'Bitstream Vera Sans', Verdana, Geneva, sans-serif"
-"""Fonts of an SVG's text: where the first is missing, those with nearly the same widths go before any other."""
+"""Fonts of an SVG's text: if the first is missing, those with nearly the same widths come before any other."""
 SUFFIXES = ("svg", "pdf", "png")
 
 
 def save(canvas: matplotlib.figure.Figure, folder: Path, name: str, suffixes: Sequence[str] = SUFFIXES) -> str:
-    """Write `name`.svg, .pdf and .png into `folder`, or those asked for; the SVG, for a page, comes back."""
+    """Writes `name` into `folder` with each suffix, by default .svg, .pdf and .png; returns the SVG for a page."""
     files = rendered(canvas, ("svg", *suffixes))
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in suffixes:
@@ -32,7 +32,7 @@ def save(canvas: matplotlib.figure.Figure, folder: Path, name: str, suffixes: Se
 
 
 def rendered(canvas: matplotlib.figure.Figure, suffixes: Sequence[str]) -> dict[str, bytes]:
-    """The bytes of a figure's files, by suffix."""
+    """Returns the bytes of a figure's files, by suffix."""
     files: dict[str, bytes] = {}
     for suffix in dict.fromkeys(suffixes):
         buffer = io.BytesIO()
@@ -40,13 +40,13 @@ def rendered(canvas: matplotlib.figure.Figure, suffixes: Sequence[str]) -> dict[
         drawn = buffer.getvalue()
         fonts = f"font-family: '{FONT}'", f"font-family: {FALLBACK}"
         files[suffix] = drawn if suffix != "svg" else drawn.decode().replace(*fonts).encode()
-        # What stands where was settled by the first drawing; settling it again is half of the time.
+        # The first drawing has determined the layout; determining it again would take half of the time.
         canvas.set_layout_engine(None)
     return files
 
 
 def inline(svg: str, name: str) -> str:
-    """The SVG element of a file, its ids begun with `name` so that they stay unique in a page of many figures."""
+    """Returns the SVG element of a file, its ids prefixed with `name` to keep them unique in a page of many figures."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'(\sid=")', rf"\g<1>{name}-", svg)

@@ -1,4 +1,4 @@
-"""Tables of verdicts for LaTeX, in the style of its package booktabs."""
+"""Tables of verdicts for LaTeX, in the style of the package booktabs."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ SPECIAL = {
     "≤": r"$\le$", "≥": r"$\ge$", "≈": r"$\approx$", "→": r"$\to$", "∞": r"$\infty$", "½": r"$\frac{1}{2}$",
     "²": "$^2$", "°": r"$^\circ$", "†": r"$^\dagger$", "√": r"$\surd$", "∈": r"$\in$", "∘": r"$\circ$",
 }  # fmt: skip
-"""What means something to LaTeX, or is in no font that it has by itself."""
+"""Characters with a meaning in LaTeX, or missing from its default fonts, and how to write them."""
 ACCENTS = {
     **{"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"'},
     **{"\u030a": "r", "\u030c": "v", "\u0327": "c"},
@@ -30,7 +30,7 @@ GAINS = {"gain over B": "M4", "gain over S": "M19"}
 
 
 def escape(text: object) -> str:
-    """Any text as LaTeX that prints it."""
+    """Returns LaTeX source that prints the text."""
     return "".join(map(_letter, unicodedata.normalize("NFC", str(text))))
 
 
@@ -45,9 +45,9 @@ def _letter(letter: str) -> str:
 
 
 def verdict_table(cells: pd.DataFrame) -> str:
-    """The verdicts of one probe's cells as a `tabular`, a row per cell, with errors, gains and their 95% intervals.
+    """Returns the verdicts of one probe's cells as a `tabular`, one row per cell, with errors, gains and 95% intervals.
 
-    Verdicts are those that hold at the false-discovery rate, as in the maps of a report.
+    The verdicts are those that hold at the false-discovery rate, as in the maps of a report.
     """
     rows: list[Mapping[Any, Any]] = cells.to_dict("records")
     errors = {name: column for name, column in ERRORS.items() if _is_known(rows, column)}
@@ -85,7 +85,7 @@ def _begun(row: Mapping[Any, Any]) -> list[str]:
 def _numbers(row: Mapping[Any, Any], errors: Mapping[str, str], gains: Mapping[str, str]) -> list[str]:
     found = [_number(number(row.get(column))) for column in errors.values()]
     for column in gains.values():
-        # Where there is nothing to gain, or nothing to claim, there is no number.
+        # Cells where nothing can be gained, or nothing is claimed, have no number.
         if held_verdict(row) in NOT_JUDGED:
             found.append("")
             continue
@@ -95,5 +95,5 @@ def _numbers(row: Mapping[Any, Any], errors: Mapping[str, str], gains: Mapping[s
 
 
 def _number(text: str) -> str:
-    """A number, or an interval, as the words of a report have it: 2e−5 is set as a power of ten."""
+    """Returns a number or an interval as LaTeX, from its text in a report; 2e−5 becomes a power of ten."""
     return re.sub(r"(\d)e\$-\$0?(\d+)", r"$\1\\cdot10^{-\2}$", escape(text.replace("e-", "e−").replace("-", "−")))

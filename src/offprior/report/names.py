@@ -1,8 +1,8 @@
-"""Names of files, and ids in a page."""
+"""Names of files and ids in a page."""
 
 import re
 
 
 def slug(text: str) -> str:
-    """A name for a file, and an id in a page."""
+    """Turns a text into a name that is valid for a file and as an id in a page."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,4 +1,4 @@
-"""Figures and tables of a run for a paper: at the width of its column, without titles, text as text."""
+"""Figures and tables of a run for a paper: as wide as its column, without titles, with text stored as text."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,16 +18,22 @@ from offprior.storage.files import beside
 PAGE = "page"
 STYLES = (PAGE, PAPER)
 WIDTH = 3.25
-"""Inches; a column of most conferences."""
+"""The column width of most conferences [inches]."""
 SUFFIXES = ("pdf", "svg")
 TABLE = "verdict-table"
 
 
 def check_style(style: str, *, width: float | None, only: Sequence[str], out: str | Path | None) -> None:
-    """Check that there is such a style, and that what is given is of it.
+    """Checks that a style exists, and that the options given apply to it.
+
+    Args:
+        style: "page" or "paper".
+        width: width of a paper's figures [inches].
+        only: names of a paper's figures and tables.
+        out: the folder of a paper's figures.
 
     Raises:
-        OffpriorError: there is none, or `width`, `only` or `out` are given for a page.
+        OffpriorError: the style is unknown, or `width`, `only` or `out` are given for a page.
     """
     if style not in STYLES:
         raise OffpriorError(f"--style: {style!r} is none; {choose_from(style, STYLES)}")
@@ -44,12 +50,21 @@ def paper_of(
     only: Sequence[str] = (),
     out: str | Path | None = None,
 ) -> tuple[Path, list[Path]]:
-    """Write the figures of a run for a paper, or of several in the same figures; where they are, and the files.
+    """Writes the figures of a run, or of several runs in the same figures, for a paper.
 
-    They go into the folder `paper` of the report, unless `out` names another.
+    The files are written into the folder `paper` of the report, unless `out` names another.
+
+    Args:
+        run_folder: the folder of a run, or a list of folders.
+        width: width of the figures [inches]; None for 3.25.
+        only: names of figures and tables, as in `write_paper`.
+        out: the folder to write to.
+
+    Returns:
+        The folder and the files.
 
     Raises:
-        OffpriorError: as `write_paper` does; or a run has not been probed.
+        OffpriorError: as for `write_paper`, or a run has not been probed.
     """
     data, folder = read_runs(run_folder)
     folder = folder / PAPER if out is None else Path(out)
@@ -57,20 +72,23 @@ def paper_of(
 
 
 def write_paper(data: ReportData, folder: Path, *, width: float = WIDTH, only: Sequence[str] = ()) -> list[Path]:
-    """Write figures `width` inches wide as PDF and SVG, and LaTeX tables of verdicts, into `folder`.
+    """Writes figures `width` inches wide as PDF and SVG, and LaTeX tables of verdicts, into `folder`.
 
-    Other files in the folder are left alone.
+    Other files in the folder are left unchanged.
 
     Args:
         data: the tables of a run.
-        folder: where the files go.
-        width: of every figure; its type is about 8 points at that width.
-        only: figures and tables by name: a kind (`error-by-strength`), one of its figures
-            (`error-by-strength:convex`), or one panel of it (`error-by-strength:convex:40`). All, unless given: every
-            figure of the report, and a table for each probe.
+        folder: where to write the files.
+        width: width of every figure [inches]; type is about 8 points at that width.
+        only: names of figures and tables: a kind (`error-by-strength`), one of its figures
+            (`error-by-strength:convex`), or one panel of it (`error-by-strength:convex:40`). If empty, every figure of
+            the report and a table for each probe are written.
+
+    Returns:
+        The files.
 
     Raises:
-        OffpriorError: the width is out of range; a name is none that the run has, or has nothing to show in it.
+        OffpriorError: the width is out of range, or a name is unknown or has nothing to show in this run.
     """
     look = paper(width)
     figures, panels, tables = _figures(data), {}, _tables(data)
@@ -97,7 +115,7 @@ def write_paper(data: ReportData, folder: Path, *, width: float = WIDTH, only: S
 
 
 def _figures(data: ReportData) -> dict[str, Figure]:
-    """Every figure of the report, by its name; a report's order."""
+    """Returns every figure of the report by its name, in the order of a report."""
     kinds = {name: catalog.find("figures", name)() for name in catalog.names("figures")}
     of_run = {name: kind for name, kind in kinds.items() if kind.belongs_to(data)}
     return {
@@ -108,21 +126,21 @@ def _figures(data: ReportData) -> dict[str, Figure]:
 
 
 def _tables(data: ReportData) -> dict[str, str]:
-    """The probes with verdicts, by the names of their tables."""
+    """Returns the probes with verdicts, by the names of their tables."""
     probes = [probe for probe in data.probes if probe != IN_DISTRIBUTION] if is_judged(data.metrics) else []
     return {_name(TABLE, probe): probe for probe in probes}
 
 
 def _name(whole: str, part: str) -> str:
-    """error-by-strength:mixture-weight-with-sums; of words that need no quotes in a shell."""
+    """Returns a name such as error-by-strength:mixture-weight-with-sums, which needs no quotes in a shell."""
     return f"{whole}:{slug(part)}" if part else whole
 
 
 def _chosen(wholes: list[str], panels: list[str], only: Sequence[str]) -> list[str]:
-    """The names asked for, each once: a name itself, or all whole figures whose names begin with it.
+    """Returns the requested names, each once: a name itself, or all whole figures whose names begin with it.
 
     Raises:
-        OffpriorError: there is none of a name.
+        OffpriorError: nothing has a requested name.
     """
     found: list[str] = []
     for asked in only:
@@ -137,7 +155,7 @@ def _chosen(wholes: list[str], panels: list[str], only: Sequence[str]) -> list[s
 
 
 def _unknown(asked: str, name: str, wholes: list[str], panels: list[str]) -> str:
-    """What to write in the place of a name that is none: the nearest, and all that could stand there."""
+    """Returns the message for an unknown name: the nearest name, and all names that could replace it."""
     kinds = list(dict.fromkeys(each.partition(":")[0] for each in wholes))
     every = list(dict.fromkeys([*kinds, *wholes, *panels]))
     close = nearest(name, every)

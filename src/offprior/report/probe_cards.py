@@ -1,4 +1,4 @@
-"""What each probe of a report is: a sentence, and its errors at a glance."""
+"""A description of each probe in a report: a sentence, and a small figure of its errors."""
 
 import tempfile
 from pathlib import Path
@@ -17,10 +17,10 @@ from offprior.report.tables import counts
 
 
 def cards(data: ReportData) -> list[dict[str, Any]]:
-    """One per probe: its label, its sentence, its verdicts counted, and a small figure of its errors as SVG."""
+    """Returns one card per probe: its label, its sentence, the counts of its verdicts, and a small figure as SVG."""
     probes = [probe for probe in data.probes if probe.partition(",")[0] != IN_DISTRIBUTION]
     small = [Named(f"small-{slug(probe)}", Thumbnail(probe), LOOK, ()) for probe in probes]
-    with tempfile.TemporaryDirectory() as nowhere:  # it has no files of its own
+    with tempfile.TemporaryDirectory() as nowhere:  # thumbnails write no files
         pictures = drawn(small, data, Path(nowhere))
     return [
         {
@@ -36,17 +36,17 @@ def cards(data: ReportData) -> list[dict[str, Any]]:
 
 
 def sentence(probe: str) -> str:
-    """What a probe does: the first line of its class's docstring, read from the source; empty where it is none of ours.
+    """Returns the first line of a probe's docstring, read from the source; empty for a probe of another package.
 
-    A label begins with the probe's name: "convex, one-sided 0.6". Probes of other packages would have to be imported,
-    and jax with them.
+    A label begins with the probe's name, as in "convex, one-sided 0.6". Probes of other packages would have to be
+    imported, and jax with them.
     """
     name = probe.partition(",")[0]
     return catalog.caption("probes", name) if name in catalog.built_in("probes") else ""
 
 
 def _where(data: ReportData, probe: str) -> str:
-    """What the small figure shows."""
+    """Describes what the small figure shows."""
     cells = data.cells(probe)
     lengths = shown(data, cells)["length"].unique()
     if along_context(cells) or len(lengths) > 1:

@@ -1,4 +1,4 @@
-"""The report of a run, from its stored tables: one self-contained HTML page, figures and tables beside it. No jax."""
+"""The report of a run from its stored tables: one self-contained HTML page, with figures and tables; no jax."""
 
 import dataclasses
 import shutil
@@ -34,29 +34,32 @@ TABLES = ("verdicts", "metrics", "training", "panels", "breaks")
 
 
 def write_report(run_folder: str | Path | Sequence[str | Path]) -> Path:
-    """Write the report of a run, or of several in one, and return the path of its page.
+    """Writes the report of a run, or one report of several runs, and returns the path of its page.
 
-    A run's report is the folder `report` in it. One of several runs shows the first, with the others' models laid over
-    its errors, and lies in the first's folder beside its own report.
+    A run's report is the folder `report` in the run's folder. A report of several runs shows the first run with the
+    errors of the others' models in the same figures; its folder is next to the first run's own report.
+
+    Args:
+        run_folder: the folder of a run, or a list of folders.
 
     Raises:
-        OffpriorError: a folder holds no run, or one that has not been probed, or a table that cannot be read.
+        OffpriorError: a folder holds no run, a run has not been probed, or a table cannot be read.
     """
     return write_and_read(run_folder)[0]
 
 
 def write_and_read(run_folder: str | Path | Sequence[str | Path]) -> tuple[Path, ReportData]:
-    """Write a report, and return the path of its page and the tables that it was made from."""
+    """Writes a report as `write_report` does; returns the path of its page and the tables that it shows."""
     data, folder = read_runs(run_folder)
     recipe = (folder.parent / RECIPE).read_text(encoding="utf-8")
     return write_page(data, folder, recipe), data
 
 
 def read_runs(run_folder: str | Path | Sequence[str | Path]) -> tuple[ReportData, Path]:
-    """The stored tables of a run, those of others to be shown beside it in `others`; and where their report lies.
+    """Reads the stored tables of the first run, with those of the others in `others`; also returns the report's folder.
 
     Raises:
-        OffpriorError: as `write_report` does.
+        OffpriorError: as for `write_report`.
     """
     folders = [Path(run_folder)] if isinstance(run_folder, str | Path) else [Path(folder) for folder in run_folder]
     if not folders:
@@ -70,7 +73,7 @@ def read_runs(run_folder: str | Path | Sequence[str | Path]) -> tuple[ReportData
 
 
 def read_run(folder: Path) -> ReportData:
-    """A run's stored tables, those that it has; it must have been probed.
+    """Reads the stored tables of a probed run.
 
     Raises:
         OffpriorError: there is no run, or it has not been probed.
@@ -89,18 +92,27 @@ def read_run(folder: Path) -> ReportData:
     study = Study.model_validate(recipe["study"])
     result = study_result(run.evaluation(probe=probes_read(study)), study)
     if study.along == "places":
-        return ReportData(study=result, **tables)  # a place's own report is that of its folder
+        return ReportData(study=result, **tables)  # each place has a report in its own folder
     last = run.evaluation(place=[len(result.at_length) - 1])
     return ReportData.from_evaluation(last, study=result, **tables)
 
 
 def write_page(data: ReportData, folder: Path, recipe: str = "") -> Path:
-    """Write the page, its figures and its tables; the folder appears whole, in the place of an older one."""
+    """Writes the page, its figures and its tables; an older report is replaced once the new one is complete.
+
+    Args:
+        data: the tables.
+        folder: the report's folder.
+        recipe: the recipe as YAML, shown on the page.
+
+    Returns:
+        The path of the page.
+    """
     with beside(folder) as partial:
         figures, absent = _figures(data, partial / "figures")
         page = _page(data, figures, absent, _tables(data, partial / "tables"), recipe)
-        (partial / PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")  # a path may be no text
-        if (folder / PAPER).is_dir():  # what was made for a paper was asked for, and stays
+        (partial / PAGE).write_text(page, encoding="utf-8", errors="backslashreplace")  # paths may be undecodable
+        if (folder / PAPER).is_dir():  # files made for a paper were requested, and are kept
             shutil.copytree(folder / PAPER, partial / PAPER)
     return folder / PAGE
 
@@ -113,7 +125,7 @@ def _or_empty(read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
 
 
 def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every figure of the catalogue that has something to show; of the others, what they would have been."""
+    """Draws every figure of the catalogue that has something to show; also returns the captions of the others."""
     kinds: list[tuple[int, str, Figure]] = []
     for name in catalog.names("figures"):
         figure = catalog.find("figures", name)()
@@ -130,9 +142,9 @@ def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list
             absent.append(figure.caption)
             continue
         body = (type(figure).__doc__ or "").strip().partition("\n")[2]
-        # What holds for every figure of a kind is said once.
+        # The explanation of a class of figures appears only once.
         more = "" if any(entry["kind"] == name for entry in found) else " ".join(body.split())
-        # Our own drawing, its texts escaped by matplotlib.
+        # The SVG is safe: the package drew it, and matplotlib escaped its text.
         found.append({"name": stem, "kind": name, "svg": Markup(svg), "caption": figure.caption, "more": more})
     return found, absent
 
@@ -153,7 +165,7 @@ def _tables(data: ReportData, folder: Path) -> list[str]:
 
 
 def _judged(data: ReportData) -> list[str]:
-    """The probes with verdicts."""
+    """Returns the probes with verdicts."""
     return [probe for probe in data.probes if probe != IN_DISTRIBUTION] if is_judged(data.metrics) else []
 
 

@@ -1,4 +1,4 @@
-"""The tables of a report's page, as words."""
+"""The tables of a report's page, as text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,12 +27,12 @@ REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
 JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20", "M7")
 """The columns of a table of verdicts."""
 MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
-"""The columns of the table below it: what the model's curve is made of."""
+"""The columns of the table below the verdicts: the components of the model's curve."""
 HEADS = {"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl."}
 
 
 def study_rows(data: ReportData) -> list[dict[str, str]]:
-    """The measure of a study at each of its places."""
+    """Returns the measure of a study at each of its places."""
     if data.study is None:
         return []
     return [
@@ -47,7 +47,7 @@ def study_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def error_tables(data: ReportData) -> list[dict[str, Any]]:
-    """Tables of errors of the model and of other predictors, for a mixture without a Bayes predictor."""
+    """Returns tables of the errors of the model and of other predictors, for a mixture without a Bayes predictor."""
     found = []
     for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
         lengths = sorted(rows["length"].unique())
@@ -64,7 +64,7 @@ def error_tables(data: ReportData) -> list[dict[str, Any]]:
 
 
 def verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
-    """A probe's verdicts: of all queries, then of those between the context's points and beyond them."""
+    """Returns a probe's verdicts: for all queries, then for those between the context's points and beyond them."""
     cells = data.cells(probe).to_dict("records")
     parts = [
         {"placement": WHERE[placement], "counts": counts(found), "rows": [_verdict_row(cell) for cell in found]}
@@ -83,7 +83,7 @@ def verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
 
 
 def counts(cells: list[dict[Any, Any]]) -> str:
-    """How many cells have which verdict, in words; of those that hold among all cells."""
+    """Counts the cells with each verdict, in words; verdicts are those that hold among all cells."""
     found = pd.Series([held_verdict(cell) for cell in cells]).value_counts()
     return ", ".join(f"{found[name]} {name}" for name in LOOKS if name in found)
 
@@ -109,7 +109,7 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     for name in (*JUDGED_BY, *MADE_OF):
         if name in REFERENCES:
             continue
-        # Without a prior gap there is nothing to divide by or to gain: M1 and M2 only.
+        # Without a prior gap nothing can be gained and there is nothing to divide by: only M1 and M2 are shown.
         is_shown = judged or name in ("M1", "M2")
         row[name] = words.number(cell.get(name)) if is_shown else ""
         row[f"{name} interval"] = words.bounds(cell, name) if is_shown else ""

@@ -1,4 +1,4 @@
-"""What an atlas found, in sentences: where a predictor breaks, probe by probe."""
+"""The result of an atlas in sentences: where a predictor breaks, probe by probe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,14 +18,14 @@ FAULTS = {
     BOTH: "The prior breaks there as well, and the predictor loses more than B does.",
     UNDER_TRAINED: "The model is under-trained: it misses its own functions in distribution too.",
 }
-"""The fault as a sentence."""
+"""The faults as sentences."""
 FEW = 3
-"""Probes that the summary names."""
+"""The most probes that the summary names."""
 RATE = f"false-discovery rate {1 - LEVEL:.0%} over all cells looked at"
 
 
 def breaks(data: ReportData) -> list[dict[str, str]]:
-    """A row per probe, in the order of the table."""
+    """Returns one row per probe, in the order of the table."""
     return [
         {
             "rank": str(row["rank"]) if row["rank"] else "",
@@ -45,7 +45,7 @@ def breaks(data: ReportData) -> list[dict[str, str]]:
 
 
 def sentence(row: Mapping[Any, Any]) -> str:
-    """Where a probe breaks, by how much, and whose fault it is; of one that holds, where it comes nearest to it."""
+    """Returns where a probe breaks, by how much and whose fault it is; for one that holds, where it comes nearest."""
     others = {"B": row["bayes_nmse"], "C": row["combined_nmse"], SMOOTHER: row.get("smoother_nmse", np.nan)}
     known = ", ".join(f"{label} {number(value)}" for label, value in others.items() if np.isfinite(value))
     errors = f"an error of {number(row['M2'])}" + (f" ({known})" if known else "")
@@ -57,7 +57,12 @@ def sentence(row: Mapping[Any, Any]) -> str:
 
 
 def breaking_summary(data: ReportData, name: str = "") -> str:
-    """Where a predictor breaks first: the sentence that an atlas opens with."""
+    """Returns the sentences that begin an atlas: where a predictor breaks first.
+
+    Args:
+        data: the tables of an atlas.
+        name: the predictor's name; the recipe's if empty.
+    """
     rows = data.breaks.to_dict("records")
     broken = [row for row in rows if row["rank"]]
     who = name or str(data.manifest.get("recipe") or data.label)

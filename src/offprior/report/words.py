@@ -1,4 +1,4 @@
-"""What a run's tables say, in sentences and short tables."""
+"""The content of a run's tables, as sentences and short tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from offprior.figures.figure import ReportData
 
 
 def number(value: Any) -> str:
-    """Three decimals, a few more for small numbers, a dash for an unknown one."""
+    """Formats a number with three decimals, or a few more if it is small; an unknown number is a dash."""
     if value is None or not np.isfinite(value):
         return "–"
     size = abs(float(value))
@@ -26,35 +26,35 @@ def number(value: Any) -> str:
 
 
 def bounds(row: Mapping[Any, Any], name: str) -> str:
-    """The 95% interval of a value; empty where it is unknown."""
+    """Formats the 95% interval of a value; empty if unknown."""
     return between(row.get(f"{name}_low"), row.get(f"{name}_high"))
 
 
 def between(low: Any, high: Any) -> str:
-    """An interval by its ends; empty where one is unknown."""
+    """Formats an interval from its ends; empty if one is unknown."""
     ends = [number(low), number(high)]
     return "" if "–" in ends else f"[{ends[0]}, {ends[1]}]"
 
 
 def interval(row: Mapping[Any, Any], name: str) -> str:
-    """A value and its 95% interval."""
+    """Formats a value and its 95% interval."""
     return f"{number(row.get(name))} {bounds(row, name)}".rstrip()
 
 
 def when(time: object) -> str:
-    """2026-01-31T12:34:56+00:00 -> 2026-01-31 12:34 UTC; anything else as it is."""
+    """Formats a time: 2026-01-31T12:34:56+00:00 becomes 2026-01-31 12:34 UTC; anything else is returned unchanged."""
     day, middle, rest = str(time).partition("T")
     return f"{day} {rest[:5]} UTC" if middle and rest.endswith("+00:00") else str(time)
 
 
 def enumeration(words: Sequence[object]) -> str:
-    """5, 10 and 20."""
+    """Joins words as in "5, 10 and 20"."""
     found = [f"{word:g}" if isinstance(word, float) else str(word) for word in words]
     return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
 
 
 def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -> list[dict[str, Any]]:
-    """One row per family: the context lengths at which it passes the gate of M1, in words."""
+    """Returns one row per family: the context lengths at which it passes the gate of M1, in words."""
     rows = data.cells(probe, placement)
     if rows.empty:
         return []
@@ -68,7 +68,7 @@ def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -
 
 
 def further_gates(data: ReportData) -> list[dict[str, Any]]:
-    """The same for queries of one placement, and under the inputs of other probes, as far as they were measured."""
+    """Returns the tables of `gate` for queries of one placement, and for the inputs of other probes, if measured."""
     own = [probe for probe in data.probes if probe.partition(",")[0] == IN_DISTRIBUTION]
     found = []
     for probe in own:
@@ -98,7 +98,7 @@ def _passing(values: Mapping[int, float], trained_to: int | None) -> dict[str, A
 
 
 def place(row: Mapping[Any, Any]) -> str:
-    """a = 0.5, 40 pairs."""
+    """Formats the place of a cell as in "a = 0.5, 40 pairs"."""
     pairs = f"{row['length']:g} pairs"
     if not row["coordinate"] or row["strength"] == row["length"]:
         return pairs
@@ -106,13 +106,13 @@ def place(row: Mapping[Any, Any]) -> str:
 
 
 TASKS_ADD = 0.1
-"""More tasks would not help where they add less than this share of the width of an interval over seeds."""
+"""More tasks would not help if they widen an interval over seeds by less than this share."""
 FEW_TASKS = 128
-"""With fewer tasks a cell, simulated coverage falls where errors have a heavy tail (docs/metrics.md)."""
+"""With fewer tasks per cell, simulated coverage falls if errors have a heavy tail (docs/metrics.md)."""
 
 
 def intervals_are_over(data: ReportData) -> str:
-    """What the 95% intervals are over."""
+    """Describes what the 95% intervals are over."""
     seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
     carried = " A verdict whose numbers hang on few tasks says so." if "few_tasks_carry" in data.metrics else ""
     carried += _few_tasks(data)
@@ -135,7 +135,7 @@ def intervals_are_over(data: ReportData) -> str:
 
 
 def _few_tasks(data: ReportData) -> str:
-    """What few tasks outside the prior do to intervals; nothing where there are more."""
+    """Describes how having few tasks outside the prior affects intervals; empty if there are enough."""
     if "tasks" not in data.metrics or data.metrics.empty:
         return ""
     outside = data.metrics[data.metrics["probe"] != IN_DISTRIBUTION]
@@ -148,7 +148,7 @@ def _few_tasks(data: ReportData) -> str:
 
 
 def shares(data: ReportData) -> list[dict[str, Any]]:
-    """One row per family: its declared weight, and its realised share of every seed's training prompts."""
+    """Returns one row per family: its declared weight, and its realised share of every seed's training prompts."""
     realised: Mapping[str, Mapping[str, float]] = data.manifest.get("realised") or {}
     mixture = data.recipe.get("mixture") or {}
     families = list(next(iter(realised.values()), {})) or data.families
@@ -167,7 +167,7 @@ def shares(data: ReportData) -> list[dict[str, Any]]:
 
 
 def noise_floor(data: ReportData) -> str | None:
-    """How much B moves at ten times its noise floor; None where prompts are noisy and the floor plays no part."""
+    """Describes how much B changes at ten times its noise floor; None if prompts are noisy, so that it has no floor."""
     if "bayes_nmse_floor10" not in data.metrics:
         return None
     cells = data.metrics[data.metrics["bayes_nmse_floor10"].notna()]

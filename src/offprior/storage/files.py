@@ -18,7 +18,7 @@ from offprior.errors import OffpriorError
 LOCK = ".lock"
 """The lock file in a folder that a process is using."""
 PARTIAL, OLD = ".partial", ".old"
-"""Name endings of what is being written, and of a folder that is being replaced."""
+"""Suffixes of files and folders that are being written, and of folders that are being replaced."""
 
 
 @contextlib.contextmanager
@@ -48,7 +48,7 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def restore(folder: Path, name: str = "") -> None:
-    """Puts back folders that a killed process was replacing, unless the new one exists; those of one `name`, or all."""
+    """Puts back folders that a killed process was replacing, unless the new one exists; only `name`, if given."""
     for old in folder.glob(f".{glob.escape(name) or '*'}.*{OLD}"):
         replaced = folder / old.name.removesuffix(OLD).rpartition(".")[0].removeprefix(".")
         with contextlib.suppress(OSError):  # a folder that cannot be put back is left where it is
