@@ -28,14 +28,21 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from slow_files import SLOW  # noqa: E402
 
-# What one program that a test starts has compiled, the next need not, whichever worker starts it. Not for this process,
-# where what a killed program has written by half would be an error.
+# What one test or program has compiled, the next need not, whichever worker runs it. JAX writes entries in place: one
+# that is read half-written is compiled anew, with a warning that pyproject.toml ignores.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(shared_folder.of("compiled"))
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
-jax.config.update("jax_compilation_cache_dir", None)
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 MOST_MEMORY = 1.2e9
-"""Bytes of this process after which a test leaves nothing compiled to the next: 2 GB are all that a worker may take."""
+"""Bytes of this process above which compiled programs are dropped after a test: a worker may take 2 GB."""
+GROWTH = 0.3e9
+"""Bytes that a process has to grow by before it drops them again.
+
+Dropping them gives only part of the memory back. Without this, a process that stays above `MOST_MEMORY` would compile
+everything again for every test.
+"""
 
 # Compilation makes the first example slow; what is tested must not hang on the machine's speed or the day's seed.
 settings.register_profile("offprior", deadline=None, derandomize=True, print_blob=True)
@@ -57,17 +64,22 @@ def pytest_collection_finish():
     gc.set_threshold(50_000, 20, 50)
 
 
+limit = MOST_MEMORY
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item, nextitem):
     """Drops compiled programs once they take much memory.
 
-    They also take memory mappings, of which the kernel allows a process 65,530; without any left it crashes. Where
-    nobody knows how much memory is taken, each file begins with none.
+    They also take memory mappings, of which the kernel allows a process 65,530; without any left it crashes. Where the
+    memory cannot be read, each file begins without compiled programs.
     """
+    global limit
     result = yield
     taken = memory()
-    if taken > MOST_MEMORY or (taken == 0 and (nextitem is None or nextitem.path != item.path)):
+    if taken > limit or (taken == 0 and (nextitem is None or nextitem.path != item.path)):
         let_programs_go()
+        limit = max(MOST_MEMORY, memory() + GROWTH)
     return result
 
 

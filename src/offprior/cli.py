@@ -169,7 +169,7 @@ def explore(
     beside
         A second run, whose model answers the same prompts and whose verdicts are shown next to those of the first.
     """
-    from offprior.commands.explore import explore as show
+    from offprior.explorer.show import show
     from offprior.compute import devices
 
     devices.use(device)

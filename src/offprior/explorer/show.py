@@ -1,11 +1,11 @@
-"""`offprior explore`: a page on which points can be dragged, with a server or as one file."""
+"""What `offprior explore` does: a page on which points can be dragged, with a server or as one file."""
 
 from pathlib import Path
 
 from offprior.errors import OffpriorError
 
 
-def explore(
+def show(
     run: Path, beside: Path | None, *, host: str, port: int, opens_browser: bool = True, static: Path | None = None
 ) -> None:
     """Serves the page of a run until it is interrupted, or writes it as one file.
