@@ -1,11 +1,13 @@
 """Parts are found by their files; other packages' by their entry points, which may be broken and may not shadow."""
 
+import dataclasses
 import importlib
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import offprior
@@ -21,10 +23,22 @@ import pathlib
 
 import jax.numpy as jnp
 
+from offprior.figures.figure import Figure
 from offprior.laws.law import Law
 from offprior.parameter import Scalar, parameter
 
 RECIPE = pathlib.Path(__file__).parent / "theirs.yaml"
+
+
+class Unfinished(Figure):
+    'A figure without a body.'
+
+
+class Failing(Figure):
+    'A figure of a metric that nobody measures.'
+
+    def compose(self, data, look):
+        return data.metrics["M44"].plot()
 
 
 class Exponential(Law):
@@ -113,7 +127,7 @@ def test_a_plugin_is_listed_and_found(outside):
 
 def test_a_plugin_may_not_shadow(outside):
     outside("linear", "elsewhere:Chirp")
-    with pytest.warns(UserWarning, match="elsewhere:Chirp is left out, its name 'linear' is taken"):
+    with pytest.warns(UserWarning, match="elsewhere:Chirp is skipped, because its name 'linear' is taken"):
         assert catalog.names("families").count("linear") == 1
         assert catalog.find("families", "linear").__module__ == "offprior.families.linear"
 
@@ -166,15 +180,24 @@ def test_a_plugins_name_is_the_one_that_finds_it(tmp_path, monkeypatch, name, va
     assert type(part_from("families", plain(part()))) is part
 
 
-def test_a_recipe_of_another_package_is_listed_described_and_read(outside, tmp_path, capsys):
+@pytest.mark.parametrize("value", ["elsewhere:RECIPE", "elsewhere:theirs.yaml"])
+def test_a_recipe_of_another_package_is_listed_described_and_read(outside, tmp_path, capsys, value):
     from offprior import cli
     from offprior.recipe.recipe import read
 
-    outside("theirs", "elsewhere:RECIPE", "recipes")
+    outside("theirs", value, "recipes")
     (tmp_path / "theirs.yaml").write_text(RECIPE)
     assert cli.main(["list", "recipes"]) == cli.main(["describe", "theirs"]) == cli.main(["validate", "theirs"]) == 0
     assert capsys.readouterr().out.count("Their recipe") == 2
     assert read("theirs").name == "theirs" and read("theirs", ["mixture.noise=0.3"]).mixture.noise == 0.3
+
+
+def test_a_recipe_file_that_another_package_lacks_is_named(outside, capsys):
+    from offprior import cli
+
+    outside("theirs", "elsewhere:lost.yaml", "recipes")
+    assert cli.main(["validate", "theirs"]) == 2
+    assert "lost.yaml cannot be read: No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("value", ["torn:RECIPE", "elsewhere:NOTHING"])
@@ -186,6 +209,32 @@ def test_a_broken_recipe_of_another_package_is_said_in_a_line(outside, value, ca
     assert f"theirs: {value}, which offers it, gives no path: " in capsys.readouterr().err
     assert cli.main(["list", "recipes"]) == 0
     assert "broken: theirs: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [("torn:Gain", "a_module_that_nobody_has"), ("elsewhere:Unfinished", "compose"), ("elsewhere:Failing", "M44")],
+)
+def test_a_report_does_without_a_broken_figure_of_another_package(outside, tmp_path, value, reason):
+    from fixture_table import report_data
+
+    from offprior.report.report import write_page
+
+    outside("gain", value, "figures")
+    data = dataclasses.replace(report_data(probes=("in-distribution", "mixture-weight")), panels=pd.DataFrame())
+    with pytest.warns(UserWarning, match=rf"figures: gain .*{reason}"):
+        page = write_page(data, tmp_path / "report").read_text(encoding="utf-8")
+    assert "error-by-strength" in page and "gain.svg" not in page
+
+
+def test_an_atlas_does_without_a_broken_probe_of_another_package(outside):
+    from offprior.evaluation.atlas import applicable
+    from offprior.mixture import Mixture
+
+    outside("wobble", "torn:Wobble", "probes")
+    with pytest.warns(UserWarning, match="probes: wobble .*a_module_that_nobody_has"):
+        found = applicable(Mixture())
+    assert "convex" in {catalog.name_of(type(probe)) for probe in found.probes}
 
 
 @pytest.mark.parametrize("group", ["laws", "input_laws"])

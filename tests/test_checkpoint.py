@@ -163,7 +163,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_line_and_an_error_only_if_it_w
         writer.put(second.set)
     assert second.is_set()
     assert lines == [
-        "state: it cannot be written: No space left on device; training goes on, the last good checkpoint is kept"
+        "state: it cannot be written: No space left on device; training continues; the last good checkpoint is kept"
     ]
     with pytest.raises(OffpriorError, match="No space left"), Writer(lines.append) as writer:
         writer.put(fails)

@@ -111,7 +111,7 @@ def test_a_finished_run_is_not_trained_again(finished):
 def test_more_seeds_join_the_first(finished, tmp_path):
     home = shutil.copytree(finished[0].parents[1], tmp_path / "home")
     refusal = offprior("run", "small.yaml", "--seeds", "2", folder=home)
-    assert (refusal.returncode, "1 of 2 seeds; go on with --resume" in refusal.stderr) == (2, True)
+    assert (refusal.returncode, "1 of 2 seeds; continue with --resume" in refusal.stderr) == (2, True)
     weights = (home / "runs" / "small" / "seed-0" / "model.safetensors").read_bytes()
     done = offprior("run", "small.yaml", "--seeds", "2", "--resume", folder=home)
     assert done.returncode == 0 and "2 seeds: provisional" in done.stdout, done.stderr
@@ -153,7 +153,7 @@ def test_descriptions(name, capsys):
 @pytest.mark.parametrize(
     ("setting", "line"),
     [
-        ("training.stepps=3", "small.yaml: training.stepps: there is no such key; did you mean steps?"),
+        ("training.stepps=3", "small.yaml: training.stepps: unknown key; did you mean steps?"),
         ("mixture.weights=[-1, 2]", "small.yaml: mixture.weights: [-1.0, 2.0] are not all finite and at least 0"),
         ("mixture.weights=[0, 0]", "small.yaml: mixture.weights: they sum to 0"),
         ("mixture.families.1.frequency=[3, 1]", "small.yaml: mixture.families.1.frequency"),
@@ -170,9 +170,9 @@ def test_a_mistake_is_one_line_and_makes_no_folder(recipe, tmp_path, capsys, set
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "muller-2023"], "muller-2023: there is no recipe of this name; did you mean mueller-2023?"),
+        (["run", "muller-2023"], "muller-2023: no recipe has this name; did you mean mueller-2023?"),
         (["validate", "nothing.yaml"], "nothing.yaml: it cannot be read: No such file or directory"),
-        (["run", "mueller-2023", "--seeds", "0"], "--seeds: 0 were asked for; one at least"),
+        (["run", "mueller-2023", "--seeds", "0"], "--seeds: 0 were asked for; at least 1 is needed"),
         (["probe", "nowhere"], "nowhere: there is no run here (manifest.json is missing)"),
         (["report"], "report: no run was given; offprior list runs"),
         (["describe", "lineer"], "lineer: nothing has this name; did you mean linear?"),
@@ -231,7 +231,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(recipe, tmp_path):
     [
         ("explore", KeyboardInterrupt("\n"), "interrupted"),
         ("probe", KeyboardInterrupt(), "interrupted"),
-        ("run", KeyboardInterrupt(), "interrupted; go on with --resume"),
+        ("run", KeyboardInterrupt(), "interrupted; continue with --resume"),
         ("pretrain", KeyboardInterrupt("at step 3"), "interrupted; at step 3"),
     ],
 )
@@ -259,12 +259,12 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(recipe, tmp_path):
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert "Traceback" not in said and "interrupted; at step" in said and "go on with --resume" in said
+    assert "Traceback" not in said and "interrupted; at step" in said and "continue with --resume" in said
     assert list((tmp_path / "runs" / "long" / "seed-0").glob("state-*.safetensors"))
     probed = offprior("probe", "runs/long", folder=tmp_path)
     assert probed.returncode == 2 and "of 100000 steps; go on with offprior run --resume" in probed.stderr
     again = offprior("run", "long.yaml", folder=tmp_path)
-    assert again.returncode == 2 and "the run in it is unfinished; go on with --resume" in again.stderr
+    assert again.returncode == 2 and "the run in it is unfinished; continue with --resume" in again.stderr
 
 
 def test_everything_that_is_listed_can_be_listed_alone(capsys):

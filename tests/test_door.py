@@ -134,9 +134,9 @@ def test_shapes_that_do_not_fit_are_refused(predictor):
         predictor.predict(X[:, 0], Y, QUERIES)
     with pytest.raises(SettingError, match=r"expected \[prompts, n, d\]"):
         predictor.predict_batch(X, Y, QUERIES, [3])
-    with pytest.raises(SettingError, match=r"lengths.1: 7 pairs are wanted, the contexts have 6"):
+    with pytest.raises(SettingError, match=r"lengths.1: 7 pairs were asked for; the contexts have 6"):
         predictor.predict_batch(X[None], Y[None], QUERIES[None], [3, 7])
-    with pytest.raises(SettingError, match=r"lengths.0: 2.5 is no number of pairs"):
+    with pytest.raises(SettingError, match=r"lengths.0: 2.5 is not a number of pairs"):
         predictor.predict_batch(X[None], Y[None], QUERIES[None], [2.5])
 
 
@@ -171,7 +171,7 @@ def test_lists_tables_and_integers_are_numbers(predictor):
 
 def test_what_holds_no_numbers_is_named():
     for given, message in (
-        ([[1.0], [1.0, 2.0]], "y is no array of numbers"),
+        ([[1.0], [1.0, 2.0]], "y is not an array of numbers"),
         (["a", "b"], r"y\[0\] is of type <U1, not a number"),
         ([1.0, "b"], "not a number"),
         ([1j, 2.0], r"y\[0\] is of type complex128, not a number"),
@@ -247,11 +247,11 @@ def test_a_single_number_is_one(number):
     "settings, message",
     [
         ({"lengths": []}, "lengths: nothing was given"),
-        ({"lengths": [-1]}, "lengths.0: -1 is no number of pairs"),
-        ({"lengths": [3, 2.5]}, "lengths.1: 2.5 is no number of pairs"),
-        ({"lengths": ["a"]}, "lengths.0: 'a' is no number of pairs"),
-        ({"lengths": [True]}, "lengths.0: True is no number of pairs"),
-        ({"lengths": 5}, r"lengths: 5 is no list of context lengths; write \[5\]"),
+        ({"lengths": [-1]}, "lengths.0: -1 is not a number of pairs"),
+        ({"lengths": [3, 2.5]}, "lengths.1: 2.5 is not a number of pairs"),
+        ({"lengths": ["a"]}, "lengths.0: 'a' is not a number of pairs"),
+        ({"lengths": [True]}, "lengths.0: True is not a number of pairs"),
+        ({"lengths": 5}, r"lengths: 5 is not a list of context lengths; write \[5\]"),
         ({"tasks": 0}, "tasks: 0 was given; write a whole number, 2 or more"),
         ({"tasks": 2.5}, "tasks: 2.5 was given"),
         ({"queries": 0}, "queries: 0 was given; write a whole number, 1 or more"),

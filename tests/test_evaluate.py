@@ -155,7 +155,7 @@ def test_bayes_of_the_mixture_is_the_reference_itself():
     table = evaluate([Constant(), Bayes(MIXTURE)], PROBE, [5], **SETTINGS)
     assert not table.to_pandas().duplicated(["probe", "strength", "length", "task", "predictor", "seed"]).any()
     assert len(table.metrics()) == 4
-    with pytest.raises(OffpriorError, match="as a reference is"):
+    with pytest.raises(OffpriorError, match="is that of a reference"):
         evaluate([Bayes(Mixture(MIXTURE.families, noise=0.2))], PROBE, [5], **SETTINGS)
 
 

@@ -59,10 +59,10 @@ def test_an_address_gives_its_state_again(points, weight, slope, length, preset)
         ({"length": "1e9"}, "length: '1e9' is no whole number"),
         ({"points": "1,2;3"}, "points: '3' is not two numbers x,y"),
         ({"points": "1,inf"}, "is not finite, or beyond"),
-        ({"points": "1,2;" * (MOST_POINTS + 1)}, f"{MOST_POINTS + 1} points were given, {MOST_POINTS} are the most"),
+        ({"points": "1,2;" * (MOST_POINTS + 1)}, f"points were given; at most {MOST_POINTS} are allowed"),
         ({"preset": "lin"}, "there is no 'lin'; did you mean line?"),
         ({"wieght": "1"}, "wieght: there is no such setting; did you mean weight?"),
-        ({"points": "1,2;" * 4000}, "characters; 8192 are read"),
+        ({"points": "1,2;" * 4000}, "characters; at most 8192 are read"),
     ],
 )
 def test_an_address_is_checked(arguments, told):
@@ -95,7 +95,7 @@ def test_a_file_of_points():
         (b"0,1\n1_0,2\n", "row 2: '1_0,2' is not two numbers x,y"),
         (b"a,b\n", "the file has no points"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
-        (b"1,2\n" * (MOST_POINTS + 1), f"{MOST_POINTS + 1} points, {MOST_POINTS} are the most"),
+        (b"1,2\n" * (MOST_POINTS + 1), f"{MOST_POINTS + 1} points; at most {MOST_POINTS} are allowed"),
         (b"1" * 70_000, "bytes; 65536 are the most"),
     ],
 )

@@ -176,7 +176,7 @@ def test_the_address_opens_the_same_prompt_again(opened, browser, written):
         ("points=1,1e99", 'points: "1,1e99" is not two numbers x,y'),
         ("points=" + ";".join(["1,1"] * 70), "points: 70 were given, 60 are the most"),
         ("preset=<img src=x onerror=alert(1)>", "preset: there is no"),
-        ("points=" + "1,1;" * 3000, "characters; 8192 are read"),
+        ("points=" + "1,1;" * 3000, "characters; at most 8192 are read"),
     ],
 )
 def test_addresses_are_checked(browser, written, hash, told):

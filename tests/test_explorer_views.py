@@ -74,7 +74,7 @@ def test_the_address_of_a_cell_is_checked():
     given = dict(part.split("=") for part in to_query(state).replace("+", " ").split("&"))
     assert from_query(given, probes=("convex",)) == state
     for arguments, told in (
-        ({"preset": CELL}, "probe: a cell has a probe; none was given"),
+        ({"preset": CELL}, "probe: a cell needs a probe; none was given"),
         ({"preset": CELL, "probe": "convx"}, "there is no 'convx'; did you mean convex?"),
         ({"strength": "nan"}, "strength: nan lies outside"),
         ({"step": "-1"}, "step: -1 lies outside"),

@@ -147,9 +147,7 @@ def test_a_plot_is_of_any_predictor_and_errors_say_what_is_missing():
     rows = rows.drop_duplicates(["probe", "strength", "task", "predictor", "seed"])
     rows["predictor"] = rows["predictor"].replace({"model": "ridge"})
     assert Table(rows).plot().axes and Table(rows).plot("convex", predictor="ridge").axes
-    with pytest.raises(
-        OffpriorError, match="'shift' is none that has a path of two places or more; the table has convex"
-    ):
+    with pytest.raises(OffpriorError, match="'shift' does not have a path of two places or more; the table has convex"):
         Table(rows).plot("shift")
     with pytest.raises(OffpriorError, match="no probe has a path of two places or more; the table has none"):
         Table(table(ERRORS)).plot()

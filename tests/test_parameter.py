@@ -51,7 +51,7 @@ def test_parameters_are_listed_in_order_with_doc_default_and_bounds():
         ({"scale": -1.5}, "scale: -1.5 is out of bounds; it has to be above 0"),
         ({"scale": float("nan")}, "scale: nan is out of bounds; it has to be above 0"),
         ({"scale": "x"}, "scale: 'x' is not a number"),
-        ({"mode": "pared"}, "mode: 'pared' is no choice; did you mean paired?"),
+        ({"mode": "pared"}, "mode: 'pared' is not a choice; did you mean paired?"),
         ({"noise": -1}, "noise: -1 is out of bounds; it has to be at least 0"),
         ({"flag": 1}, "flag: 1 is not true or false"),
         ({"even": 3}, "even: 3 is odd"),

@@ -221,7 +221,7 @@ def test_torn_and_foreign_checkpoints_are_named(tmp_path):
     back, about = read_arrays(path, tree)
     np.testing.assert_array_equal(back["weight"], tree["weight"])
     assert about["step"] == 3
-    with pytest.raises(OffpriorError, match=r"weight is float32\[2, 3\], the model wants float32\[3, 3\]"):
+    with pytest.raises(OffpriorError, match=r"weight is float32\[2, 3\], the model expects float32\[3, 3\]"):
         read_arrays(path, {"weight": jnp.zeros((3, 3))})
     with pytest.raises(OffpriorError, match="holds no bias"):
         read_arrays(path, {**tree, "bias": jnp.zeros(3)})
@@ -279,7 +279,7 @@ def test_schedule_free_predicts_with_the_average_of_its_iterates(tmp_path):
 def test_a_new_training_never_takes_the_place_of_an_older_one_s_checkpoints(tmp_path):
     pretrain(MODEL, MIXTURE, steps=10, folder=tmp_path, **SHORT)
     before = {path.name for path in (tmp_path / "seed-0").iterdir()}
-    with pytest.raises(OffpriorError, match="go on with resume=True, or choose a new folder"):
+    with pytest.raises(OffpriorError, match="continue with resume=True, or choose a new folder"):
         pretrain(MODEL, MIXTURE, steps=5, folder=tmp_path, **SHORT)
     assert {path.name for path in (tmp_path / "seed-0").iterdir()} == before
 

@@ -108,8 +108,8 @@ def test_the_fingerprint_is_of_the_experiment_and_not_of_its_texts():
 
 MISTAKES = [
     ({"mixture": ...}, "mixture: it is missing"),
-    ({"titel": "x"}, "titel: there is no such key; did you mean title?"),
-    ({"training__stepps": 3}, "training.stepps: there is no such key; did you mean steps?"),
+    ({"titel": "x"}, "titel: unknown key; did you mean title?"),
+    ({"training__stepps": 3}, "training.stepps: unknown key; did you mean steps?"),
     ({"training__steps": "many"}, "training.steps: 'many' is not a whole number"),
     ({"training__steps": 2.5}, "training.steps: 2.5 is not a whole number"),
     ({"training__steps": True}, "training.steps: True is not a whole number"),
@@ -120,7 +120,7 @@ MISTAKES = [
     ({"mixture__noise": 1e300}, "mixture.noise: 1e+300 is not a finite number of single precision"),
     ({"model__heads": 3}, "model.heads: width 16 is not divisible by 3 heads; choose 1, 2, 4, 8, 16"),
     ({"model__preset": "muller"}, "model.preset: 'muller' is no preset; did you mean mueller?"),
-    ({"model__tokens": "pared"}, "model.tokens: 'pared' is no choice; did you mean paired?"),
+    ({"model__tokens": "pared"}, "model.tokens: 'pared' is not a choice; did you mean paired?"),
     ({"probes__0__stop": 1.2}, "probes.0.stop: 1.2 is out of bounds; it has to be at least 0 and at most 1"),
     ({"probes": ["convex", "convecks"]}, "probes.1.name: 'convecks' is not among the probes; did you mean convex?"),
     (
@@ -162,9 +162,9 @@ def test_probes_that_do_not_fit_the_mixture_are_named():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1, 2]", "it holds [1, 2], a mapping of sections was expected"),
+        ("[1, 2]", "it holds [1, 2]; expected a mapping of sections"),
         ("a: [1", "line 1: "),
-        ("a: 1\na: 2\n", "line 2: 'a' is there twice"),
+        ("a: 1\na: 2\n", "line 2: 'a' appears twice"),
         ("a: &b [*b]", "line 1: anchors and aliases are not read"),
         ("a: !!python/object/apply:os.getcwd []", "line 1: tags are not read"),
         ("[" * 100 + "]" * 100, "it is nested too deeply"),
@@ -192,7 +192,7 @@ def test_an_unreadable_file_is_one_line(tmp_path):
 
 
 def test_an_unknown_recipe_gets_the_nearest():
-    with pytest.raises(SettingError, match="muller-2023: there is no recipe of this name; did you mean mueller-2023"):
+    with pytest.raises(SettingError, match="muller-2023: no recipe has this name; did you mean mueller-2023"):
         read("muller-2023")
 
 
@@ -208,8 +208,8 @@ def test_overrides_reach_into_lists_and_short_forms(tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("training", "training: it is no override; write --set section.key=value"),
-        ("probes.7.count=1", "probes.7: '7' is no place of a list of 1; choose 0 to 0"),
+        ("training", "training: it is not an override; write --set section.key=value"),
+        ("probes.7.count=1", "probes.7: '7' is not an index of a list of 1; choose 0 to 0"),
         ("title.x.y=1", "title: "),
         ("training.steps=[", "training.steps: line 1"),
     ],

@@ -64,7 +64,7 @@ def test_a_recipe_without_predictors_keeps_its_fingerprint():
         (["rigde"], "predictors.0.name: 'rigde' is not among the predictors; did you mean ridge?"),
         (
             ["mean", {"name": "ridge", "penalti": 1}],
-            "predictors.1.penalti: there is no such key; did you mean penalty?",
+            "predictors.1.penalti: unknown key; did you mean penalty?",
         ),
         ([{"name": "ridge", "penalty": -1}], "predictors.0.penalty: -1.0 is out of bounds; it has to be at least 0"),
         (["bayes"], "predictors.0.name: 'bayes' cannot be named in a recipe: B and C are always evaluated"),

@@ -39,14 +39,14 @@ def test_another_recipe_is_refused_and_nothing_changes(run):
 
 def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(SettingError, match="it holds other files and no run"):
+    with pytest.raises(SettingError, match="it holds other files but no run"):
         run_folder.create(tmp_path, "", "abc", ABOUT)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(SettingError, match="it is a file, a folder was expected"):
+    with pytest.raises(SettingError, match="it is a file; expected a folder"):
         run_folder.create(tmp_path / "out", "", "abc", ABOUT)
 
 

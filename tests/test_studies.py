@@ -213,7 +213,7 @@ def test_a_study_killed_in_the_middle_ends_as_if_it_had_not_been(tmp_path):
             time.sleep(0.02)
         process.kill()
     assert process.returncode == -signal.SIGKILL, "it was still at work"
-    with pytest.raises(OffpriorError, match="unfinished; go on with --resume"):
+    with pytest.raises(OffpriorError, match="unfinished; continue with --resume"):
         run_recipe(path, out=tmp_path / "killed", report=False, progress=False)
     first = tmp_path / "killed" / "place-00" / "seed-0" / "model.safetensors"
     trained = first.stat().st_mtime_ns

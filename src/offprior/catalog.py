@@ -38,7 +38,7 @@ def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
     found: dict[str, importlib.metadata.EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group=f"offprior.{folder}"):
         if entry.name in built_in(folder) or entry.name in found:
-            message = f"{folder}: {entry.value} is left out, its name {entry.name!r} is taken"
+            message = f"{folder}: {entry.value} is skipped, because its name {entry.name!r} is taken"
             warnings.warn(message, stacklevel=2)
         else:
             found[entry.name] = entry
@@ -61,7 +61,19 @@ def find(folder: str, name: str) -> type:
     except Exception as error:
         message = f"{folder}: {name} of {offered[name].value} does not import: {type(error).__name__}: {error}"
         warnings.warn(message, stacklevel=2)
-        raise SettingError(Problem("name", message)) from error
+        raise SettingError(Problem("", message)) from error
+
+
+def working(folder: str) -> dict[str, type]:
+    """Returns the parts of a folder by name, without those of other packages that fail to import: `find` warns."""
+    found = {}
+    for name in names(folder):
+        try:
+            found[name] = find(folder, name)
+        except SettingError:
+            if name in built_in(folder):
+                raise
+    return found
 
 
 def attribute(folder: str, class_: str) -> type:
@@ -148,4 +160,4 @@ def _public_class(module: object, name: str) -> type:
 
 def _check_folder(folder: str) -> None:
     if folder not in PART_FOLDERS:
-        raise SettingError(Problem("", f"{folder!r} is no part folder; {choose_from(folder, PART_FOLDERS)}"))
+        raise SettingError(Problem("", f"{folder!r} is not a part folder; {choose_from(folder, PART_FOLDERS)}"))

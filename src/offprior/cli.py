@@ -169,8 +169,8 @@ def explore(
     beside
         A second run, whose model answers the same prompts and whose verdicts are shown next to those of the first.
     """
-    from offprior.explorer.show import show
     from offprior.compute import devices
+    from offprior.explorer.show import show
 
     devices.use(device)
     show(run, beside, host=host, port=port, opens_browser=not no_browser, static=static)
@@ -284,7 +284,7 @@ def _main(arguments: list[str] | None) -> int:
     except KeyboardInterrupt as interruption:
         given = sys.argv[1:] if arguments is None else arguments
         # An interrupted library may raise this with a message of its own, or a blank one.
-        how = str(interruption).strip() or ("go on with --resume" if given and given[0] in RESUMED else "")
+        how = str(interruption).strip() or ("continue with --resume" if given and given[0] in RESUMED else "")
         print("; ".join(filter(None, ("interrupted", how))), file=sys.stderr)
         return 130
     except OSError as error:

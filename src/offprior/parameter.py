@@ -84,7 +84,7 @@ class ParameterInfo:
         if value is None:
             return None if types.NoneType in kinds else "nothing was given"
         if self.choices and set(kinds) <= {types.NoneType, *(k for k in kinds if typing.get_origin(k) is Literal)}:
-            return None if value in self.choices else f"{value!r} is no choice; {choose_from(value, self.choices)}"
+            return None if value in self.choices else f"{value!r} is not a choice; {choose_from(value, self.choices)}"
         if bool in kinds and not isinstance(value, bool) and set(kinds) <= {bool, types.NoneType}:
             return f"{value!r} is not true or false"
         if int in kinds and set(kinds) <= {int, types.NoneType} and not _whole(value):

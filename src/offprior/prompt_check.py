@@ -95,7 +95,7 @@ def as_numbers(name: str, value: Any) -> Float[np.ndarray, "..."]:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise SettingError(f"{name} is no array of numbers: {' '.join(str(error).split())}") from None
+        raise SettingError(f"{name} is not an array of numbers: {' '.join(str(error).split())}") from None
     if array.dtype.kind == "O":
         array = _from_objects(name, array)
     elif array.dtype.kind not in NUMBERS:
@@ -128,7 +128,7 @@ def _from_objects(name: str, array: np.ndarray) -> Float[np.ndarray, "..."]:
         if item is None or isinstance(item, str | bytes):
             raise SettingError(f"{where} is {item!r}, not a number")
         if isinstance(item, list | tuple):
-            raise SettingError(f"{name} is no array of numbers: its rows are of different lengths")
+            raise SettingError(f"{name} is not an array of numbers: its rows are of different lengths")
         try:
             found[place] = float(item)
         except OverflowError:
@@ -160,11 +160,11 @@ def context_lengths(lengths: Any) -> list[int]:
         SettingError: a length is not a whole number of pairs, or `lengths` is not a list.
     """
     if isinstance(lengths, str) or not isinstance(lengths, Iterable):
-        raise SettingError(Problem("lengths", f"{lengths!r} is no list of context lengths; write [{lengths}]"))
+        raise SettingError(Problem("lengths", f"{lengths!r} is not a list of context lengths; write [{lengths}]"))
     found = list(lengths)
     for place, length in enumerate(found):
         if not _is_whole(length, least=0):
-            raise SettingError(Problem(f"lengths.{place}", f"{length!r} is no number of pairs"))
+            raise SettingError(Problem(f"lengths.{place}", f"{length!r} is not a number of pairs"))
     return [int(length) for length in found]
 
 
@@ -187,7 +187,7 @@ def _lengths(lengths: Any, pairs: int) -> list[int]:
     found = context_lengths(lengths)
     for place, length in enumerate(found):
         if length > pairs:
-            raise SettingError(Problem(f"lengths.{place}", f"{length} pairs are wanted, the contexts have {pairs}"))
+            raise SettingError(Problem(f"lengths.{place}", f"{length} pairs were asked for; the contexts have {pairs}"))
     return found
 
 

@@ -69,7 +69,7 @@ def atlas(
         raise SettingError(wrong)
     if (Path(what) / MANIFEST).is_file():
         if recipe is not None:
-            raise SettingError(Problem("--recipe", "a run has a recipe of its own; leave it out", str(what)))
+            raise SettingError(Problem("--recipe", "a run has its own recipe; leave this out", str(what)))
         run = Run(what)
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
         folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
@@ -87,7 +87,7 @@ def atlas(
     found = applicable(mixture, probes)
     if probes and not found.probes:
         reasons = "; ".join(f"{name}: {why}" for name, why in found.left_out.items()) or "they are always evaluated"
-        raise SettingError(Problem("--probes", f"none of those named applies ({reasons})"))
+        raise SettingError(Problem("--probes", f"none of the named probes applies ({reasons})"))
     with locked(folder):
         with approximations() as approximate:
             table = table_of(

@@ -54,5 +54,5 @@ def _state(folder: Path) -> str:
     except OffpriorError as error:
         return str(error)
     seeds = len(run.manifest.get("seeds", []))
-    state = f"finished {run.manifest['finished']}" if run.finished else "unfinished; go on with --resume"
+    state = f"finished {run.manifest['finished']}" if run.finished else "unfinished; continue with --resume"
     return f"{run.manifest.get('recipe', '')}, {seeds} {'seed' if seeds == 1 else 'seeds'}, {state}"

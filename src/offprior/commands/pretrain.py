@@ -56,7 +56,7 @@ def pretrain_run(
         said = rate_in_words(recipe, wanted)
         Console(stderr=True, quiet=not progress).print(said, soft_wrap=True)
         _pretrain(begun, progress)
-    Console(quiet=not progress).print(f"pretrained; go on with: offprior probe {begun.folder}", soft_wrap=True)
+    Console(quiet=not progress).print(f"pretrained; continue with: offprior probe {begun.folder}", soft_wrap=True)
     return begun
 
 

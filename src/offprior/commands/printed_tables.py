@@ -32,7 +32,7 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         if counted:
             further = any(cell["M20"] == cell["M20"] for cell in counted)
             notes.append(
-                "beside a verdict: M5, the share of the prior gap closed"
+                "next to a verdict: M5, the share of the prior gap closed"
                 + (" / M20, the structure index over S" if further else "")
             )
         notes.extend(_families_that_fail(rows))

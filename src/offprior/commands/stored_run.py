@@ -148,7 +148,7 @@ def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resu
     from offprior.commands.recipe_run import about
 
     if seeds < 1:
-        raise SettingError(Problem("--seeds", f"{seeds} were asked for; one at least"))
+        raise SettingError(Problem("--seeds", f"{seeds} were asked for; at least 1 is needed"))
     folder = Path(out) if out is not None else RUNS / wanted.name
     fingerprint = wanted.fingerprint()
     run_folder.check_usable(folder, fingerprint)  # before a lock is written into a folder with other content
@@ -161,7 +161,7 @@ def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resu
         more = seeds > asked
         if not is_new and not resume and (more or not found.finished):
             state = f"it holds {asked} of {seeds} seeds" if more else "the run in it is unfinished"
-            raise SettingError(Problem("", f"{state}; go on with --resume, or choose another --out", str(folder)))
+            raise SettingError(Problem("", f"{state}; continue with --resume, or choose another --out", str(folder)))
         if more:
             found.update(seeds=list(range(seeds)), finished=None)
         yield found

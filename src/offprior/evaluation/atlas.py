@@ -36,8 +36,8 @@ def applicable(mixture: Mixture, names: Sequence[str] = ()) -> Applicable:
         OffpriorError: a name is not the name of a probe.
     """
     probes, left_out = [], {}
-    for name in dict.fromkeys(names) or catalog.names("probes"):
-        kind = catalog.find("probes", name)
+    kinds = {name: catalog.find("probes", name) for name in names} if names else catalog.working("probes")
+    for name, kind in kinds.items():
         try:
             probe = kind()
             for strength in probe.strengths(mixture):

@@ -78,7 +78,7 @@ def evaluate(
     predictors = _all_of(Predictor, "predictors", predictors)
     probes = _all_of(Probe, "probes", probes)
     if mixture is not None and not isinstance(mixture, Mixture):
-        raise SettingError(Problem("mixture", f"{mixture!r} is no mixture; give one, as offprior.Mixture()"))
+        raise SettingError(Problem("mixture", f"{mixture!r} is not a mixture; give one, such as offprior.Mixture()"))
     mixture = mixture if mixture is not None else _mixture_of(predictors)
     predictors = _beside_references([predictor.for_mixture(mixture) for predictor in predictors], mixture)
     _check_dimensions(predictors, mixture)
@@ -218,16 +218,14 @@ def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
         found = getattr(predictor, "mixture", None)
         if found is not None:
             return found
-    raise OffpriorError("mixture: no predictor knows the one it was pretrained on; give mixture=")
+    raise OffpriorError("mixture: no predictor says which one it was pretrained on; give mixture=")
 
 
 def _check_probes(probes: Sequence[Probe]) -> None:
     labels = [probe.label for probe in probes]
     for label in labels:
         if labels.count(label) > 1:
-            raise OffpriorError(
-                f"probes: two of them are the same in all that their label {label!r} says; leave one out"
-            )
+            raise OffpriorError(f"probes: two of them have the same label {label!r}; leave one out")
 
 
 def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:
@@ -243,7 +241,7 @@ def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> lis
         if isinstance(predictor, Smoother) and predictor.label == SMOOTHER:
             continue
         if is_reference(predictor.label):
-            raise OffpriorError(f"a predictor is called {predictor.label!r}, as a reference is; give it another label")
+            raise OffpriorError(f"the label {predictor.label!r} is that of a reference; give the predictor another")
         found.append(predictor)
     marks = [(predictor.label, _seed_of(predictor)) for predictor in found]
     for mark in marks:

@@ -107,7 +107,7 @@ def from_query(
     """
     size = sum(len(name) + len(value) for name, value in arguments.items())
     if size > LONGEST_QUERY:
-        raise SettingError(Problem("address", f"it has {size} characters; {LONGEST_QUERY} are read", "the address"))
+        raise SettingError(Problem("address", f"{size} characters; at most {LONGEST_QUERY} are read", "the address"))
     fields = {field.name for field in dataclasses.fields(State)}
     found: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -130,7 +130,7 @@ def from_query(
         except ValueError as error:
             problems.append(Problem(name, str(error), "the address"))
     if found.get("preset") == CELL and "probe" not in found and not problems:
-        problems.append(Problem("probe", "a cell has a probe; none was given", "the address"))
+        problems.append(Problem("probe", "a cell needs a probe; none was given", "the address"))
     if problems:
         raise SettingError(problems)
     if found.get("points"):
@@ -157,7 +157,7 @@ def number_of(name: str, text: str) -> float | int:
     try:
         value = kind(text)
     except ValueError:
-        raise ValueError(f"{text[:40]!r} is no {'whole ' if kind is int else ''}number") from None
+        raise ValueError(f"{text[:40]!r} is not a {'whole ' if kind is int else ''}number") from None
     if not low <= value <= high:
         raise ValueError(f"{value:g} lies outside of {low:g} to {high:g}")
     return value
@@ -171,7 +171,7 @@ def read_points(text: str) -> tuple[tuple[float, float], ...]:
     """
     parts = [part for part in text.split(";") if part]
     if len(parts) > MOST_POINTS:
-        raise ValueError(f"{len(parts)} points were given, {MOST_POINTS} are the most")
+        raise ValueError(f"{len(parts)} points were given; at most {MOST_POINTS} are allowed")
     return tuple(point_of(part.split(","), part) for part in parts)
 
 
@@ -206,11 +206,11 @@ def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
         OffpriorError: the file is too large or not text, or rows of it are not points; the message lists the rows.
     """
     if len(content) > LARGEST_FILE:
-        raise OffpriorError(f"the file has {len(content)} bytes; {LARGEST_FILE} are the most")
+        raise OffpriorError(f"the file has {len(content)} bytes; at most {LARGEST_FILE} are allowed")
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise OffpriorError("the file is no text in UTF-8") from None
+        raise OffpriorError("the file is not UTF-8 text") from None
     rows = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     found, bad = [], []
     for place, (number, line) in enumerate(rows):
@@ -226,5 +226,5 @@ def read_csv(content: bytes) -> tuple[tuple[float, float], ...]:
     if not found:
         raise OffpriorError("the file has no points; write two columns, x and y")
     if len(found) > MOST_POINTS:
-        raise OffpriorError(f"the file has {len(found)} points, {MOST_POINTS} are the most")
+        raise OffpriorError(f"the file has {len(found)} points; at most {MOST_POINTS} are allowed")
     return tuple(found)

@@ -215,7 +215,7 @@ def look_of(style: str, width: float) -> Look:
         OffpriorError: the style is unknown, or the width is out of range.
     """
     if style not in ("page", "paper"):
-        raise OffpriorError(f"style: {style!r} is none; {choose_from(style, ('page', 'paper'))}")
+        raise OffpriorError(f"style: unknown style {style!r}; {choose_from(style, ('page', 'paper'))}")
     return paper(width) if style == "paper" else REPORT
 
 

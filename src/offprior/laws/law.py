@@ -147,7 +147,7 @@ def law(value: Any) -> Law:
         return Uniform(value[0], value[1])
     if isinstance(value, str | bool) or value is None:
         raise SettingError(
-            f"{value!r} is no law; write a number, (low, high) or one of {', '.join(catalog.names('laws'))}"
+            f"{value!r} is not a law; write a number, (low, high) or one of {', '.join(catalog.names('laws'))}"
         )
     return Fixed(value)
 

@@ -87,7 +87,7 @@ class Network(eqx.Module):
             OffpriorError: the architecture has no residual stream and no softmax attention, or does not expose them.
         """
         name = type(self).__name__
-        raise OffpriorError(f"{name} does not tell its attention and its layers; it has to define {name}.trace")
+        raise OffpriorError(f"{name} does not expose its attention and its layers; define {name}.trace")
 
     @abc.abstractmethod
     def sequence_length(self, points: int) -> int:

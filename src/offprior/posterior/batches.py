@@ -122,7 +122,7 @@ def check_reach(
             times = largest[prompt] / expected
             raise OffpriorError(
                 f"y reaches {largest[prompt]:.3g}, {times:.1g} times what the prior expects there ({expected:.3g}); "
-                "double precision holds no posterior of that: rescale y, or give the families larger scales"
+                "double precision cannot hold such a posterior: rescale y, or give the families larger scales"
             )
 
 
@@ -228,4 +228,4 @@ def check_prompts(
         message = f"{list(lengths)} were given, prompts have {x[1]} pairs; give one length or more between 0 and that"
         raise SettingError(Problem("lengths", message))
     if not noise > 0:
-        raise OffpriorError(f"noise: {noise:g} is too little for an exact posterior; give the mixture a noise floor")
+        raise OffpriorError(f"noise: {noise:g} is too small for an exact posterior; give the mixture a noise floor")

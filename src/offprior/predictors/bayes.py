@@ -290,5 +290,5 @@ def noise_of(mixture: Mixture, noise: float | None) -> float:
     """
     found = concrete(mixture.bayes_noise) if noise is None else float(noise)
     if found is None or not found > 0:
-        raise SettingError(Problem("noise", f"{noise} is no noise level; an exact posterior needs one number above 0"))
+        raise SettingError(Problem("noise", f"{noise} is not a noise level; an exact posterior needs a number above 0"))
     return found

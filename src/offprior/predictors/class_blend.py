@@ -105,7 +105,7 @@ def best_pair(
         weights[..., i], weights[..., j] = weight, 1 - weight
         best, least = np.where((error < least)[..., None], weights, best), np.minimum(error, least)
     if class_means.shape[-2] < 2:
-        raise ValueError("a blend needs two classes at least")
+        raise ValueError("a blend needs at least two classes")
     return best
 
 

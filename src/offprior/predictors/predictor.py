@@ -50,7 +50,7 @@ def _checked_batch(method: Callable[..., Any]) -> Callable[..., Any]:
         if not np.shape(answer.mean) == np.shape(answer.variance) == shape:
             given = f"{list(np.shape(answer.mean))} and {list(np.shape(answer.variance))}"
             wanted = f"{list(shape)} [prompts, lengths, queries]"
-            raise OffpriorError(f"{self.label}: it answers means and variances of shapes {given}, not {wanted}")
+            raise OffpriorError(f"{self.label}: it returned means and variances of shapes {given}, not {wanted}")
         return answer
 
     return predict_batch

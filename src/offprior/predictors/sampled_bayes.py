@@ -174,7 +174,7 @@ class SampledBayes(Predictor):
                     if (last < 1).any():
                         raise SettingError(
                             f"{self.label}: {name}: the posterior of prompt {prompt} at {length} pairs was not "
-                            "reached; more moves or particles, or more noise would do"
+                            "reached; try more moves, more particles or more noise"
                         )
                     found = _summary(values, of_runs)
                     log_evidence.append(found[0] - length * np.log(2 * np.pi * self.noise**2) / 2)

@@ -84,7 +84,7 @@ def check_unused(folder: Path, seed: int) -> None:
     found = state_files(folder, seed)
     if found:
         raise OffpriorError(
-            f"{found[0]}: there is a checkpoint already; go on with resume=True, or choose a new folder"
+            f"{found[0]}: there is a checkpoint already; continue with resume=True, or choose a new folder"
         )
 
 
@@ -102,7 +102,7 @@ def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[
             about = read_about(path)
             if about["fingerprint"] != fingerprint:
                 remedy = "choose another --out, or leave out --resume"
-                raise OffpriorError(f"{path}: it was trained under other settings{_difference(path, like)}; {remedy}")
+                raise OffpriorError(f"{path}: it was trained with other settings{_difference(path, like)}; {remedy}")
             state, about = read_arrays(path, like)
         except UnreadableError as error:
             passed_over.append(str(error))

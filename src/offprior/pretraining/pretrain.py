@@ -67,7 +67,7 @@ def pretrain(
 
     Raises:
         OffpriorError: the loss is no longer finite; a batch does not fit into the memory; the folder's checkpoint is of
-            other settings, or there is one and `resume` is False; another process is at work in it; the last
+            other settings, or there is one and `resume` is False; another process is using it; the last
             checkpoint could not be written.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folder.
     """

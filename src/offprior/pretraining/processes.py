@@ -40,7 +40,7 @@ def by_the_first(work: Callable[[], T]) -> T | None:
         except BaseException as error:
             failed = error
     if any_of_them(failed is not None):
-        raise failed or OffpriorError("the first process could not begin; it says why")
+        raise failed or OffpriorError("the first process failed to start; see its message")
     return found
 
 

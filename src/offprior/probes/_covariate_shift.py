@@ -43,7 +43,7 @@ def check_dimension(mixture: Mixture, what: str) -> None:
         SettingError: inputs have one coordinate.
     """
     if mixture.dimension < 2:
-        raise SettingError(Problem("name", f"inputs of one number have no {what}; it needs two dimensions or more"))
+        raise SettingError(Problem("name", f"inputs of one number have no {what}; at least two dimensions are needed"))
 
 
 def at_most_all(found: tuple[float, ...], mixture: Mixture, key: str, what: str) -> tuple[float, ...]:

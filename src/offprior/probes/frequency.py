@@ -64,7 +64,7 @@ class Frequency(Probe):
         known = self._ends(mixture)
         if not known:
             raise SettingError(
-                [Problem("start", "the law of the mixture's frequency has no ends; give start and stop")]
+                [Problem("start", "the law of the mixture's frequency is unbounded; give start and stop")]
             )
         return min(known), max(known)
 

@@ -30,7 +30,7 @@ class MixtureWeight(Probe):
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         if len(mixture.families) < 2:
-            raise SettingError([Problem("name", "it changes the shares of families, the mixture has one")])
+            raise SettingError([Problem("name", "it changes the weights of families, but the mixture has only one")])
         places = evenly_spaced(0.0, 1.0, self.count)
         return places if self.sums else tuple(sorted({*places, self._trained(mixture)}))
 

@@ -66,4 +66,4 @@ class OtherFamily(Probe):
         for family in [Polynomial(), Sinusoid(), Linear()] if d == 1 else of_several:
             if type(family) not in known:
                 return family
-        raise SettingError(Problem("family", "the mixture has all that are tried; write the one to test with"))
+        raise SettingError(Problem("family", "the mixture has every family that is tried; name the one to test with"))

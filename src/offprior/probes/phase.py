@@ -60,7 +60,7 @@ class Phase(Probe):
         names = ("value", "value") if isinstance(law, Fixed) else ("low", "high")
         low, high = (concrete(getattr(law, name, None)) for name in names)
         if low is None or high is None:
-            raise SettingError(Problem("name", "the law of the mixture's phase has no ends to go beyond"))
+            raise SettingError(Problem("name", "the law of the mixture's phase is unbounded; nothing lies beyond"))
         if high - low >= FULL_TURN * (1 - 1e-6):
-            raise SettingError(Problem("name", "the mixture's phases make a full turn; no other phase is left"))
+            raise SettingError(Problem("name", "the mixture's phases cover a full turn; no other phase is left"))
         return low, high

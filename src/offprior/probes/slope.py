@@ -40,7 +40,7 @@ class Slope(Probe):
     def _sum(self, slope: float, mixture: Mixture) -> Family:
         second = mixture.families[1] if self.second is None and len(mixture.families) > 1 else self.second
         if second is None:
-            raise SettingError(Problem("second", "the mixture has one family; write the one that the line is added to"))
+            raise SettingError(Problem("second", "the mixture has one family; name the one that the line is added to"))
         if second.dimension != 1:
             message = f"its inputs have {second.dimension} numbers, a line's have one"
             raise SettingError(Problem("second.dimension", message))

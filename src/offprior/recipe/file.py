@@ -1,5 +1,6 @@
 """A recipe file as plain mappings and lists: YAML with the numbers of YAML 1.2, and overrides of single keys."""
 
+import importlib
 import importlib.metadata
 import re
 import warnings
@@ -23,11 +24,14 @@ def built_in() -> list[str]:
 
 
 def offered() -> dict[str, importlib.metadata.EntryPoint]:
-    """Recipes of other packages: an entry point of the group `offprior.recipes` is the path of a YAML file."""
+    """Recipes of other packages: an entry point of the group `offprior.recipes` is `package:file.yaml`.
+
+    It may also be an object that holds a path.
+    """
     found: dict[str, importlib.metadata.EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group="offprior.recipes"):
         if entry.name in built_in() or entry.name in found:
-            warnings.warn(f"recipes: {entry.value} is left out, its name {entry.name!r} is taken", stacklevel=2)
+            warnings.warn(f"recipes: {entry.value} is skipped, because its name {entry.name!r} is taken", stacklevel=2)
         else:
             found[entry.name] = entry
     return found
@@ -51,12 +55,20 @@ def locate(recipe: str | Path) -> tuple[Path, str]:
         return RECIPES / f"{recipe}.yaml", str(recipe)
     entry = offered().get(str(recipe))
     if entry is None:
-        raise SettingError(Problem("", f"there is no recipe of this name; {choose_from(recipe, names())}", str(recipe)))
+        raise SettingError(Problem("", f"no recipe has this name; {choose_from(recipe, names())}", str(recipe)))
     try:
-        return Path(entry.load()), str(recipe)
+        return _path_of(entry), str(recipe)
     except Exception as error:  # another package may fail in any way
         message = f"{entry.value}, which offers it, gives no path: {type(error).__name__}: {error}"
         raise SettingError(Problem("", message, str(recipe))) from error
+
+
+def _path_of(entry: importlib.metadata.EntryPoint) -> Path:
+    if not entry.attr.endswith(SUFFIXES):
+        return Path(entry.load())
+    package = importlib.import_module(entry.module)
+    folder = package.__path__[0] if hasattr(package, "__path__") else Path(str(package.__file__)).parent
+    return Path(folder) / entry.attr
 
 
 def read_mapping(path: Path, label: str) -> dict[str, Any]:
@@ -71,10 +83,11 @@ def read_mapping(path: Path, label: str) -> dict[str, Any]:
         raise SettingError(Problem("", f"it is not text in UTF-8 (byte {error.start})", label)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SettingError(Problem("", f"it cannot be read: {reason}", label)) from None
+        what = "it" if str(path) == label else str(path)
+        raise SettingError(Problem("", f"{what} cannot be read: {reason}", label)) from None
     raw = parse(text, label)
     if not isinstance(raw, dict):
-        raise SettingError(Problem("", f"it holds {shown(raw)}, a mapping of sections was expected", label))
+        raise SettingError(Problem("", f"it holds {shown(raw)}; expected a mapping of sections", label))
     return raw
 
 
@@ -105,7 +118,7 @@ def apply_overrides(raw: dict[str, Any], overrides: Iterable[str], label: str) -
         _, equals, text = override.partition("=")
         key = key_of(override)
         if not equals or not all(key.split(".")):
-            problems.append(Problem(override, "it is no override; write --set section.key=value", label))
+            problems.append(Problem(override, "it is not an override; write --set section.key=value", label))
             continue
         try:
             put(raw, key, parse(text, label, key), label)
@@ -162,7 +175,7 @@ def _place(here: Any, step: str, path: str, label: str | None) -> Any:
         raise SettingError(Problem(path, f"nothing can be set inside {shown(here)}", label))
     if not step.isascii() or not step.isdigit() or len(step) > 9 or int(step) >= len(here):
         allowed = f"choose 0 to {len(here) - 1}" if here else "the list is empty"
-        raise SettingError(Problem(path, f"{step!r} is no place of a list of {len(here)}; {allowed}", label))
+        raise SettingError(Problem(path, f"{step!r} is not an index of a list of {len(here)}; {allowed}", label))
     return int(step)
 
 
@@ -195,7 +208,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
                 raise yaml.constructor.ConstructorError(None, None, "a key has to be a word", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} appears twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=True)
 

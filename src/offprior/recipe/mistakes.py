@@ -21,7 +21,7 @@ STAND_INS = {
     "model": {"name": "transformer"},
 }
 """Replacements for parts that cannot be read, so that the others keep their places."""
-MEANT = re.compile(r"^there is no such key; did you mean (.+)\?$")
+MEANT = re.compile(r"^unknown key; did you mean (.+)\?$")
 
 
 def further_problems(

@@ -38,11 +38,11 @@ def part_from(folder: str, raw: Any) -> Any:
         raw = {"name": raw}
     if not isinstance(raw, Mapping):
         known = ", ".join(catalog.names(folder))
-        raise SettingError(Problem("", f"{shown(raw)} is no part; write a name among {known}"))
+        raise SettingError(Problem("", f"{shown(raw)} is not a part; write one of {known}"))
     if "name" not in raw:
         raise SettingError(Problem("name", f"it is missing; choose from {', '.join(catalog.names(folder))}"))
     if not isinstance(raw["name"], str):
-        raise SettingError(Problem("name", f"{shown(raw['name'])} is no name among {', '.join(catalog.names(folder))}"))
+        raise SettingError(Problem("name", f"{shown(raw['name'])} is not one of {', '.join(catalog.names(folder))}"))
     part = catalog.find(folder, raw["name"])
     reason = why_no_recipe(part)
     if reason:
@@ -63,14 +63,14 @@ def settings_from(part: type, raw: Any) -> Any:
         SettingError: all mistakes in it.
     """
     if not isinstance(raw, Mapping):
-        raise SettingError(Problem("", f"{shown(raw)} was given, a mapping of settings was expected"))
+        raise SettingError(Problem("", f"{shown(raw)} was given; expected a mapping of settings"))
     known = {info.name: info for info in fields_of(part)}
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     raw = {**_preset(part, raw, problems), **{key: value for key, value in raw.items() if key != "preset"}}
     for key, value in raw.items():
         if key not in known:
-            problems.append(Problem(key, f"there is no such key; {choose_from(key, known)}"))
+            problems.append(Problem(key, f"unknown key; {choose_from(key, known)}"))
             continue
         try:
             values[key] = value_from(known[key], value)
@@ -95,7 +95,7 @@ def law_from(raw: Any) -> Any:
     if isinstance(raw, list) and len(raw) == 2:
         return _built(law, {"value": tuple(_number(end) for end in raw)})
     if isinstance(raw, list | str | bool):
-        message = f"{shown(raw)} is no law; write a number, [low, high] or {{name: ...}} with {', '.join(known)}"
+        message = f"{shown(raw)} is not a law; write a number, [low, high] or {{name: ...}} with {', '.join(known)}"
         raise SettingError(Problem("", message))
     return _built(law, {"value": _number(raw)})
 
@@ -177,7 +177,7 @@ def _converted(kind: Any, raw: Any) -> Any:
         return _first_that_fits([one for one in inner if one is not types.NoneType], raw)
     if origin is Literal:
         if raw not in inner or isinstance(raw, bool):
-            raise SettingError(Problem("", f"{shown(raw)} is no choice; {choose_from(raw, inner)}"))
+            raise SettingError(Problem("", f"{shown(raw)} is not a choice; {choose_from(raw, inner)}"))
         return raw
     if origin in (tuple, list) or (is_array(kind) and kind.dim_str):
         item = inner[0] if inner else float
@@ -214,7 +214,7 @@ def _items(kind: Any, raw: Any, count: int | None, array: bool) -> Any:
     if not isinstance(raw, list):
         raise SettingError(Problem("", f"{shown(raw)} is not a list"))
     if count is not None and len(raw) != count:
-        raise SettingError(Problem("", f"{len(raw)} entries were given, {count} were expected"))
+        raise SettingError(Problem("", f"{len(raw)} entries were given; expected {count}"))
     problems: list[Problem] = []
     values = []
     for place, item in enumerate(raw):

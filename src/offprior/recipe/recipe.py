@@ -228,7 +228,7 @@ def _problem(detail: Any, label: str) -> Problem:
         case "extra_forbidden":
             inside = [STUDY_SECTIONS[step] for step in detail["loc"][:-1] if step in STUDY_SECTIONS]
             known = (inside[-1] if inside else Recipe).model_fields
-            message = f"there is no such key; {choose_from(detail['loc'][-1], known)}"
+            message = f"unknown key; {choose_from(detail['loc'][-1], known)}"
         case "setting":
             message = detail["msg"]
         case _:

@@ -35,7 +35,7 @@ class _Section(BaseModel):
 def _at(raw: Any) -> float | int | str:
     is_number = isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw) and abs(raw) < 1e30
     if not is_number and not (isinstance(raw, str) and raw.strip()):
-        raise PydanticCustomError("setting", "{reason}", {"reason": f"{shown(raw)} is no number and no label"})
+        raise PydanticCustomError("setting", "{reason}", {"reason": f"{shown(raw)} is neither a number nor a label"})
     return raw
 
 
@@ -164,7 +164,7 @@ def disagreements(study: Study) -> list[Problem]:
     where = "values" if study.values else "places"
     for number, place in enumerate(places):
         if place.label in labels[:number]:
-            wrong(f"{where}.{number}", f"{place.label} is there twice")
+            wrong(f"{where}.{number}", f"{place.label} appears twice")
     has_labels = any(isinstance(place.at, str) for place in places)
     for key in ("threshold", "bisect"):
         if getattr(study, key) and has_labels:
@@ -194,7 +194,7 @@ def overridden(raw: Mapping[str, Any], settings: Mapping[str, Any], sections: Se
         if first not in sections:
             problems.append(Problem(_under(key, path), f"it cannot be set here; {choose_from(first, sections)}"))
         elif not all(path.split(".")):
-            problems.append(Problem(_under(key, path), "it is no dotted key such as training.steps"))
+            problems.append(Problem(_under(key, path), "it is not a dotted key such as training.steps"))
         else:
             try:
                 put(changed, path, copy.deepcopy(value))

@@ -1,11 +1,13 @@
 """Draws the figures of a page, in several processes if there are many: matplotlib keeps only one core busy."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import joblib
 
+from offprior import catalog
 from offprior.compute.devices import cores
 from offprior.figures._look import REPORT, Look
 from offprior.figures.figure import Figure, ReportData
@@ -14,6 +16,10 @@ from offprior.report import images
 FEWEST_A_PROCESS = 10
 """The number of figures that make it worth starting a process, which takes two seconds."""
 MOST_PROCESSES = 8
+
+
+class Undrawn(str):
+    """Why the figure of another package could not be drawn."""
 
 
 class Named(NamedTuple):
@@ -25,8 +31,28 @@ class Named(NamedTuple):
     suffixes: tuple[str, ...] = images.SUFFIXES
 
 
+def kinds_of(data: ReportData) -> dict[str, Figure]:
+    """Returns the kinds of figure that belong to such a run, by name, in the order of a report.
+
+    Kinds of other packages that fail to import, or cannot be built, are skipped with a warning.
+    """
+    found = {}
+    for name, kind in catalog.working("figures").items():
+        try:
+            found[name] = kind()
+        except Exception as error:
+            if kind.__module__.startswith("offprior."):
+                raise
+            warnings.warn(f"figures: {name} is left out: {type(error).__name__}: {error}", stacklevel=2)
+    of_run = {name: figure for name, figure in found.items() if figure.belongs_to(data)}
+    return dict(sorted(of_run.items(), key=lambda entry: (entry[1].place, entry[0])))
+
+
 def drawn(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str | None]:
-    """Draws figures and writes their files into `folder`; returns each one's SVG for a page, None for an empty one."""
+    """Draws figures and writes their files into `folder`; returns each one's SVG for a page.
+
+    An empty figure gives None, and one of another package that fails gives an `Undrawn` with the reason.
+    """
     processes = min(cores(), MOST_PROCESSES, len(figures) // FEWEST_A_PROCESS)
     if processes < 2:
         return _share(figures, data, folder)
@@ -45,5 +71,11 @@ def _share(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str
 
 
 def _one(each: Named, data: ReportData, folder: Path) -> str | None:
-    canvas = each.figure.draw(data, each.look)
-    return None if canvas is None else images.save(canvas, folder, each.name, each.suffixes)
+    try:
+        canvas = each.figure.draw(data, each.look)
+        return None if canvas is None else images.save(canvas, folder, each.name, each.suffixes)
+    except Exception as error:
+        if type(each.figure).__module__.startswith("offprior."):
+            raise
+        # Another package's figure may fail in any way; a report does without it.
+        return Undrawn(f"{type(error).__name__}: {error}")

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from offprior import catalog
 from offprior.analysis.verdict import is_judged
 from offprior.columns import IN_DISTRIBUTION
 from offprior.errors import OffpriorError, choose_from, nearest
 from offprior.figures._look import paper
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
+from offprior.report.drawing import kinds_of
 from offprior.report.latex import verdict_table
 from offprior.report.names import slug
 from offprior.report.report import PAPER, read_runs
@@ -36,7 +36,7 @@ def check_style(style: str, *, width: float | None, only: Sequence[str], out: st
         OffpriorError: the style is unknown, or `width`, `only` or `out` are given for a page.
     """
     if style not in STYLES:
-        raise OffpriorError(f"--style: {style!r} is none; {choose_from(style, STYLES)}")
+        raise OffpriorError(f"--style: unknown style {style!r}; {choose_from(style, STYLES)}")
     given = {"--width": width is not None, "--only": bool(only), "--out": out is not None}
     if style == PAGE and any(given.values()):
         names = ", ".join(name for name, is_given in given.items() if is_given)
@@ -116,11 +116,9 @@ def write_paper(data: ReportData, folder: Path, *, width: float = WIDTH, only: S
 
 def _figures(data: ReportData) -> dict[str, Figure]:
     """Returns every figure of the report by its name, in the order of a report."""
-    kinds = {name: catalog.find("figures", name)() for name in catalog.names("figures")}
-    of_run = {name: kind for name, kind in kinds.items() if kind.belongs_to(data)}
     return {
         _name(name, added): figure
-        for name, kind in sorted(of_run.items(), key=lambda entry: (entry[1].place, entry[0]))
+        for name, kind in kinds_of(data).items()
         for added, figure in kind.variants(data).items()
     }
 
@@ -162,4 +160,4 @@ def _unknown(asked: str, name: str, wholes: list[str], panels: list[str]) -> str
     parent = (close or "").rpartition(":")[0]
     choices = [each for each in every if each.rpartition(":")[0] == parent]
     hint = f"did you mean {close}? " if close else ""
-    return f"--only: {asked!r} is no figure of this run; {hint}choose from {', '.join(choices)}"
+    return f"--only: {asked!r} is not a figure of this run; {hint}choose from {', '.join(choices)}"

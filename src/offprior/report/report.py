@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from offprior import catalog
 from offprior.analysis.study import probes_read, study_result
 from offprior.analysis.verdict import M1_GATE, M3_LEAST, MARGIN, is_judged
 from offprior.columns import IN_DISTRIBUTION
 from offprior.errors import OffpriorError
-from offprior.figures.figure import Figure, ReportData
+from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import LOOKS, rate_in_words
 from offprior.recipe import file as recipe_file
 from offprior.recipe.study import Study
 from offprior.report import headline, tables, where_it_breaks, words
 from offprior.report.citation import papers
-from offprior.report.drawing import Named, drawn
+from offprior.report.drawing import Named, Undrawn, drawn, kinds_of
 from offprior.report.latex import verdict_table
 from offprior.report.names import slug
 from offprior.report.probe_cards import cards, sentence
@@ -126,20 +126,18 @@ def _or_empty(read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
 
 def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Draws every figure of the catalogue that has something to show; also returns the captions of the others."""
-    kinds: list[tuple[int, str, Figure]] = []
-    for name in catalog.names("figures"):
-        figure = catalog.find("figures", name)()
-        kinds.append((figure.place, name, figure))
     asked = [
         (name, Named(slug(f"{name} {added}"), figure))
-        for _, name, kind in sorted(kinds, key=lambda entry: entry[:2])
-        if kind.belongs_to(data)
+        for name, kind in kinds_of(data).items()
         for added, figure in kind.variants(data).items()
     ]
     found, absent = [], []
     for (name, (stem, figure, *_)), svg in zip(asked, drawn([each for _, each in asked], data, folder), strict=True):
         if svg is None:
             absent.append(figure.caption)
+            continue
+        if isinstance(svg, Undrawn):
+            warnings.warn(f"figures: {name} is left out of the report: {svg}", stacklevel=2)
             continue
         body = (type(figure).__doc__ or "").strip().partition("\n")[2]
         # The explanation of a class of figures appears only once.
@@ -183,7 +181,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], wr
         has_run=not data.metrics.empty,
         is_judged=is_judged(data.metrics),
         study=tables.study_rows(data),
-        errors=[] if data.metrics.empty or is_judged(data.metrics) else tables.error_tables(data),
+        errors=[] if data.metrics.empty else tables.error_tables(data),
         gate=words.gate(data),
         further_gates=words.further_gates(data),
         intervals=words.intervals_are_over(data) if not data.metrics.empty else "",

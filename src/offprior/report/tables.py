@@ -15,9 +15,10 @@ from offprior.analysis.verdict import (
     UNDER_TRAINED,
     carry_mark,
     families_that_fail,
+    is_judged,
     smoother_note,
 )
-from offprior.columns import WHERE
+from offprior.columns import MODEL, WHERE
 from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, verdict_of
 from offprior.report import words
@@ -48,8 +49,11 @@ def study_rows(data: ReportData) -> list[dict[str, str]]:
 
 def error_tables(data: ReportData) -> list[dict[str, Any]]:
     """Returns tables of the errors of the model and of other predictors, for a mixture without a Bayes predictor."""
+    known = errors(data.evaluation)
+    if is_judged(data.metrics) and set(known["predictor"]) <= {MODEL}:
+        return []  # the tables of verdicts say it all
     found = []
-    for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
+    for probe, rows in known.groupby("probe", sort=False):
         lengths = sorted(rows["length"].unique())
         table = []
         for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):

@@ -66,7 +66,7 @@ def read_arrays(path: Path, like: Any) -> tuple[Any, dict[str, Any]]:
             array = file.get_tensor(name)
             if array.shape != leaf.shape or array.dtype != leaf.dtype:
                 have, want = f"{array.dtype}{list(array.shape)}", f"{leaf.dtype}{list(leaf.shape)}"
-                raise OffpriorError(f"{path}: {name} is {have}, the model wants {want}: a checkpoint of another model")
+                raise OffpriorError(f"{path}: {name} is {have}, the model has {want}: a checkpoint of another model")
             stored.remove(name)
             arrays[name] = array
             leaves.append(jnp.asarray(array))

@@ -69,9 +69,7 @@ def locked(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK, is_singleton=True)  # a singleton, so that one process may lock twice
         lock.acquire(blocking=False)
     except Timeout:
-        raise OffpriorError(
-            f"{folder}: another process is at work in it; wait for it, or choose another --out"
-        ) from None
+        raise OffpriorError(f"{folder}: another process is using it; wait for it, or choose another --out") from None
     except OSError as error:
         raise OffpriorError(f"{folder}: it cannot be written: {error.strerror or error}") from error
     try:

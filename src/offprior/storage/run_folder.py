@@ -120,9 +120,9 @@ def check_usable(folder: Path, fingerprint: str) -> None:
             message = f"it holds a run of {name} with other settings; choose another folder, say --out {free}"
             raise SettingError(Problem("", message, str(folder)))
     elif folder.exists() and not folder.is_dir():
-        raise SettingError(Problem("", "it is a file, a folder was expected; choose another --out", str(folder)))
+        raise SettingError(Problem("", "it is a file; expected a folder; choose another --out", str(folder)))
     elif folder.is_dir() and any(not _is_left_over(file) for file in folder.iterdir()):
-        raise SettingError(Problem("", "it holds other files and no run; choose another --out", str(folder)))
+        raise SettingError(Problem("", "it holds other files but no run; choose another --out", str(folder)))
 
 
 def all_runs(parent: Path = RUNS) -> list[Path]:

@@ -54,7 +54,7 @@ class State {
   // Takes what an address asks for, and returns all that is wrong with it, in which case nothing is taken.
   fromHash(hash) {
     const { presets, labels, bounds, longest, most_characters, defaults } = this.stored;
-    if (hash.length > most_characters) return [`the address has ${hash.length} characters; ${most_characters} are read`];
+    if (hash.length > most_characters) return [`the address has ${hash.length} characters; at most ${most_characters} are read`];
     const found = { ...defaults, shown: new Set(this.shown) }, problems = [];
     let points = null;
     for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ""))) {
