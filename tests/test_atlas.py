@@ -75,7 +75,7 @@ def test_probes_are_chosen_by_name(tmp_path, capsys, monkeypatch):
     ]
     with pytest.raises(SettingError, match=r"--probes: there is no probe 'shfit'; did you mean shift"):
         atlas("mean", probes=["convex", "shfit"])
-    with pytest.raises(SettingError, match=r"--probes: none of those named applies .*half-subspace"):
+    with pytest.raises(SettingError, match=r"--probes: none of the named probes applies .*half-subspace"):
         atlas("mean", probes=["half-subspace"])
 
 
@@ -104,5 +104,5 @@ def test_what_is_neither_a_run_nor_a_predictor_is_one_line(tmp_path, capsys, mon
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and "did you mean least-squares?" in said[0] and not list(tmp_path.iterdir())
     run = small_runs.carried_out(tmp_path)
-    with pytest.raises(SettingError, match=r"--recipe: a run has a recipe of its own"):
+    with pytest.raises(SettingError, match=r"--recipe: a run has its own recipe"):
         atlas(run.folder, recipe="mueller-2023")

@@ -262,7 +262,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(recipe, tmp_path):
     assert "Traceback" not in said and "interrupted; at step" in said and "continue with --resume" in said
     assert list((tmp_path / "runs" / "long" / "seed-0").glob("state-*.safetensors"))
     probed = offprior("probe", "runs/long", folder=tmp_path)
-    assert probed.returncode == 2 and "of 100000 steps; go on with offprior run --resume" in probed.stderr
+    assert probed.returncode == 2 and "of 100000 steps; continue with offprior run --resume" in probed.stderr
     again = offprior("run", "long.yaml", folder=tmp_path)
     assert again.returncode == 2 and "the run in it is unfinished; continue with --resume" in again.stderr
 

@@ -203,7 +203,7 @@ def test_an_answer_of_another_shape_is_refused():
         def predict_batch(self, x, y, queries, lengths):
             return np.zeros((len(x), 1)), np.zeros((len(x), 1))
 
-    with pytest.raises(OffpriorError, match=r"plugin: it answers means .* \[1, 1\] and \[1, 1\], not \[1, 1, 2\]"):
+    with pytest.raises(OffpriorError, match=r"plugin: it returned means .* \[1, 1\] and \[1, 1\], not \[1, 1, 2\]"):
         Short().predict(X, Y, QUERIES)
 
 
@@ -226,7 +226,7 @@ def test_what_evaluate_cannot_use_is_said_in_one_line(predictors, probes, messag
 
 
 def test_a_mixture_that_is_none_is_said_in_one_line():
-    with pytest.raises(SettingError, match="mixture: 'mueller-2023' is no mixture; give one"):
+    with pytest.raises(SettingError, match="mixture: 'mueller-2023' is not a mixture; give one"):
         inspect.unwrap(evaluate)([Ridge()], Convex(), [3], mixture="mueller-2023")
 
 

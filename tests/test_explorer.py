@@ -56,7 +56,7 @@ def test_an_address_gives_its_state_again(points, weight, slope, length, preset)
         ({"weight": "2"}, "weight: 2 lies outside of 0 to 1"),
         ({"noise": "nan"}, "noise: nan lies outside"),
         ({"task": "9" * 400}, "is too long for a number"),
-        ({"length": "1e9"}, "length: '1e9' is no whole number"),
+        ({"length": "1e9"}, "length: '1e9' is not a whole number"),
         ({"points": "1,2;3"}, "points: '3' is not two numbers x,y"),
         ({"points": "1,inf"}, "is not finite, or beyond"),
         ({"points": "1,2;" * (MOST_POINTS + 1)}, f"points were given; at most {MOST_POINTS} are allowed"),
@@ -96,7 +96,7 @@ def test_a_file_of_points():
         (b"a,b\n", "the file has no points"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
         (b"1,2\n" * (MOST_POINTS + 1), f"{MOST_POINTS + 1} points; at most {MOST_POINTS} are allowed"),
-        (b"1" * 70_000, "bytes; 65536 are the most"),
+        (b"1" * 70_000, "bytes; at most 65536 are allowed"),
     ],
 )
 def test_bad_rows_are_named(content, told):

@@ -125,7 +125,7 @@ def test_the_same_file_is_loaded_again_and_a_large_one_is_refused(opened):
         page.get_by_role("button", name="New task").click()
         page.wait_for_function(f"() => ({POINTS})().length > 2")
     page.get_by_label("CSV of x, y").set_input_files({**file, "buffer": b"1,2\n" * 500_000})
-    page.get_by_text("the file has 2000000 bytes; 65536 are the most").wait_for()
+    page.get_by_text("the file has 2000000 bytes; at most 65536 are allowed").wait_for()
     before = opened.points()
     page.get_by_role("button", name="New task").click()
     page.wait_for_function(f"before => JSON.stringify(({POINTS})()) !== JSON.stringify(before)", arg=before)

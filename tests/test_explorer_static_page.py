@@ -170,11 +170,11 @@ def test_the_address_opens_the_same_prompt_again(opened, browser, written):
 @pytest.mark.parametrize(
     ("hash", "told"),
     [
-        ("task=7777", 'task: "7777" is no whole number from 0 to 23'),
+        ("task=7777", 'task: "7777" is not a whole number from 0 to 23'),
         ("presset=line", 'there is no setting "presset"'),
         ("points=1,2;3,x", 'points: "3,x" is not two numbers x,y'),
         ("points=1,1e99", 'points: "1,1e99" is not two numbers x,y'),
-        ("points=" + ";".join(["1,1"] * 70), "points: 70 were given, 60 are the most"),
+        ("points=" + ";".join(["1,1"] * 70), "points: 70 were given; at most 60 are allowed"),
         ("preset=<img src=x onerror=alert(1)>", "preset: there is no"),
         ("points=" + "1,1;" * 3000, "characters; at most 8192 are read"),
     ],

@@ -221,5 +221,5 @@ def test_other_family_is_one_that_the_mixture_lacks():
     assert OtherFamily(family=Sinusoid()).label == "other-family, sinusoid"
     with pytest.raises(SettingError, match=r"family.dimension: its inputs have 2 numbers, the mixture's 1"):
         OtherFamily(family=Linear(dimension=2)).strengths(Mixture())
-    with pytest.raises(SettingError, match="all that are tried"):
+    with pytest.raises(SettingError, match="every family that is tried"):
         OtherFamily().strengths(Mixture([Linear(), Sinusoid(), Polynomial()]))

@@ -221,7 +221,7 @@ def test_torn_and_foreign_checkpoints_are_named(tmp_path):
     back, about = read_arrays(path, tree)
     np.testing.assert_array_equal(back["weight"], tree["weight"])
     assert about["step"] == 3
-    with pytest.raises(OffpriorError, match=r"weight is float32\[2, 3\], the model expects float32\[3, 3\]"):
+    with pytest.raises(OffpriorError, match=r"weight is float32\[2, 3\], the model has float32\[3, 3\]"):
         read_arrays(path, {"weight": jnp.zeros((3, 3))})
     with pytest.raises(OffpriorError, match="holds no bias"):
         read_arrays(path, {**tree, "bias": jnp.zeros(3)})

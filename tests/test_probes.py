@@ -111,7 +111,7 @@ def test_own_inputs_and_noise_replace_the_mixtures():
 
 def test_frequencies_of_a_law_without_ends_are_given():
     mixture = Mixture(families=[Sinusoid(frequency=Normal(2.0, 0.3))])
-    with pytest.raises(SettingError, match=r"start: .* has no ends; give start and stop"):
+    with pytest.raises(SettingError, match=r"start: .* is unbounded; give start and stop"):
         Frequency().strengths(mixture)
     assert Frequency(start=1.0, stop=3.0, count=3).strengths(mixture) == (1.0, 2.0, 3.0)
     assert not Frequency(start=1.0, stop=3.0).inside(2.0, mixture)

@@ -185,7 +185,7 @@ def test_an_unreadable_file_is_one_line(tmp_path):
     for path, message in [
         (tmp_path / "bytes.yaml", "it is not text in UTF-8"),
         (tmp_path / "nothing.yaml", "No such file"),
-        (tmp_path, "no recipe of this name" if not tmp_path.parts[1:] else "it cannot be read"),
+        (tmp_path, "no recipe has this name" if not tmp_path.parts[1:] else "it cannot be read"),
     ]:
         with pytest.raises(SettingError, match=message):
             read(path)

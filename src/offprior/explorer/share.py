@@ -23,7 +23,7 @@ input.addEventListener("change", event => {
     if (bytes > largest) {
         event.stopImmediatePropagation();
         input.value = "";
-        message.text = `the file has ${bytes} bytes; ${largest} are the most`;
+        message.text = `the file has ${bytes} bytes; at most ${largest} are allowed`;
     }
 }, true);
 """

@@ -68,7 +68,7 @@ class State {
         found.shown = new Set(value.split(",").filter((label) => labels.includes(label)));
       } else if (Object.hasOwn(bounds, name)) {
         const [low, high] = bounds[name];
-        if (!/^\d{1,6}$/.test(value) || +value < low || +value > high) problems.push(`${name}: ${given} is no whole number from ${low} to ${high}`);
+        if (!/^\d{1,6}$/.test(value) || +value < low || +value > high) problems.push(`${name}: ${given} is not a whole number from ${low} to ${high}`);
         found[name] = +value;
       } else {
         problems.push(`there is no setting ${JSON.stringify(name.slice(0, 40))}; choose from points, preset, shown, ${Object.keys(bounds).join(", ")}`);
@@ -83,7 +83,7 @@ class State {
 
   readPoints(text, problems) {
     const { longest, largest } = this.stored, parts = text.split(";").filter((part) => part !== "");
-    if (parts.length > longest) problems.push(`points: ${parts.length} were given, ${longest} are the most`);
+    if (parts.length > longest) problems.push(`points: ${parts.length} were given; at most ${longest} are allowed`);
     return parts.slice(0, longest).map((part) => {
       const numbers = part.split(",").map((one) => (one.trim() === "" ? NaN : Number(one)));
       const isPoint = numbers.length === 2 && numbers.every((one) => Number.isFinite(one) && Math.abs(one) <= largest);
