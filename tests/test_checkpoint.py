@@ -176,7 +176,7 @@ def test_the_second_process_on_a_folder_is_refused(tmp_path):
     other.start()
     try:
         assert held.wait(60)
-        with pytest.raises(OffpriorError, match="another process is at work in it"):
+        with pytest.raises(OffpriorError, match="another process is using it"):
             train(tmp_path / "run")
     finally:
         release.set()

@@ -94,7 +94,7 @@ def test_a_file_of_points():
         (b"-5,\n0,1\n", "row 1: '-5,' is not two numbers x,y"),
         (b"0,1\n1_0,2\n", "row 2: '1_0,2' is not two numbers x,y"),
         (b"a,b\n", "the file has no points"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
         (b"1,2\n" * (MOST_POINTS + 1), f"{MOST_POINTS + 1} points; at most {MOST_POINTS} are allowed"),
         (b"1" * 70_000, "bytes; at most 65536 are allowed"),
     ],

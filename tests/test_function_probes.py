@@ -118,7 +118,7 @@ def test_phase_goes_around_the_turn():
     np.testing.assert_allclose(found.truth, -np.cos(2 * np.asarray(found.queries[..., 0])), atol=1e-4)
     with pytest.raises(SettingError, match="full turn; no other phase is left"):
         Phase().strengths(Mixture())
-    with pytest.raises(SettingError, match="no ends"):
+    with pytest.raises(SettingError, match="unbounded"):
         Phase().strengths(Mixture([Sinusoid(phase=Normal())]))
 
 

@@ -120,7 +120,7 @@ def test_what_is_no_table_is_refused(tmp_path):
     with pytest.raises(OffpriorError, match="it lacks probe"):
         Table(pd.DataFrame({"x": [1]}))
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(OffpriorError, match="no readable table"):
+    with pytest.raises(OffpriorError, match="not a readable table"):
         Table.load(tmp_path / "torn.parquet")
     with pytest.raises(OffpriorError, match="no such table"):
         Table.load(tmp_path / "none.parquet")

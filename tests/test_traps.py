@@ -67,7 +67,7 @@ def test_seeded_trees_that_ignore_the_seed_and_never_ask_for_the_last_coordinate
 @pytest.mark.parametrize("key", ["weight", "wieghts", "proportions"])
 def test_mixture_weights_silently_ignored_for_a_misspelt_key(key):
     mapping = {"families": ["linear", "sinusoid"], key: [0.9, 0.1]}
-    with pytest.raises(SettingError, match=rf"mixture\.{key}: there is no such key"):
+    with pytest.raises(SettingError, match=rf"mixture\.{key}: unknown key"):
         from_mapping({"name": "x", "title": "x", "mixture": mapping, "model": "transformer"})
 
 
