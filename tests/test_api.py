@@ -75,6 +75,6 @@ def test_a_refused_folder_gets_no_lock(begun, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").touch()
-    with pytest.raises(OffpriorError, match="it holds other files but no run"):
+    with pytest.raises(OffpriorError, match="the folder holds other files and no run"):
         begun("other")
     assert [path.name for path in other.iterdir()] == ["thesis.txt"]

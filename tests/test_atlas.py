@@ -73,7 +73,7 @@ def test_probes_are_chosen_by_name(tmp_path, capsys, monkeypatch):
         "Shift",
         "Convex",
     ]
-    with pytest.raises(SettingError, match=r"--probes: there is no probe 'shfit'; did you mean shift"):
+    with pytest.raises(SettingError, match=r"--probes: unknown probe 'shfit'; did you mean shift"):
         atlas("mean", probes=["convex", "shfit"])
     with pytest.raises(SettingError, match=r"--probes: none of the named probes applies .*half-subspace"):
         atlas("mean", probes=["half-subspace"])

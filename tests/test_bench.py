@@ -192,7 +192,7 @@ def test_a_script_that_is_not_there_is_named():
     done = subprocess.run(
         [sys.executable, "-m", "offprior", "bench", "infrence"], capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 2 and done.stderr == "bench: there is no 'infrence'; did you mean inference?\n"
+    assert done.returncode == 2 and done.stderr == "bench: unknown benchmark 'infrence'; did you mean inference?\n"
 
 
 def test_a_contender_that_is_not_there_is_named():

@@ -31,7 +31,7 @@ def data():
 def test_the_summary_says_where_it_breaks_first(data):
     said = breaking.breaking_summary(data, "mine")
     assert said.startswith(
-        "mine breaks on 2 of 3 probes (false-discovery rate 5% over all cells looked at). "
+        "mine breaks on 2 of 3 probes (false-discovery rate 5% over all cells tested). "
         "First: shift breaks at s = 2, 20 pairs, with an error of 1.750"
     )
     assert "(B 0.300, C 0.001, S 0.123)" in said and said.endswith("It holds on phase.")
@@ -40,7 +40,7 @@ def test_the_summary_says_where_it_breaks_first(data):
 def test_a_sentence_per_probe_says_whose_fault_it_is(data):
     sentences = [found["sentence"] for found in breaking.breaks(data)]
     assert "The fault is the predictor's" in sentences[0] and "The fault is the prior's" in sentences[1]
-    assert sentences[2].startswith("phase holds; it comes nearest to breaking at s = 2")
+    assert sentences[2].startswith("phase holds; it comes closest to breaking at s = 2")
     assert [found["S"] for found in breaking.breaks(data)] == ["0.123"] * 3
 
 

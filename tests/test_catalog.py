@@ -127,7 +127,7 @@ def test_a_plugin_is_listed_and_found(outside):
 
 def test_a_plugin_may_not_shadow(outside):
     outside("linear", "elsewhere:Chirp")
-    with pytest.warns(UserWarning, match="elsewhere:Chirp is skipped, because its name 'linear' is taken"):
+    with pytest.warns(UserWarning, match="elsewhere:Chirp is skipped: the name 'linear' is taken"):
         assert catalog.names("families").count("linear") == 1
         assert catalog.find("families", "linear").__module__ == "offprior.families.linear"
 
@@ -136,7 +136,7 @@ def test_a_broken_plugin_warns_and_the_rest_works(outside):
     outside("chirp", "torn:Chirp")
     with (
         pytest.warns(UserWarning, match="a_module_that_nobody_has"),
-        pytest.raises(SettingError, match="does not import"),
+        pytest.raises(SettingError, match="cannot be imported"),
     ):
         catalog.find("families", "chirp")
     with warnings.catch_warnings():
@@ -206,7 +206,7 @@ def test_a_broken_recipe_of_another_package_is_said_in_a_line(outside, value, ca
 
     outside("theirs", value, "recipes")
     assert cli.main(["validate", "theirs"]) == 2
-    assert f"theirs: {value}, which offers it, gives no path: " in capsys.readouterr().err
+    assert f"theirs: {value}, which offers this recipe, returned no path: " in capsys.readouterr().err
     assert cli.main(["list", "recipes"]) == 0
     assert "broken: theirs: " in capsys.readouterr().out
 

@@ -71,7 +71,7 @@ def a_name_changed(path):
     ("damage", "said"),
     [
         (cut_short, "torn or cut short"),
-        (one_bit_changed, "not the numbers that were written"),
+        (one_bit_changed, "its numbers are not those that were written"),
         (of_another_format, "its format is 99"),
         (a_fingerprint_changed, "its header is not what was written"),
         (a_name_changed, "its header is not what was written"),
@@ -84,12 +84,12 @@ def test_the_last_good_checkpoint_is_used_and_the_run_ends_as_it_would_have(tmp_
     damage(newest)
     resumed, lines = train(tmp_path)
     assert len(lines) == 1 and "\n" not in lines[0]
-    assert said in lines[0] and lines[0].endswith("the checkpoint of step 20 is used")
+    assert said in lines[0] and lines[0].endswith("using the checkpoint of step 20")
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
     for file in checkpoint.state_files(tmp_path, 0):
         cut_short(file)
-    with pytest.raises(OffpriorError, match="no good checkpoint is left: remove"):
+    with pytest.raises(OffpriorError, match="no readable checkpoint is left; remove"):
         train(tmp_path)
 
 
@@ -114,7 +114,7 @@ def test_a_torn_training_curve_is_a_line_and_stops_nothing(tmp_path):
     cut_short(tmp_path / "training.parquet")
     checkpoint.state_files(tmp_path, 0)[0].unlink()
     _, lines = train(tmp_path)
-    assert len(lines) == 1 and "training.parquet: it cannot be read" in lines[0]
+    assert len(lines) == 1 and "training.parquet: cannot be read" in lines[0]
     assert read_parquet(tmp_path / "training.parquet")["step"].tolist() == [25, 30]
 
 
@@ -153,7 +153,7 @@ def test_training_does_not_wait_for_the_disk_and_only_the_newest_waiting_checkpo
 
 def test_a_checkpoint_that_cannot_be_written_is_a_line_and_an_error_only_if_it_was_the_last():
     def fails():
-        raise OffpriorError("state: it cannot be written: No space left on device")
+        raise OffpriorError("state: cannot be written: No space left on device")
 
     lines, second = [], threading.Event()
     with Writer(lines.append) as writer:
@@ -163,7 +163,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_line_and_an_error_only_if_it_w
         writer.put(second.set)
     assert second.is_set()
     assert lines == [
-        "state: it cannot be written: No space left on device; training continues; the last good checkpoint is kept"
+        "state: cannot be written: No space left on device; training continues, and the last good checkpoint is kept"
     ]
     with pytest.raises(OffpriorError, match="No space left"), Writer(lines.append) as writer:
         writer.put(fails)
@@ -176,7 +176,7 @@ def test_the_second_process_on_a_folder_is_refused(tmp_path):
     other.start()
     try:
         assert held.wait(60)
-        with pytest.raises(OffpriorError, match="another process is using it"):
+        with pytest.raises(OffpriorError, match="another process is using this folder"):
             train(tmp_path / "run")
     finally:
         release.set()

@@ -91,7 +91,7 @@ def test_with_one_seed_the_interval_is_a_bootstrap_over_tasks():
     assert (found.low, found.high) == pytest.approx(tuple(expected))
 
 
-@pytest.mark.parametrize(("values", "note"), [([2.0, 3.0], "behind the threshold at every place"), ([0, 0], "crossed")])
+@pytest.mark.parametrize(("values", "note"), [([2.0, 3.0], "every place is past the threshold"), ([0, 0], "crossed")])
 def test_no_crossing_says_why(values, note):
     found = crossing(np.array([0.0, 1.0]), np.array(values, float)[:, None], np.zeros((2, 5)), Axis(1.0))
     assert math.isnan(found.at) and note in found.note

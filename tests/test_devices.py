@@ -38,9 +38,9 @@ def said(*arguments, **environment):
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="there is an accelerator")
 def test_a_device_that_is_not_there_is_said_in_one_line():
-    assert "--device: there is no tpu that jax can use here, only cpu" in said("probe", "nothing", "--device", "tpu")
+    assert "--device: jax finds no tpu here, only cpu" in said("probe", "nothing", "--device", "tpu")
     assert "pip install 'jax[cuda13]'" in said("run", "mueller-2023", "--device", "gpu")
-    assert "JAX_PLATFORMS=cuda, and jax finds no such device" in said("run", "mueller-2023", JAX_PLATFORMS="cuda")
+    assert "JAX_PLATFORMS=cuda, but jax finds no such device" in said("run", "mueller-2023", JAX_PLATFORMS="cuda")
 
 
 DISPATCHES_ON_TWO_DEVICES = """

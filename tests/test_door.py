@@ -123,7 +123,7 @@ def test_inputs_of_another_width_are_refused(predictor):
         if predictor.input_dimension is None:
             entry(wide, Y, asked)
             continue
-        with pytest.raises(SettingError, match=r"^inputs have 2 numbers, the mixture's have 1$"):
+        with pytest.raises(SettingError, match=r"^inputs have 2 numbers, but the mixture's inputs have 1$"):
             entry(wide, Y, asked)
 
 
@@ -134,7 +134,7 @@ def test_shapes_that_do_not_fit_are_refused(predictor):
         predictor.predict(X[:, 0], Y, QUERIES)
     with pytest.raises(SettingError, match=r"expected \[prompts, n, d\]"):
         predictor.predict_batch(X, Y, QUERIES, [3])
-    with pytest.raises(SettingError, match=r"lengths.1: 7 pairs were asked for; the contexts have 6"):
+    with pytest.raises(SettingError, match=r"lengths.1: got 7, but the contexts have only 6 pairs"):
         predictor.predict_batch(X[None], Y[None], QUERIES[None], [3, 7])
     with pytest.raises(SettingError, match=r"lengths.0: 2.5 is not a number of pairs"):
         predictor.predict_batch(X[None], Y[None], QUERIES[None], [2.5])
@@ -194,7 +194,7 @@ def test_references_and_what_looks_inside_check_too():
         References(MIXTURE).batch(X[None], np.where(np.arange(6) == 1, np.nan, Y)[None], QUERIES[None], [3])
     with pytest.raises(SettingError, match=r"x\[1\] is not finite"):
         Inside(Pretrained()).streams(np.where(np.arange(6) == 1, np.nan, X[:, 0]), Y, 0.5)
-    with pytest.raises(SettingError, match="inputs have 2 numbers, the mixture's have 1"):
+    with pytest.raises(SettingError, match="inputs have 2 numbers, but the mixture's inputs have 1"):
         Inside(Pretrained()).streams(np.repeat(X, 2, 1), Y, np.full(2, 0.5))
 
 
@@ -203,18 +203,24 @@ def test_an_answer_of_another_shape_is_refused():
         def predict_batch(self, x, y, queries, lengths):
             return np.zeros((len(x), 1)), np.zeros((len(x), 1))
 
-    with pytest.raises(OffpriorError, match=r"plugin: it returned means .* \[1, 1\] and \[1, 1\], not \[1, 1, 2\]"):
+    with pytest.raises(
+        OffpriorError, match=r"plugin: it returned means .* \[1, 1\] and \[1, 1\], expected \[1, 1, 2\]"
+    ):
         Short().predict(X, Y, QUERIES)
 
 
 @pytest.mark.parametrize(
     "predictors, probes, message",
     [
-        ([lambda x, y, q: q], Convex(), "predictors.0: an object of type function is no predictor; give one built of"),
-        ([Ridge(), "ridge"], Convex(), "predictors.1: 'ridge' is no predictor"),
+        (
+            [lambda x, y, q: q],
+            Convex(),
+            "predictors.0: an object of type function is not a predictor; give an instance of",
+        ),
+        ([Ridge(), "ridge"], Convex(), "predictors.1: 'ridge' is not a predictor"),
         ([Ridge], Convex(), r"predictors.0: Ridge is a class; write Ridge\(\)"),
-        ([dict], Convex(), "predictors.0: the class dict is no predictor"),
-        (Ridge(), ["convex"], "probes.0: 'convex' is no probe"),
+        ([dict], Convex(), "predictors.0: the class dict is not a predictor"),
+        (Ridge(), ["convex"], "probes.0: 'convex' is not a probe"),
         (Bayes(Mixture([Linear(dimension=2)]), label="mine"), Convex(), "predictors.0: mine takes inputs of 2 numbers"),
     ],
 )
@@ -231,7 +237,7 @@ def test_a_mixture_that_is_none_is_said_in_one_line():
 
 
 def test_no_length_of_a_context_is_told():
-    with pytest.raises(SettingError, match=r"lengths: \[\] were given, prompts have 6 pairs"):
+    with pytest.raises(SettingError, match=r"lengths: got \[\], but prompts have 6 pairs"):
         Bayes(MIXTURE).classes(X[None], Y[None], QUERIES[None], [])
 
 
@@ -246,16 +252,16 @@ def test_a_single_number_is_one(number):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"lengths": []}, "lengths: nothing was given"),
+        ({"lengths": []}, "lengths: it must not be empty"),
         ({"lengths": [-1]}, "lengths.0: -1 is not a number of pairs"),
         ({"lengths": [3, 2.5]}, "lengths.1: 2.5 is not a number of pairs"),
         ({"lengths": ["a"]}, "lengths.0: 'a' is not a number of pairs"),
         ({"lengths": [True]}, "lengths.0: True is not a number of pairs"),
         ({"lengths": 5}, r"lengths: 5 is not a list of context lengths; write \[5\]"),
-        ({"tasks": 0}, "tasks: 0 was given; write a whole number, 2 or more"),
-        ({"tasks": 2.5}, "tasks: 2.5 was given"),
-        ({"queries": 0}, "queries: 0 was given; write a whole number, 1 or more"),
-        ({"queries": np.nan}, "queries: nan was given"),
+        ({"tasks": 0}, "tasks: got 0; write a whole number, 2 or more"),
+        ({"tasks": 2.5}, "tasks: got 2.5"),
+        ({"queries": 0}, "queries: got 0; write a whole number, 1 or more"),
+        ({"queries": np.nan}, "queries: got nan"),
     ],
 )
 def test_lengths_and_counts_that_evaluate_cannot_use_are_said_in_one_line(settings, message):
@@ -270,11 +276,11 @@ def test_further_entries_are_checked_too():
     bayes = Bayes(MIXTURE)
     with pytest.raises(SettingError, match=r"y\[0, 3\] is not finite"):
         bayes.quadrature_gap(X[None], broken[None], QUERIES[None], [6])
-    with pytest.raises(SettingError, match="inputs have 2 numbers, the mixture's have 1"):
+    with pytest.raises(SettingError, match="inputs have 2 numbers, but the mixture's inputs have 1"):
         bayes.quadrature_gap(wide, Y[None], wide[:, :2], [6])
     with pytest.raises(SettingError, match=r"y\[0, 3\] is not finite"):
         Smoother().fit(X[None], broken[None])
     with pytest.raises(SettingError, match=r"truth\[0, 1\] is not finite"):
         References(MIXTURE).best_fits(QUERIES[None], np.asarray([[1.0, np.inf]]))
-    with pytest.raises(SettingError, match="inputs have 2 numbers, the mixture's have 1"):
+    with pytest.raises(SettingError, match="inputs have 2 numbers, but the mixture's inputs have 1"):
         References(MIXTURE).best_fits(wide[:, :2], np.zeros((1, 2)))

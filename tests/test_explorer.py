@@ -53,15 +53,15 @@ def test_an_address_gives_its_state_again(points, weight, slope, length, preset)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"weight": "2"}, "weight: 2 lies outside of 0 to 1"),
-        ({"noise": "nan"}, "noise: nan lies outside"),
+        ({"weight": "2"}, "weight: 2 is not between 0 and 1"),
+        ({"noise": "nan"}, "noise: nan is not between"),
         ({"task": "9" * 400}, "is too long for a number"),
         ({"length": "1e9"}, "length: '1e9' is not a whole number"),
         ({"points": "1,2;3"}, "points: '3' is not two numbers x,y"),
         ({"points": "1,inf"}, "is not finite, or beyond"),
-        ({"points": "1,2;" * (MOST_POINTS + 1)}, f"points were given; at most {MOST_POINTS} are allowed"),
-        ({"preset": "lin"}, "there is no 'lin'; did you mean line?"),
-        ({"wieght": "1"}, "wieght: there is no such setting; did you mean weight?"),
+        ({"points": "1,2;" * (MOST_POINTS + 1)}, f"got {MOST_POINTS + 1} points; at most {MOST_POINTS} are allowed"),
+        ({"preset": "lin"}, "unknown value 'lin'; did you mean line?"),
+        ({"wieght": "1"}, "wieght: unknown setting; did you mean weight?"),
         ({"points": "1,2;" * 4000}, "characters; at most 8192 are read"),
     ],
 )
@@ -229,7 +229,9 @@ def test_the_lines_of_python_give_all_that_is_shown_again(answerer, capsys):
 
 def test_of_a_study_a_place_is_explored(tmp_path):
     run = carried_out(tmp_path, mixture=MIXTURE, study={"places": WEIGHTS, "measure": {"name": "M2", **MIDDLE}})
-    with pytest.raises(SettingError, match=r"study: a study has a model a place; explore one of them, as .*place-0"):
+    with pytest.raises(
+        SettingError, match=r"study: a study has one model per place; explore one place, such as .*place-0"
+    ):
         Answerer(run)
     Answerer(run.places()[0])
 
@@ -238,7 +240,7 @@ def test_of_a_study_a_place_is_explored(tmp_path):
     ("given", "told"),
     [
         (["--port", "70000"], "70000"),
-        (["--host", "nowhere.invalid"], "--host: nowhere.invalid:5006 cannot be listened on"),
+        (["--host", "nowhere.invalid"], "--host: cannot listen on nowhere.invalid:5006"),
     ],
 )
 def test_where_to_listen_is_told_before_anything_is_compiled(answerer, given, told, capsys):
@@ -250,7 +252,7 @@ def test_where_to_listen_is_told_before_anything_is_compiled(answerer, given, to
 def test_inputs_of_several_numbers_are_refused(tmp_path):
     mixture = {"families": [{"name": "linear", "dimension": 2}], "inputs": {"name": "normal"}}
     run = carried_out(tmp_path, mixture=mixture, probes=[])
-    with pytest.raises(SettingError, match="inputs have 2 numbers, and a page shows those of one"):
+    with pytest.raises(SettingError, match="inputs have 2 numbers, but a page shows inputs of one number"):
         Answerer(run)
 
 

@@ -136,7 +136,7 @@ def test_a_coordinate_that_is_too_large_is_refused(opened):
     page.get_by_label("x", exact=True).fill("1e9")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="Add point").click()
-    page.get_by_text("a coordinate may be as large as").wait_for()
+    page.get_by_text("a coordinate must lie between").wait_for()
     assert opened.points() == before
 
 
@@ -148,7 +148,7 @@ def test_the_address_opens_the_same_prompt_again(opened, browser, address):
     again = Opened(other, page.url)
     assert again.points() == opened.points() and again.complaints == []
     other.goto(address + "?weight=7&presset=line")
-    other.get_by_text("weight: 7 lies outside of 0 to 1").wait_for()
+    other.get_by_text("weight: 7 is not between 0 and 1").wait_for()
     other.get_by_text("did you mean preset?").wait_for()
     other.close()
 

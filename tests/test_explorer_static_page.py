@@ -171,11 +171,11 @@ def test_the_address_opens_the_same_prompt_again(opened, browser, written):
     ("hash", "told"),
     [
         ("task=7777", 'task: "7777" is not a whole number from 0 to 23'),
-        ("presset=line", 'there is no setting "presset"'),
+        ("presset=line", 'unknown setting "presset"'),
         ("points=1,2;3,x", 'points: "3,x" is not two numbers x,y'),
         ("points=1,1e99", 'points: "1,1e99" is not two numbers x,y'),
-        ("points=" + ";".join(["1,1"] * 70), "points: 70 were given; at most 60 are allowed"),
-        ("preset=<img src=x onerror=alert(1)>", "preset: there is no"),
+        ("points=" + ";".join(["1,1"] * 70), "points: got 70; at most 60 are allowed"),
+        ("preset=<img src=x onerror=alert(1)>", "preset: unknown value"),
         ("points=" + "1,1;" * 3000, "characters; at most 8192 are read"),
     ],
 )
@@ -229,13 +229,13 @@ def test_what_a_recipe_says_is_text(opened):
         (
             "sinusoid",
             1,
-            "The exact posterior is left out: its components are 3 numbers, and a page takes 1.",
+            "The exact posterior is left out: its components have 3 numbers; a page takes at most 1.",
             ["model", "S", "truth"],
         ),
         (
             "sinusoid",
             10,
-            "C, which knows combinations, is left out: its components are 36 numbers, and a page takes 10.",
+            "C, which knows combinations, is left out: its components have 36 numbers; a page takes at most 10.",
             ["model", "B", "S", "class: linear", "class: sinusoid", "truth"],
         ),
     ],

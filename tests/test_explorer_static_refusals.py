@@ -30,14 +30,14 @@ def refused(capsys, folder, page):
 def test_a_switch_that_the_page_does_not_know_is_refused(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(static_network.CHOICES, "tokens", ("paired",))
     line = refused(capsys, run.folder, tmp_path / "page.html")
-    assert line.endswith("model.tokens: a page without a server does not know 'alternating'; choose from paired")
+    assert line.endswith("model.tokens: a page without a server does not support 'alternating'; choose from paired")
 
 
 def test_a_model_that_is_too_large_is_refused(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(static_network, "MOST_PARAMETERS", 100)
     line = refused(capsys, run.folder, tmp_path / "page.html")
     assert re.search(
-        r"model: it has [\d,]+ parameters, and a page without a server takes 100; leave out --static", line
+        r"model: it has [\d,]+ parameters; a page without a server takes at most 100; leave out --static", line
     )
 
 
@@ -58,5 +58,5 @@ class Windowed(Transformer):
 
 def test_a_setting_of_another_package_is_named():
     check(Windowed(), "run")
-    with pytest.raises(SettingError, match=r"run: model\.window: a page without a server does not know this setting"):
+    with pytest.raises(SettingError, match=r"run: model\.window: a page without a server does not support the value"):
         check(Windowed(window=3), "run")

@@ -62,7 +62,7 @@ def test_arrays_come_back_as_they_were():
     assert np.array_equal(unpacked(packed(weights, "f4")), weights)
     exact = np.asarray([np.pi, -np.inf, 5e-324])
     assert np.array_equal(unpacked(packed(exact)), exact)
-    with pytest.raises(ValueError, match=r"3 numbers were given for the shape \[4\]"):
+    with pytest.raises(ValueError, match=r"got 3 numbers for the shape \[4\]"):
         unpacked({**packed(exact), "shape": [4]})
 
 
@@ -103,7 +103,7 @@ def test_a_program_is_its_function(page, function):
 
 
 def test_what_the_page_does_not_know_is_refused():
-    with pytest.raises(Unsupported, match="its features need sort, which a page without a server does not know"):
+    with pytest.raises(Unsupported, match="its features need sort, which a page without a server does not support"):
         program_of(lambda u, x: jnp.sort(jnp.append(x, u)), 0.5, np.zeros(1))
 
 

@@ -75,9 +75,9 @@ def test_the_address_of_a_cell_is_checked():
     assert from_query(given, probes=("convex",)) == state
     for arguments, told in (
         ({"preset": CELL}, "probe: a cell needs a probe; none was given"),
-        ({"preset": CELL, "probe": "convx"}, "there is no 'convx'; did you mean convex?"),
-        ({"strength": "nan"}, "strength: nan lies outside"),
-        ({"step": "-1"}, "step: -1 lies outside"),
+        ({"preset": CELL, "probe": "convx"}, "unknown value 'convx'; did you mean convex?"),
+        ({"strength": "nan"}, "strength: nan is not between"),
+        ({"step": "-1"}, "step: -1 is not between"),
     ):
         with pytest.raises(SettingError) as refused:
             from_query(arguments, probes=("convex",))
@@ -171,7 +171,7 @@ def test_torn_weights_of_a_step_are_told_and_leave_the_last_ones_alone(tmp_path)
     answerer = Answerer(run)
     state, mistakes = opened(answerer, {"step": str(answerer.film.steps[0]), "length": "4"})
     assert mistakes is None
-    with pytest.raises(OffpriorError, match=r"weights-.* it is not a readable checkpoint"):
+    with pytest.raises(OffpriorError, match=r"weights-.* not a readable checkpoint"):
         answerer.answer(state)
     assert np.isfinite(answerer.answer(dataclasses.replace(state, step=0)).curves["model"]).all()
     assert "step=" in as_python([run.folder], state)
@@ -183,7 +183,7 @@ def test_an_address_of_another_run_is_cut_to_what_this_one_has(answerer):
     assert mistakes is None and state.points and state.query == answerer.places[-1]
     assert (state.layer, state.head, state.model) == (1, 2, 0) and state.length == answerer.longest
     state, mistakes = opened(answerer, {"preset": CELL, "probe": "frequency", "strength": "2"})
-    assert mistakes is not None and "there is no 'frequency'" in str(mistakes) and state.preset == "combination"
+    assert mistakes is not None and "unknown value 'frequency'" in str(mistakes) and state.preset == "combination"
 
 
 def test_a_cell_of_the_second_run_is_of_its_own_path(answerer):
@@ -286,4 +286,4 @@ def test_a_second_run_answers_with_its_own_model_and_prior(answerer, runs):
 def test_a_page_without_a_server_has_one_run(runs, tmp_path, capsys):
     target = tmp_path / "page.html"
     assert main(["explore", *(str(run.folder) for run in runs), "--static", str(target)]) == 2
-    assert "shows one run; leave out the second" in capsys.readouterr().err and not target.exists()
+    assert "shows only one run; leave out the second" in capsys.readouterr().err and not target.exists()

@@ -72,7 +72,7 @@ def test_a_subspace_holds_context_and_queries_and_keeps_the_mean_square():
     context, queries = drawn(laws.Subspace(BASE, rank=3), n=10, m=10)
     assert np.linalg.matrix_rank(np.concatenate([context, queries]), tol=1e-4) == 3
     assert np.square(many(laws.Subspace(BASE, rank=2))).mean() == pytest.approx(1.0, rel=0.05)
-    with pytest.raises(SettingError, match="rank: 9 dimensions were given, an input has 8"):
+    with pytest.raises(SettingError, match="rank: it must be at most the dimension 8 of an input, got 9"):
         drawn(laws.Subspace(BASE, rank=9))
 
 
@@ -100,7 +100,7 @@ def test_orthogonal_queries():
     np.testing.assert_array_equal(context, plain_context)
     assert np.abs(queries @ context.T).max() < 1e-5
     np.testing.assert_allclose(np.linalg.norm(queries, axis=1), np.linalg.norm(plain_queries, axis=1), rtol=1e-5)
-    with pytest.raises(SettingError, match="no direction of 8 is orthogonal to a context of 8 inputs"):
+    with pytest.raises(SettingError, match="in 8 dimensions no direction is orthogonal to a context of 8 inputs"):
         drawn(laws.OrthogonalQueries(BASE), n=8)
     assert not laws.OrthogonalQueries().nested
 

@@ -74,7 +74,7 @@ def test_input_scale_multiplies_every_input():
     np.testing.assert_allclose(found.queries, 3 * own.queries, rtol=1e-5)
     np.testing.assert_allclose(found.truth, 3 * own.truth, rtol=1e-4, atol=1e-5)
     assert InputScale().strengths(FLAT) == (1 / 3, 0.5, 1.0, 2.0, 3.0)
-    with pytest.raises(SettingError, match="factors: nothing was given"):
+    with pytest.raises(SettingError, match="factors: it must not be empty"):
         InputScale(factors=()).strengths(FLAT)
 
 
@@ -99,7 +99,7 @@ def test_noise_tail_keeps_the_standard_deviation():
     normal, heavy = (np.asarray(prompts(NoiseTail(), place, length=20).y) - silent for place in (0.0, 0.2))
     assert normal.std() == pytest.approx(0.2, rel=0.03) and heavy.std() == pytest.approx(0.2, rel=0.1)
     assert (np.abs(heavy) > 0.6).mean() > 2 * (np.abs(normal) > 0.6).mean()
-    with pytest.raises(SettingError, match="noise: the prompts have no noise to change"):
+    with pytest.raises(SettingError, match="noise: the prompts have no noise whose tails could change"):
         NoiseTail().strengths(FLAT.changed(noise=0.0))
     heavy = FLAT.changed(noise_degrees=4.0)
     assert NoiseTail().inside(0.25, heavy) and 0.25 in NoiseTail().strengths(heavy)
@@ -132,9 +132,9 @@ def test_orthogonal_queries_take_contexts_that_are_short_enough():
 
 @pytest.mark.parametrize("kind", [Dimension, HalfSubspace, OrthogonalQueries, SkewedInputs])
 def test_probes_of_several_dimensions_say_so(kind):
-    with pytest.raises(SettingError, match=r"name: inputs of one number have no .*at least two dimensions"):
+    with pytest.raises(SettingError, match=r"name: inputs of one number have no .*two or more dimensions"):
         kind().strengths(Mixture())
-    with pytest.raises(SettingError, match=r"5 .*were given, an input has 4"):
+    with pytest.raises(SettingError, match=r"got 5 .*, but an input has 4"):
         (Dimension(used=(5,)) if kind is Dimension else HalfSubspace(ranks=(5,))).strengths(FLAT)
 
 

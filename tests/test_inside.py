@@ -189,7 +189,7 @@ def test_what_cannot_be_looked_into_is_told():
         Inside(Bayes(Mixture()))
     with pytest.raises(OffpriorError, match=r"define Other\.trace"):
         Inside(Pretrained(Other())).attention(np.ones(3), np.ones(3), 0.0)
-    with pytest.raises(OffpriorError, match="up to 6 pairs, 7 were given"):
+    with pytest.raises(OffpriorError, match="up to 6 pairs, got 7"):
         Inside(pretrained(limit=POINTS, positions="learned")).attention(np.ones(7), np.ones(7), 0.0)
 
 

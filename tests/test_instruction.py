@@ -100,5 +100,5 @@ def test_nobody_is_told_a_family_that_there_is_not():
 
 def test_it_has_to_name_as_many_families_as_there_are():
     raw = {"name": "x", "title": "x", "mixture": {}, "model": {"name": "transformer", "instruction": 3}}
-    with pytest.raises(SettingError, match=r"model\.instruction: it can name 3 families, the mixture has 2; give 2"):
+    with pytest.raises(SettingError, match=r"model\.instruction: got 3, but the mixture has 2 families; write 2"):
         from_mapping(raw)

@@ -117,7 +117,7 @@ def test_table_round_trip_and_append(tmp_path):
 
 
 def test_what_is_no_table_is_refused(tmp_path):
-    with pytest.raises(OffpriorError, match="it lacks probe"):
+    with pytest.raises(OffpriorError, match="missing columns: probe"):
         Table(pd.DataFrame({"x": [1]}))
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(OffpriorError, match="not a readable table"):
@@ -147,7 +147,9 @@ def test_a_plot_is_of_any_predictor_and_errors_say_what_is_missing():
     rows = rows.drop_duplicates(["probe", "strength", "task", "predictor", "seed"])
     rows["predictor"] = rows["predictor"].replace({"model": "ridge"})
     assert Table(rows).plot().axes and Table(rows).plot("convex", predictor="ridge").axes
-    with pytest.raises(OffpriorError, match="'shift' does not have a path of two places or more; the table has convex"):
+    with pytest.raises(
+        OffpriorError, match="'shift' is not a probe with a path of two or more places; the table has convex"
+    ):
         Table(rows).plot("shift")
-    with pytest.raises(OffpriorError, match="no probe has a path of two places or more; the table has none"):
+    with pytest.raises(OffpriorError, match="no probe has a path of two or more places; the table has none"):
         Table(table(ERRORS)).plot()

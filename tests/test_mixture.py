@@ -155,7 +155,7 @@ def test_weights_and_noise_are_leaves_of_one_program():
     [
         ([0.5, -0.5], "at least 0"),
         ([0.0, 0.0], "sum to 0"),
-        ([1.0], "1 were given for 2 families"),
+        ([1.0], "got 1 weights for 2 families"),
         ([0.5, float("nan")], "finite"),
     ],
 )
@@ -182,9 +182,9 @@ def test_names_of_families_are_told_apart():
 
 @pytest.mark.parametrize("weights", [[1, 1], [3, 1], [0.5, 0.6], [0.5, 0.4], [0.2, 0.2], [1e-9, 1e-9], [2, 0], [7, 5]])
 def test_weights_that_do_not_sum_to_one_are_refused_and_their_shares_named(weights):
-    with pytest.raises(SettingError, match=r"weights: .* not to 1; their shares are \[") as caught:
+    with pytest.raises(SettingError, match=r"weights: .* not to 1; as shares they are \[") as caught:
         Mixture(weights=weights)
-    shares = yaml.safe_load(str(caught.value).rpartition("their shares are ")[2])
+    shares = yaml.safe_load(str(caught.value).rpartition("as shares they are ")[2])
     np.testing.assert_allclose(shares, np.asarray(weights) / np.sum(weights), atol=2e-6)
     np.testing.assert_allclose(
         Mixture(weights=shares).weights, shares, rtol=1e-6
@@ -201,7 +201,7 @@ def test_rounding_is_no_mistake_and_what_is_made_of_it_is_said(count):
     )
     rounded = exact.round(3)
     if abs(rounded.sum() - 1) > 1e-6:
-        with pytest.warns(UserWarning, match=r"weights: .* sum to .*; they are taken as"):
+        with pytest.warns(UserWarning, match=r"weights: .* sum to .*; they are replaced by"):
             np.testing.assert_allclose(Mixture(families, weights=rounded).weights, exact, rtol=1e-6)
 
 

@@ -66,7 +66,7 @@ def test_sparse_tasks_have_so_many_slopes_wherever():
 def test_too_many_supports_say_how_many_there_are():
     with pytest.raises(NoClosedForm, match="184756 sets of coordinates are too many"):
         SparseLinear(dimension=20, sparsity=10).components()
-    with pytest.raises(SettingError, match="5 coordinates matter, an input has 4"):
+    with pytest.raises(SettingError, match="it must be at most the dimension 4, got 5"):
         SparseLinear(dimension=4, sparsity=5)
 
 

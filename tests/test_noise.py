@@ -68,7 +68,7 @@ def test_a_changed_mixture_keeps_the_rest():
 
 
 def test_exact_predictors_say_that_they_take_noise_for_normal():
-    with pytest.warns(UserWarning, match="Student's t, which B and C take for normal"):
+    with pytest.warns(UserWarning, match="Student's t, but B and C assume normal noise"):
         evaluate(
             [LeastSquares()], InDistribution(), [4], mixture=Mixture([Linear()], noise_degrees=4.0), tasks=8, queries=4
         )

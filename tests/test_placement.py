@@ -74,7 +74,7 @@ def test_a_table_gives_all_queries_unless_asked():
     assert list(own.metrics()["placement"]) == list(own.verdicts()["placement"]) == ["all"]
     assert list(own.verdicts(placement="beyond")["placement"]) == ["beyond"]
     assert len(own.verdicts(placement=None)) == 3
-    with pytest.raises(OffpriorError, match="'behind' is not one of all, between, beyond"):
+    with pytest.raises(OffpriorError, match="got 'behind'; choose from all, between, beyond"):
         own.metrics(placement="behind")
 
 

@@ -117,5 +117,5 @@ def test_importing_and_naming_parts_changes_no_setting():
     """
     clean = {name: value for name, value in os.environ.items() if name not in ("JAX_NUM_CPU_DEVICES", "PJRT_NPROC")}
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, env=clean)
-    said = "jax had begun with 1 device, so that the 3 cores do not share batches"
-    assert done.stdout.startswith(f"as it was\n{said}; pretrain before anything else"), done.stderr
+    said = "jax was already running with 1 device, so the 3 cores do not share batches"
+    assert done.stdout.startswith(f"as it was\n{said}; pretrain before any other use of jax"), done.stderr

@@ -121,7 +121,7 @@ def test_both_go_on_with_the_seeds_of_the_folder_and_stop_where_none_can_be_read
     pair = [start(recipe, out, 1, number, port) for number in (0, 1)]
     said = outputs(pair)
     assert [process.returncode for process in pair] == [2, 2], said
-    assert "no good checkpoint is left" in said[0] and "the first process failed to start" in said[1]
+    assert "no readable checkpoint is left" in said[0] and "the first process failed to start" in said[1]
 
 
 def test_a_mistake_that_only_the_first_process_can_see_stops_both(recipe, tmp_path):
@@ -140,7 +140,7 @@ def test_batches_without_equal_parts_are_refused(recipe, tmp_path):
     pair = [start(recipe, tmp_path / "odd", 1, number, port) for number in (0, 1)]
     said = outputs(pair)
     assert [process.returncode for process in pair] == [2, 2], said
-    assert "training.batch: 7 prompts have no equal parts for the 2 devices of all processes; 6 have" in said[0]
+    assert "training.batch: 7 prompts cannot be shared equally by the 2 devices of all processes; 6 can" in said[0]
     assert "Traceback" not in "".join(said)
 
 

@@ -66,11 +66,11 @@ def test_a_recipe_without_predictors_keeps_its_fingerprint():
             ["mean", {"name": "ridge", "penalti": 1}],
             "predictors.1.penalti: unknown key; did you mean penalty?",
         ),
-        ([{"name": "ridge", "penalty": -1}], "predictors.0.penalty: -1.0 is out of bounds; it has to be at least 0"),
+        ([{"name": "ridge", "penalty": -1}], "predictors.0.penalty: -1.0 is out of bounds; it must be at least 0"),
         (["bayes"], "predictors.0.name: 'bayes' cannot be named in a recipe: B and C are always evaluated"),
-        (["mean", "mean"], "predictors.1.label: 'mean' is taken; give every predictor a label of its own"),
-        ([{"name": "mean", "label": "C"}], "predictors.0.label: 'C' is taken; give every predictor a label of its own"),
-        ([{"name": "mean", "label": ""}], "predictors.0.label: it is empty"),
+        (["mean", "mean"], "predictors.1.label: 'mean' is taken; give every predictor its own label"),
+        ([{"name": "mean", "label": "C"}], "predictors.0.label: 'C' is taken; give every predictor its own label"),
+        ([{"name": "mean", "label": ""}], "predictors.0.label: it must not be empty"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_key(predictors, line):

@@ -101,7 +101,7 @@ def test_what_a_reader_looks_for(page):
         "squared",
         "All settings, as recipe.yaml",
         "2026-01-01 00:05 UTC",
-        "plays no part",
+        "has no effect",
     ):
         assert text in page, text
 
@@ -143,7 +143,7 @@ def test_a_run_of_another_state(tmp_path):
 def test_several_runs_in_one(tmp_path, small):
     other = write_run(tmp_path / "another", report_data(label="another", compose=0.9, probes=FEW))
     text = write_report([small, other]).read_text(encoding="utf-8")
-    assert "Laid over its errors: another" in text
+    assert "Also drawn in the error figures: another" in text
     assert (small / "report-with-another" / "index.html").exists()
     assert not (small / "report").exists()
     with pytest.raises(OffpriorError, match="no run"):

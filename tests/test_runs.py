@@ -39,14 +39,14 @@ def test_another_recipe_is_refused_and_nothing_changes(run):
 
 def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(SettingError, match="it holds other files but no run"):
+    with pytest.raises(SettingError, match="the folder holds other files and no run"):
         run_folder.create(tmp_path, "", "abc", ABOUT)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(SettingError, match="it is a file; expected a folder"):
+    with pytest.raises(SettingError, match="expected a folder, got a file"):
         run_folder.create(tmp_path / "out", "", "abc", ABOUT)
 
 
@@ -65,7 +65,7 @@ def test_a_damaged_manifest_is_one_line(run, text):
     (run.folder / "manifest.json").write_text(text, encoding="latin-1")
     with pytest.raises(OffpriorError) as caught:
         run_folder.RunFolder(run.folder)
-    assert "manifest.json: it cannot be read" in str(caught.value) and "\n" not in str(caught.value)
+    assert "manifest.json: cannot be read" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_tables_come_back_as_they_went(run):
@@ -75,7 +75,7 @@ def test_tables_come_back_as_they_went(run):
 
 
 def test_a_missing_table_says_how_to_make_it(run):
-    with pytest.raises(OffpriorError, match="it has not been probed yet; offprior probe"):
+    with pytest.raises(OffpriorError, match="the run has not been probed yet; use offprior probe"):
         run.evaluation()
 
 
@@ -83,7 +83,7 @@ def test_a_truncated_table_is_one_line(run):
     run.write(run_folder.EVALUATION, pd.DataFrame({"seed": [0]}))
     path = run.folder / run_folder.EVALUATION
     path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(OffpriorError, match=r"evaluation\.parquet: it cannot be read") as caught:
+    with pytest.raises(OffpriorError, match=r"evaluation\.parquet: cannot be read") as caught:
         run.evaluation()
     assert "\n" not in str(caught.value)
 
@@ -93,7 +93,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OffpriorError, match=r"manifest\.json: it cannot be written: No space left on device"):
+    with pytest.raises(OffpriorError, match=r"manifest\.json: cannot be written: No space left on device"):
         run.update(finished="now")
     assert json.loads((run.folder / "manifest.json").read_text())["finished"] is None
     assert sorted(path.name for path in run.folder.iterdir()) == ["manifest.json", "recipe.yaml"]

@@ -42,7 +42,7 @@ def test_what_is_no_saved_model_is_refused(model, tmp_path):
     torn.write_bytes(torn.read_bytes()[:-9])
     with pytest.raises(OffpriorError, match="torn"):
         Pretrained.load(torn)
-    with pytest.raises(OffpriorError, match="there is no such checkpoint"):
+    with pytest.raises(OffpriorError, match="no such checkpoint"):
         Pretrained.load(tmp_path / "nowhere.safetensors")
     pretrain(MODEL, MIXTURE, steps=3, batch=4, points=8, folder=tmp_path)
     with pytest.raises(OffpriorError, match=r"checkpoint of a run; open its folder with offprior\.Run"):

@@ -104,7 +104,7 @@ def test_in_space_it_is_as_near_as_it_says():
         [brute(points, x[b, :k], y[b, :k], queries[b], 0.3, log_weights)[1] for k in lengths] for b in range(len(x))
     ]
     bayes, ridge = (Bayes(Mixture([one], noise=0.3)) for one in (family, Linear(dimension=3, scale=3**-0.5)))
-    assert "a gain over this B is no gain over Bayes" in bayes.approximation
+    assert "a gain over this B is not a gain over Bayes" in bayes.approximation
     means = np.asarray(exact), *(one.predict_batch(x, y, queries, lengths).mean for one in (bayes, ridge))
     ideal, ours, theirs = (np.square(mean - truth[:, None]).mean((0, 2)) for mean in means)
     assert (ideal < ours).all() and (ours < 1.6 * ideal).all() and ours[0] < 1.1 * ideal[0]

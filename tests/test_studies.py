@@ -95,7 +95,7 @@ def test_other_mixtures_answer_and_test(study):
     assert difference.value == pytest.approx(named["distance: B"] - named["distance: lines"])
     own = study.table(0).metrics().query("probe == 'convex' and strength == 0.5 and length == 8").iloc[0]
     assert estimate(rows, Measure(name="nmse: B", **MIDDLE), 8).value == pytest.approx(own["bayes_nmse"])
-    with pytest.raises(OffpriorError, match="there are no rows of 'ridge' at convex"):
+    with pytest.raises(OffpriorError, match="no rows of 'ridge' at convex"):
         estimate(rows, Measure(name="nmse: ridge", **MIDDLE), 8)
 
 

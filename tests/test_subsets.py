@@ -74,7 +74,7 @@ def test_many_sets_have_an_approximate_posterior_where_it_is_asked_for():
         np.square(one.predict_batch(x, y, queries, [30]).mean[:, 0] - truth).mean() for one in (bayes, *rivals)
     )
     assert all(ours < error for error in theirs)
-    with pytest.raises(NoClosedForm, match="sampled, not enumerated"):
+    with pytest.raises(NoClosedForm, match="sampled subsets"):
         Combination(family, Linear(dimension=20)).components()
 
 

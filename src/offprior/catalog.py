@@ -38,7 +38,7 @@ def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
     found: dict[str, importlib.metadata.EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group=f"offprior.{folder}"):
         if entry.name in built_in(folder) or entry.name in found:
-            message = f"{folder}: {entry.value} is skipped, because its name {entry.name!r} is taken"
+            message = f"{folder}: {entry.value} is skipped: the name {entry.name!r} is taken"
             warnings.warn(message, stacklevel=2)
         else:
             found[entry.name] = entry
@@ -59,7 +59,7 @@ def find(folder: str, name: str) -> type:
     try:
         return offered[name].load()
     except Exception as error:
-        message = f"{folder}: {name} of {offered[name].value} does not import: {type(error).__name__}: {error}"
+        message = f"{folder}: {name} of {offered[name].value} cannot be imported: {type(error).__name__}: {error}"
         warnings.warn(message, stacklevel=2)
         raise SettingError(Problem("", message)) from error
 
@@ -155,9 +155,9 @@ def _public_class(module: object, name: str) -> type:
     for attribute_name, value in vars(module).items():
         if attribute_name.lower() == wanted and inspect.isclass(value):
             return value
-    raise OffpriorError(f"{module.__name__}: it has no class {class_name(name)}")  # type: ignore[attr-defined]
+    raise OffpriorError(f"{module.__name__}: the module has no class {class_name(name)}")  # type: ignore[attr-defined]
 
 
 def _check_folder(folder: str) -> None:
     if folder not in PART_FOLDERS:
-        raise SettingError(Problem("", f"{folder!r} is not a part folder; {choose_from(folder, PART_FOLDERS)}"))
+        raise SettingError(Problem("", f"{folder!r} is not a folder of parts; {choose_from(folder, PART_FOLDERS)}"))

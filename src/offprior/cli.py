@@ -37,12 +37,12 @@ Overrides = Annotated[
         help="Change a setting: section.key=value, as in training.steps=500.",
     ),
 ]
-Out = Annotated[Path | None, Parameter(help="The run's folder; runs/RECIPE when left out.")]
+Out = Annotated[Path | None, Parameter(help="The run's folder; by default runs/RECIPE.")]
 Seeds = Annotated[int, Parameter(help="Training seeds; verdicts on fewer than five are provisional.")]
 Device = Annotated[
-    Literal["cpu", "gpu", "tpu"] | None, Parameter(show_default=False, help="Where to compute; the best there is.")
+    Literal["cpu", "gpu", "tpu"] | None, Parameter(show_default=False, help="Device; by default the best available.")
 ]
-Resume = Annotated[bool, Parameter(negative="", show_default=False, help="Go on with an unfinished run.")]
+Resume = Annotated[bool, Parameter(negative="", show_default=False, help="Continue an unfinished run.")]
 
 
 @app.command
@@ -79,8 +79,8 @@ def pretrain(
         Parameter(
             negative="",
             show_default=False,
-            help="One of several processes that train together: under Slurm or Open MPI, or told by "
-            "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID.",
+            help="Run as one of several processes that train together, started by Slurm or Open MPI, or with "
+            "JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID set.",
         ),
     ] = False,
 ) -> None:
@@ -118,13 +118,13 @@ def atlas(
     /,
     *,
     recipe: Annotated[
-        str | None, Parameter(show_default=False, help="Whose mixture a predictor is probed outside of.")
+        str | None, Parameter(show_default=False, help="Recipe whose mixture is the prior of the predictor.")
     ] = None,
-    out: Annotated[Path | None, Parameter(help="Where it goes; RUN/atlas, or runs/atlas-PREDICTOR.")] = None,
-    tasks: Annotated[int, Parameter(help="Test prompts per cell; 0 is the default of the atlas.")] = 0,
+    out: Annotated[Path | None, Parameter(help="Output folder; by default RUN/atlas or runs/atlas-PREDICTOR.")] = None,
+    tasks: Annotated[int, Parameter(help="Test prompts per cell; 0 is the default number of an atlas.")] = 0,
     probes: Annotated[
         list[str] | None,
-        Parameter(consume_multiple=True, negative="", show_default=False, help="Names of probes; all that apply."),
+        Parameter(consume_multiple=True, negative="", show_default=False, help="Names; by default all that apply."),
     ] = None,
     device: Device = None,
 ) -> None:
@@ -148,15 +148,15 @@ def explore(
     beside: Path | None = None,
     /,
     *,
-    host: Annotated[str, Parameter(help="The address to listen on; others than the loopback expose the page.")] = (
+    host: Annotated[str, Parameter(help="Address to listen on; any but the loopback exposes the page.")] = (
         "127.0.0.1"
     ),
     port: Annotated[
-        int, Parameter(help="0 takes one that is free.", validator=validators.Number(gte=0, lte=65535))
+        int, Parameter(help="Port to listen on; 0 picks a free one.", validator=validators.Number(gte=0, lte=65535))
     ] = 5006,
-    no_browser: Annotated[bool, Parameter(negative="", help="Print the address and open nothing.")] = False,
+    no_browser: Annotated[bool, Parameter(negative="", help="Print the address without opening a browser.")] = False,
     static: Annotated[
-        Path | None, Parameter(show_default=False, help="Write the page as this one file, which needs no server.")
+        Path | None, Parameter(show_default=False, help="Write the page to this file, which needs no server.")
     ] = None,
     device: Device = None,
 ) -> None:
@@ -183,7 +183,7 @@ def report(
         Literal["page", "paper"], Parameter(help="A page of everything, or figures and LaTeX tables for a paper.")
     ] = "page",
     width: Annotated[
-        float | None, Parameter(show_default=False, help="Of a paper's figures, in inches; 3.25 when left out.")
+        float | None, Parameter(show_default=False, help="Width of a paper's figures, in inches; by default 3.25.")
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -195,7 +195,7 @@ def report(
         ),
     ] = None,
     out: Annotated[
-        Path | None, Parameter(show_default=False, help="Folder of a paper's figures; RUN/report/paper when left out.")
+        Path | None, Parameter(show_default=False, help="Folder of a paper's figures; by default RUN/report/paper.")
     ] = None,
 ) -> None:
     """Write the report of a run again, one report of several runs, or figures for a paper.

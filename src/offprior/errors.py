@@ -21,7 +21,7 @@ class QuadratureWarning(ApproximationWarning):
         largest = f"at most {worst:.2g}" if worst < float("inf") else "in one without a bound"
         super().__init__(
             f"the estimated quadrature error of {count:,} posterior{'s' if count != 1 else ''} is above {limit:g} of "
-            f"the evidence, {largest}: approximate (Bayes.quadrature_gap tells by how much)"
+            f"the evidence, {largest}: approximate (Bayes.quadrature_gap says by how much)"
         )
 
     def __reduce__(self):

@@ -74,16 +74,18 @@ class Mixture(Part):
 
     families: tuple[Family, ...] = parameter((Linear(), Sinusoid()), "function classes")
     weights: Float[Array | np.ndarray, " families"] = parameter(
-        None, "share of each family, summing to 1; equal where not given", static=False
+        None, "share of each family, summing to 1; equal unless given", static=False
     )
     inputs: Law = parameter(Uniform(-5.0, 5.0), "law of the inputs", converter=law)
     noise: Scalar = parameter(0.1, "standard deviation of the noise of y", minimum=0)
     noise_floor: Scalar = parameter(
-        1e-3, "noise that exact posteriors assume where there is none, times the standard deviation of y", above=0
+        1e-3,
+        "noise that exact posteriors assume if there is none, as a fraction of the standard deviation of y",
+        above=0,
     )
     noise_degrees: Scalar | None = parameter(
         None,
-        "degrees of freedom ν of Student's t for the noise, whose exact posteriors assume normal noise; normal if null",
+        "degrees of freedom ν of Student's t noise, which exact posteriors treat as normal; null is normal noise",
         above=0,
         static=False,
         added=True,
@@ -108,7 +110,7 @@ class Mixture(Part):
     def __check_init__(self):
         for place, family in enumerate(self.families):
             if family.dimension != self.dimension:
-                message = f"its inputs have {family.dimension} numbers, the first family's {self.dimension}"
+                message = f"it must be {self.dimension}, as for the first family; got {family.dimension}"
                 about = (f"families.{place}.", "families.0.")
                 raise SettingError(Problem(f"families.{place}.dimension", message, about=about))
 

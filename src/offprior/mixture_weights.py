@@ -22,26 +22,26 @@ def normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families
         SettingError: the weights are of another number, negative, not finite, or do not sum to 1.
     """
     if count == 0:
-        raise SettingError(Problem("families", "there are none; give at least one"))
+        raise SettingError(Problem("families", "it must not be empty; give at least one family"))
     if isinstance(weights, Tracer):
         return weights / weights.sum()
     given = np.full(count, 1 / count) if weights is None else np.asarray(weights, np.float64)
     if given.shape != (count,):
-        message = f"{given.size} were given for {count} families; give one for each"
+        message = f"got {given.size} weights for {count} families; give one for each family"
         raise SettingError(Problem("weights", message, about=("families",)))
     if not np.isfinite(given).all() or (given < 0).any():
-        raise SettingError(Problem("weights", f"{given.tolist()} are not all finite and at least 0", about=()))
+        raise SettingError(Problem("weights", f"must be finite and at least 0, got {given.tolist()}", about=()))
     if given.sum() == 0:
-        raise SettingError(Problem("weights", "they sum to 0; at least one has to be above 0", about=()))
+        raise SettingError(Problem("weights", "they sum to 0; at least one must be above 0", about=()))
     total = float(given.sum())
     shares = given / total
     if abs(total - 1) > ROUNDED:
-        message = f"{_written(given)} sum to {total:.6g}, not to 1; their shares are {_written(_rounded(shares))}"
+        message = f"{_written(given)} sum to {total:.6g}, not to 1; as shares they are {_written(_rounded(shares))}"
         raise SettingError(Problem("weights", message, about=()))
     # Shares read back from a recipe sum to 1 up to rounding, and another division would change their last digits.
     if abs(total - 1) < EXACT:
         return np.asarray(given, np.float32)
-    message = f"weights: {_written(given)} sum to {total:.6g}; they are taken as {_written(_rounded(shares))}"
+    message = f"weights: {_written(given)} sum to {total:.6g}; they are replaced by {_written(_rounded(shares))}"
     warnings.warn(message, stacklevel=3)
     return np.asarray(shares, np.float32)
 

@@ -82,9 +82,9 @@ class ParameterInfo:
         """Says why `value` is not valid, or returns None; tracers, arrays and parts are checked elsewhere."""
         kinds = self.alternatives
         if value is None:
-            return None if types.NoneType in kinds else "nothing was given"
+            return None if types.NoneType in kinds else "a value is required"
         if self.choices and set(kinds) <= {types.NoneType, *(k for k in kinds if typing.get_origin(k) is Literal)}:
-            return None if value in self.choices else f"{value!r} is not a choice; {choose_from(value, self.choices)}"
+            return None if value in self.choices else f"unknown value {value!r}; {choose_from(value, self.choices)}"
         if bool in kinds and not isinstance(value, bool) and set(kinds) <= {bool, types.NoneType}:
             return f"{value!r} is not true or false"
         if int in kinds and set(kinds) <= {int, types.NoneType} and not _whole(value):
@@ -93,7 +93,7 @@ class ParameterInfo:
             return f"{value!r} is not a number"
         for number in value if isinstance(value, tuple | list | np.ndarray) and np.ndim(value) == 1 else [value]:
             if isinstance(number, numbers.Real) and not isinstance(number, bool) and not self.bounds.hold(number):
-                return f"{number} is out of bounds; it has to be {self.bounds}".removesuffix("; it has to be ")
+                return f"{number} is out of bounds; it must be {self.bounds}".removesuffix("; it must be ")
         return None
 
 

@@ -116,7 +116,7 @@ def as_single(name: str, array: Float[np.ndarray, "..."]) -> Float[np.ndarray, "
     with np.errstate(over="ignore"):
         small = np.asarray(array, np.float32)
     _check_all(
-        name, np.asarray(np.isfinite(small)), "is too large for the network's single precision; divide by a unit"
+        name, np.asarray(np.isfinite(small)), "is too large for the network's single precision; rescale the data"
     )
     return small
 
@@ -150,7 +150,7 @@ def _empty_ones_shaped(
 def _check_dimension(given: int, dimension: int | None) -> None:
     if dimension is not None and given != dimension:
         width = "1 number" if given == 1 else f"{given} numbers"
-        raise SettingError(f"inputs have {width}, the mixture's have {dimension}")
+        raise SettingError(f"inputs have {width}, but the mixture's inputs have {dimension}")
 
 
 def context_lengths(lengths: Any) -> list[int]:
@@ -164,7 +164,9 @@ def context_lengths(lengths: Any) -> list[int]:
     found = list(lengths)
     for place, length in enumerate(found):
         if not _is_whole(length, least=0):
-            raise SettingError(Problem(f"lengths.{place}", f"{length!r} is not a number of pairs"))
+            raise SettingError(
+                Problem(f"lengths.{place}", f"{length!r} is not a number of pairs; write a whole number, 0 or more")
+            )
     return [int(length) for length in found]
 
 
@@ -175,7 +177,7 @@ def check_count(key: str, value: Any, least: int) -> None:
         SettingError: it is not.
     """
     if not _is_whole(value, least):
-        raise SettingError(Problem(key, f"{value!r} was given; write a whole number, {least} or more"))
+        raise SettingError(Problem(key, f"got {value!r}; write a whole number, {least} or more"))
 
 
 def _is_whole(value: Any, least: int) -> bool:
@@ -187,7 +189,7 @@ def _lengths(lengths: Any, pairs: int) -> list[int]:
     found = context_lengths(lengths)
     for place, length in enumerate(found):
         if length > pairs:
-            raise SettingError(Problem(f"lengths.{place}", f"{length} pairs were asked for; the contexts have {pairs}"))
+            raise SettingError(Problem(f"lengths.{place}", f"got {length}, but the contexts have only {pairs} pairs"))
     return found
 
 

@@ -24,7 +24,7 @@ class Table:
     def __init__(self, rows: pd.DataFrame):
         missing = [column for column in COLUMNS if column not in rows.columns]
         if missing:
-            raise OffpriorError(f"this is not an evaluation table: it lacks {', '.join(missing)}")
+            raise OffpriorError(f"not an evaluation table; missing columns: {', '.join(missing)}")
         self._rows = rows.reset_index(drop=True)
 
     def __len__(self) -> int:
@@ -87,11 +87,11 @@ class Table:
         """
         path = Path(path)
         if not path.is_file():
-            raise OffpriorError(f"{path}: there is no such table")
+            raise OffpriorError(f"{path}: no such table")
         try:
             rows = read_parquet(path)
         except (OSError, ValueError) as error:
-            raise OffpriorError(f"{path}: it is not a readable table: {' '.join(str(error).split())}") from error
+            raise OffpriorError(f"{path}: not a readable table: {' '.join(str(error).split())}") from error
         return cls(rows)
 
     def metrics(
@@ -112,7 +112,9 @@ class Table:
         from offprior.analysis.metrics import metrics
 
         if placement is not None and placement not in PLACEMENTS:
-            raise OffpriorError(f"placement: {placement!r} is not one of {', '.join(PLACEMENTS)}; None gives all")
+            raise OffpriorError(
+                f"placement: got {placement!r}; choose from {', '.join(PLACEMENTS)}, or None for all of them"
+            )
         found = metrics(self._rows, self._judged(predictor), None if gate is None else gate._rows)
         if placement is None or found.empty:
             return found
@@ -173,11 +175,11 @@ class Table:
         data = ReportData.from_evaluation(rows)
         known = shown_probes(data)
         if not known or probe not in (None, *known):
-            asked = "no probe has" if probe is None else f"probe: {probe!r} does not have"
-            raise OffpriorError(f"{asked} a path of two places or more; the table has {', '.join(known) or 'none'}")
+            asked = "no probe has" if probe is None else f"probe: {probe!r} is not a probe with"
+            raise OffpriorError(f"{asked} a path of two or more places; the table has {', '.join(known) or 'none'}")
         lengths = sorted(int(each) for each in data.cells(probe or known[0])["length"].unique())
         if length not in (None, *lengths):
-            raise OffpriorError(f"length: {length!r} is not one of {', '.join(map(str, lengths))}")
+            raise OffpriorError(f"length: got {length!r}; choose from {', '.join(map(str, lengths))}")
         return ErrorByStrength(probe or known[0], length).draw(data, look_of(style, width))
 
     def _judged(self, predictor: str | None) -> str:
@@ -187,9 +189,9 @@ class Table:
             if MODEL in own or len(own) == 1:
                 return MODEL if MODEL in own else own[0]
             choices = ", ".join(repr(name) for name in own or known)
-            raise OffpriorError(f"predictor: the table has no predictor called 'model'; choose one of {choices}")
+            raise OffpriorError(f"predictor: the table has no predictor 'model'; choose one of {choices}")
         if predictor not in known:
             close = nearest(predictor, known)
-            hint = f"; did you mean {close!r}?" if close else f"; it has {', '.join(repr(name) for name in known)}"
-            raise OffpriorError(f"predictor: the table has no predictor called {predictor!r}{hint}")
+            hint = f"; did you mean {close!r}?" if close else f"; choose from {', '.join(repr(name) for name in known)}"
+            raise OffpriorError(f"predictor: the table has no predictor {predictor!r}{hint}")
         return predictor

@@ -198,5 +198,5 @@ def _shape(block: pd.DataFrame, tasks: Sequence[int] | np.ndarray, name: str) ->
     expected = np.tile(np.asarray(tasks), len(seeds))
     if len(block) != len(expected) or (block["task"].to_numpy() != expected).any():
         place = ", ".join(f"{key} {block[key].iloc[0]}" for key in ("probe", "strength", "length"))
-        raise OffpriorError(f"the rows of {name!r} at {place} are not one for each task and seed; nothing is paired")
+        raise OffpriorError(f"expected one row per task and seed of {name!r} at {place}; rows cannot be paired")
     return shape

@@ -75,7 +75,7 @@ def crossing(
     held = bracket(x, mean, axis)
     if held is None:
         passes = _passes(mean[np.isfinite(mean)], axis)
-        note = "it is behind the threshold at every place" if len(passes) and passes.all() else "it is not crossed"
+        note = "every place is past the threshold" if len(passes) and passes.all() else "the threshold is not crossed"
         return _nowhere(note)
     if of_seeds.shape[1] == 1:
         replicates = np.asarray([crossed_at(x, values, axis) for values in of_resamples.T])

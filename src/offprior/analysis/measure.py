@@ -43,7 +43,7 @@ def _of_cell(name: str, key: tuple, cell: Cell, trained: Cell | None) -> Estimat
     sort, _, predictor = name.partition(": ")
     if sort in ("nmse", "distance") and predictor:
         if not cell.has(predictor):
-            raise OffpriorError(f"study.measure: {name}: there are no rows of {predictor!r} at {key[0]}")
+            raise OffpriorError(f"study.measure: {name}: no rows of {predictor!r} at {key[0]}")
         return cell.nmse(predictor) if sort == "nmse" else distance(cell, predictor)
     found = measured(key, cell, trained).get(name)
     if not isinstance(found, Measured) or found.estimate is None:

@@ -53,13 +53,13 @@ class StudyResult:
         name, threshold = study.coordinate or "the coordinate", f"{study.threshold:g}"
         begun = f"{study.measure} {'rises above' if study.direction == 'rising' else 'falls below'} {threshold}"
         if not np.isfinite(found.at):
-            return f"{begun}: no crossing among the places, {found.note}."
+            return f"{begun}: no crossing among the places; {found.note}."
         held = f"between the places {found.bracket[0]:.4g} and {found.bracket[1]:.4g}"
         note = f"; {found.note}" if found.note else ""
         if not np.isfinite(found.low):
             return f"{begun} at {name} = {found.at:.4g}, {held}; its interval is unknown{note}."
         over = {
-            "training seeds and tasks": "95%, of the training seeds' own crossings and of a bootstrap over their tasks",
+            "training seeds and tasks": "95%, over the training seeds' own crossings and a bootstrap over their tasks",
             "tasks": "95% bootstrap over tasks; one training seed says nothing about another",
         }[found.interval_over]
         return f"{begun} at {name} = {found.at:.4g} [{found.low:.4g}, {found.high:.4g}] ({over}), {held}{note}."

@@ -61,7 +61,7 @@ def atlas(
     console = Console(quiet=not progress)
     names = catalog.names("probes")
     wrong = [
-        Problem("--probes", f"there is no probe {name!r}; {choose_from(name, names)}")
+        Problem("--probes", f"unknown probe {name!r}; {choose_from(name, names)}")
         for name in probes
         if name not in names
     ]
@@ -69,7 +69,7 @@ def atlas(
         raise SettingError(wrong)
     if (Path(what) / MANIFEST).is_file():
         if recipe is not None:
-            raise SettingError(Problem("--recipe", "a run has its own recipe; leave this out", str(what)))
+            raise SettingError(Problem("--recipe", "a run has its own recipe; leave out --recipe", str(what)))
         run = Run(what)
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
         folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
@@ -108,7 +108,7 @@ def atlas(
 def _predictor(name: str, mixture: Any) -> Any:
     known = catalog.names("predictors")
     if name not in known:
-        reason = f"it is no run's folder ({MANIFEST} is missing) and no predictor; {choose_from(name, known)}"
+        reason = f"neither a run's folder ({MANIFEST} is missing) nor a predictor; {choose_from(name, known)}"
         raise SettingError(Problem("", reason, name))
     return catalog.find("predictors", name)().for_mixture(mixture)
 
@@ -145,7 +145,7 @@ def _print(data: Any, label: str, console: Console) -> None:
     from offprior.report.where_it_breaks import breaking_summary, breaks
 
     style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
-    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no number: holds or undecided, at worst"
+    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no rank: holds or undecided, worst place"
     table = Grid(title=f"Where {label} breaks first", caption=caption, **style)
     for name in ("", "probe", "at"):
         table.add_column(name, overflow="fold")

@@ -23,12 +23,12 @@ def run_benchmarks(arguments: Sequence[str]) -> None:
     """
     given = list(arguments)
     if given and not given[0].startswith("-") and given[0] not in BENCHMARKS:
-        raise OffpriorError(f"bench: there is no {given[0]!r}; {choose_from(given[0], BENCHMARKS)}")
+        raise OffpriorError(f"bench: unknown benchmark {given[0]!r}; {choose_from(given[0], BENCHMARKS)}")
     scripts = [given.pop(0)] if given and given[0] in BENCHMARKS else list(BENCHMARKS[: 1 if given else None])
     folders = [Path(__file__).parents[3] / "bench", Path("bench")]
     found = next((folder for folder in folders if (folder / "training.py").is_file()), None)
     if found is None:
-        raise OffpriorError("bench: it needs a checkout of offprior, with its folder bench/; run it there")
+        raise OffpriorError("bench: needs a checkout of offprior, with its folder bench/; run the command there")
     for script in scripts:
         code = subprocess.run([sys.executable, str(found / f"{script}.py"), *given], check=False).returncode
         if code:

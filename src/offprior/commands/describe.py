@@ -36,7 +36,7 @@ def print_description(name: str, console: Console | None = None) -> None:
     elif not folders:
         parts = [part for folder in catalog.PART_FOLDERS for part in catalog.names(folder)]
         known = [*parts, *recipe_file.names(), *SECTIONS, *METRICS]
-        raise SettingError(Problem("", f"nothing has this name; {choose_from(name, known)}", name))
+        raise SettingError(Problem("", f"unknown name; {choose_from(name, known)}", name))
     for folder in folders:
         _describe(catalog.find(folder, name), name, folder, console)
 

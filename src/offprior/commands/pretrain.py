@@ -41,7 +41,7 @@ def pretrain_run(
     use_one_device_per_core()
     wanted = read(recipe, overrides)
     if wanted.study is not None and processes.count() > 1:
-        raise SettingError(Problem("study", "it is trained by one process; leave out --distributed", wanted.name))
+        raise SettingError(Problem("study", "a study is trained by one process; leave out --distributed", wanted.name))
     with contextlib.ExitStack() as stack:
 
         def made_ready() -> Run:

@@ -77,7 +77,7 @@ def print_errors(errors: Any, console: Console | None = None) -> None:
     """Prints the normalised errors of all predictors if there are no verdicts, one row per coordinate and predictor."""
     console = console or Console()
     for probe, rows in errors.groupby("probe", sort=False):
-        caption = "normalised error (M2); the mixture has no exact posterior, hence no verdict"
+        caption = "normalised error (M2); the mixture has no exact posterior, so there is no verdict"
         table = Table(title=str(probe), caption=caption, **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         table.add_column("predictor")
@@ -95,7 +95,7 @@ def print_errors(errors: Any, console: Console | None = None) -> None:
 def _surely(result: Any) -> list[str]:
     """Returns a line about the first place whose whole interval is past the threshold; empty if there is none."""
     found = result.surely_behind
-    return [] if found is None else [f"the first place whose whole (own) 95% interval is behind it: {found:.4g}"]
+    return [] if found is None else [f"the first place whose own 95% interval is entirely past it: {found:.4g}"]
 
 
 def _families_that_fail(rows: Any) -> list[str]:

@@ -141,7 +141,7 @@ def check_pretrained(job: Job) -> None:
     for one in _expected(job):
         done = steps_done(one.folder, one.seed)
         if done < steps:
-            message = f"{one.name} has been trained {done} of {steps} steps; continue with offprior run --resume"
+            message = f"{one.name} was trained for {done} of {steps} steps; continue with offprior run --resume"
             raise SettingError(Problem("", message, str(job.run.folder)))
 
 

@@ -36,7 +36,7 @@ def report(
     from offprior.report.paper import check_style
 
     if not folders:
-        raise OffpriorError("report: no run was given; offprior list runs")
+        raise OffpriorError("report: no run was given; offprior list runs shows them")
     check_style(style, width=width, only=only, out=out)
     if style == "paper":
         return report_for_paper(folders, width=width, only=only, out=out)

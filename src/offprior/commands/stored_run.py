@@ -72,7 +72,7 @@ class Run(RunFolder):
 
         study = self.recipe.study
         if study is None:
-            raise SettingError(Problem("study", "the run's recipe has none", str(self.folder)))
+            raise SettingError(Problem("study", "the run's recipe has no study", str(self.folder)))
         return study_result(self.evaluation(probe=probes_read(study)), study)
 
     def table(self, place: int | None = None) -> Any:
@@ -91,7 +91,7 @@ class Run(RunFolder):
         rows = self.evaluation(**({} if place is None else {"place": [place]}))
         if place is None or rows.empty:
             numbers = ", ".join(str(number) for number in rows["place"].unique())
-            given = "no place was given" if place is None else f"it has no place {place}"
+            given = "no place was given" if place is None else f"the study has no place {place}"
             raise SettingError(
                 Problem("place", f"{given}; a study has one table per place ({numbers})", str(self.folder))
             )
@@ -148,7 +148,7 @@ def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resu
     from offprior.commands.recipe_run import about
 
     if seeds < 1:
-        raise SettingError(Problem("--seeds", f"{seeds} were asked for; at least 1 is needed"))
+        raise SettingError(Problem("--seeds", f"must be at least 1, got {seeds}"))
     folder = Path(out) if out is not None else RUNS / wanted.name
     fingerprint = wanted.fingerprint()
     run_folder.check_usable(folder, fingerprint)  # before a lock is written into a folder with other content
@@ -160,7 +160,7 @@ def begin(wanted: Recipe, *, out: str | Path | None = None, seeds: int = 1, resu
         asked = len(found.manifest["seeds"])
         more = seeds > asked
         if not is_new and not resume and (more or not found.finished):
-            state = f"it holds {asked} of {seeds} seeds" if more else "the run in it is unfinished"
+            state = f"the run has {asked} of {seeds} seeds" if more else "the run is unfinished"
             raise SettingError(Problem("", f"{state}; continue with --resume, or choose another --out", str(folder)))
         if more:
             found.update(seeds=list(range(seeds)), finished=None)
@@ -173,5 +173,5 @@ def _check_room(folder: Path) -> None:
     free = shutil.disk_usage(existing).free
     if free < SMALLEST_FREE_BYTES:
         raise OffpriorError(
-            f"{folder}: {free / 1e6:.0f} MB are free on its disk, {SMALLEST_FREE_BYTES / 1e6:.0f} are needed"
+            f"{folder}: the disk has {free / 1e6:.0f} MB free, but {SMALLEST_FREE_BYTES / 1e6:.0f} MB are needed"
         )

@@ -232,5 +232,5 @@ def _places(job: Job) -> list[StudyPlace]:
 
 def _study(job: Job) -> Study:
     if job.recipe.study is None:
-        raise SettingError(Problem("study", "the recipe has none", job.recipe.name))
+        raise SettingError(Problem("study", "the recipe has no study", job.recipe.name))
     return job.recipe.study

@@ -83,7 +83,7 @@ def paired(first: Components, second: Components) -> Paired:
     """
     sides: Sequence[Components] = (first, second)
     if first.subsets is not None or second.subsets is not None:
-        raise NoClosedForm("a prior over sampled, not enumerated, subsets cannot be combined with another family's")
+        raise NoClosedForm("a prior over sampled subsets cannot be combined with another family's")
     refined = [side for side in sides if side.locate is not None]
     several = [side for side in sides if side.node_count > 1]
     if len(refined) == len(several) == 1:

@@ -40,8 +40,10 @@ def unshared_cores() -> str:
     wanted, found = min(cores(), MOST_CORES), len(jax.devices())
     if "JAX_NUM_CPU_DEVICES" in os.environ or jax.default_backend() != "cpu" or found >= wanted:
         return ""
-    remedy = f"pretrain before anything else, or set JAX_NUM_CPU_DEVICES={wanted}: training is up to twice as fast"
-    return f"jax had begun with {found} device, so that the {wanted} cores do not share batches; {remedy}"
+    remedy = (
+        f"pretrain before any other use of jax, or set JAX_NUM_CPU_DEVICES={wanted}: training is up to twice as fast"
+    )
+    return f"jax was already running with {found} device, so the {wanted} cores do not share batches; {remedy}"
 
 
 def _threads_for(devices: str) -> None:
@@ -67,11 +69,11 @@ def use(platform: str | None) -> None:
         found = jax.default_backend()
     except (RuntimeError, AssertionError):  # jax asserts if the environment names a missing platform
         wanted = os.environ.get("JAX_PLATFORMS", "")
-        message = f"JAX_PLATFORMS={wanted}, and jax finds no such device; unset it, or give --device cpu"
+        message = f"JAX_PLATFORMS={wanted}, but jax finds no such device; unset it, or give --device cpu"
         raise SettingError(Problem("--device", message)) from None
     if platform is not None and found != platform:
         remedy = "; for NVIDIA: pip install 'jax[cuda13]'" if platform == "gpu" else ""
-        raise SettingError(Problem("--device", f"there is no {platform} that jax can use here, only {found}{remedy}"))
+        raise SettingError(Problem("--device", f"jax finds no {platform} here, only {found}{remedy}"))
 
 
 def join() -> None:

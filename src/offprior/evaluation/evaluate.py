@@ -30,7 +30,7 @@ from offprior.table import Table
 
 Part = TypeVar("Part")
 
-NOISE_TAKEN_AS_NORMAL = "the mixture's noise is of Student's t, which B and C take for normal: both are approximate"
+NOISE_TAKEN_AS_NORMAL = "the mixture's noise follows Student's t, but B and C assume normal noise: both are approximate"
 
 
 def evaluate(
@@ -72,13 +72,13 @@ def evaluate(
     """
     lengths = context_lengths(lengths)
     if not lengths:
-        raise SettingError(Problem("lengths", "nothing was given; write context lengths of 0 or more"))
+        raise SettingError(Problem("lengths", "it must not be empty; write context lengths of 0 or more"))
     check_count("tasks", tasks, least=2)
     check_count("queries", queries, least=1)
     predictors = _all_of(Predictor, "predictors", predictors)
     probes = _all_of(Probe, "probes", probes)
     if mixture is not None and not isinstance(mixture, Mixture):
-        raise SettingError(Problem("mixture", f"{mixture!r} is not a mixture; give one, such as offprior.Mixture()"))
+        raise SettingError(Problem("mixture", f"{mixture!r} is not a mixture; give one such as offprior.Mixture()"))
     mixture = mixture if mixture is not None else _mixture_of(predictors)
     predictors = _beside_references([predictor.for_mixture(mixture) for predictor in predictors], mixture)
     _check_dimensions(predictors, mixture)
@@ -197,10 +197,12 @@ def _all_of(kind: type[Part], key: str, given: Any) -> list[Part]:
         what, name = kind.__name__.lower(), type(one).__name__
         if isinstance(one, type):
             said = f"{one.__name__} is a class; write {one.__name__}()" if issubclass(one, kind) else None
-            message = said or f"the class {one.__name__} is no {what}; give one built of a subclass of {kind.__name__}"
+            message = (
+                said or f"the class {one.__name__} is not a {what}; give an instance of a subclass of {kind.__name__}"
+            )
         else:
             given_as = f"{one!r}" if isinstance(one, str | int | float) else f"an object of type {name}"
-            message = f"{given_as} is no {what}; give one built of a subclass of {kind.__module__}.{kind.__name__}"
+            message = f"{given_as} is not a {what}; give an instance of a subclass of {kind.__module__}.{kind.__name__}"
         raise SettingError(Problem(f"{key}.{place}", message))
     return found
 
@@ -209,7 +211,9 @@ def _check_dimensions(predictors: Sequence[Predictor], mixture: Mixture) -> None
     for place, predictor in enumerate(predictors):
         own = predictor.input_dimension
         if own is not None and own != mixture.dimension:
-            message = f"{predictor.label} takes inputs of {own} numbers, the mixture's have {mixture.dimension}"
+            message = (
+                f"{predictor.label} takes inputs of {own} numbers, but the mixture's inputs have {mixture.dimension}"
+            )
             raise SettingError(Problem(f"predictors.{place}", message))
 
 
@@ -218,14 +222,14 @@ def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
         found = getattr(predictor, "mixture", None)
         if found is not None:
             return found
-    raise OffpriorError("mixture: no predictor says which one it was pretrained on; give mixture=")
+    raise OffpriorError("mixture: no predictor knows its pretraining mixture; give mixture=")
 
 
 def _check_probes(probes: Sequence[Probe]) -> None:
     labels = [probe.label for probe in probes]
     for label in labels:
         if labels.count(label) > 1:
-            raise OffpriorError(f"probes: two of them have the same label {label!r}; leave one out")
+            raise OffpriorError(f"probes: two probes have the same label {label!r}; leave one out")
 
 
 def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> list[Predictor]:
@@ -241,13 +245,13 @@ def _beside_references(predictors: Sequence[Predictor], mixture: Mixture) -> lis
         if isinstance(predictor, Smoother) and predictor.label == SMOOTHER:
             continue
         if is_reference(predictor.label):
-            raise OffpriorError(f"the label {predictor.label!r} is that of a reference; give the predictor another")
+            raise OffpriorError(f"a predictor has the label {predictor.label!r} of a reference; give it another label")
         found.append(predictor)
     marks = [(predictor.label, _seed_of(predictor)) for predictor in found]
     for mark in marks:
         if marks.count(mark) > 1:
             raise OffpriorError(
-                f"two predictors are called {mark[0]!r} with training seed {mark[1]}; give one another label"
+                f"two predictors have the label {mark[0]!r} and training seed {mark[1]}; give one another label"
             )
     return found
 

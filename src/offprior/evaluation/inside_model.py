@@ -26,7 +26,7 @@ class Inside:
 
     def __init__(self, model: Predictor):
         if not isinstance(model, Pretrained):
-            raise OffpriorError(f"{model.label} has no network to look into; give it a pretrained model")
+            raise OffpriorError(f"{model.label} has no network to look into; give a pretrained model")
         self.model = model
 
     def attention(self, x: Float[Any, "n *d"], y: Float[Any, " n"], query: Float[Any, "*d"] | float) -> AttentionByPair:

@@ -18,8 +18,8 @@ from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
 
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
-"""What a mixture without an exact posterior lacks."""
-NO_COMBINED = "there is no C, and verdicts go by the gain over B alone"
+"""What is missing for a mixture without an exact posterior."""
+NO_COMBINED = "there is no C, and verdicts use the gain over B alone"
 FLOOR_FACTOR = 10
 MOST_LOST = 0.05
 """The most nats that rounding may take from a log evidence without a warning."""

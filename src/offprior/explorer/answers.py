@@ -52,11 +52,11 @@ class Answerer:
         self.run, self.recipe = run, run.recipe
         places = run.places()
         if places:
-            message = f"a study has a model a place; explore one of them, as {places[0].folder}"
+            message = f"a study has one model per place; explore one place, such as {places[0].folder}"
             raise SettingError(Problem("study", message, str(run.folder)))
         self.mixture = run.recipe.mixture
         if self.mixture.dimension != 1:
-            message = f"inputs have {self.mixture.dimension} numbers, and a page shows those of one"
+            message = f"inputs have {self.mixture.dimension} numbers, but a page shows inputs of one number"
             raise SettingError(Problem("mixture", message, str(run.folder)))
         self.models = run.models()
         self.film = Film(run.folder, self.models)
@@ -104,7 +104,7 @@ class Answerer:
         names = "B and C are" if self.has_combined else "B is"
         found = [f"{names} approximate: {said}" for said in [self.references.approximation] if said]
         if self.mixture.noise_degrees is not None:
-            found.append(f"{names} approximate: the mixture's noise is of Student's t, and is taken for normal")
+            found.append(f"{names} approximate: the mixture's noise follows Student's t, but is assumed to be normal")
         if self.beside is not None and "B" in self._of_beside and self.beside.approximation:
             found.append(f"{self.beside.name}: {self.beside.approximation}")
         return "; ".join(found)

@@ -84,17 +84,17 @@ class Looks:
         families = accuracy = None
         exact, waits = float("nan"), False
         if not is_last:
-            note = "Layers are read out of the last weights only."
+            note = "The read-out of the layers is available for the last weights only."
         elif len(self.mixture.families) < 2:
             note = "The mixture has one family: there is nothing to read out of the layers."
         elif not (fit := self.fit(model)).done():
-            note = "The layers' read-out is being fitted on fresh prompts of the mixture; this takes some seconds."
+            note = "The layers' read-out is being fitted on fresh prompts of the mixture; this takes a few seconds."
             waits = True
         elif (failed := fit.exception()) is not None:
             note = f"The layers' read-out could not be fitted: {failed}"
         else:
             read_out = fit.result()
-            note = "It is fitted to all lengths at once, and tells little of so few points." if len(x) < LEAST else ""
+            note = "It is fitted to all lengths at once, and says little about so few points." if len(x) < LEAST else ""
             if read_out is not None:
                 families, accuracy = read_out.read(x, y, query), read_out.accuracy
                 exact = read_out.exact_accuracy

@@ -195,9 +195,7 @@ class Page:
         self.message.text = ""
         self.changed(preset=CELL, run=run, probe=probe, strength=strength, length=length, draws=True, fits=True)
         if self.state.preset == CELL and length > len(self.state.points):
-            self.message.text = (
-                f"the cell has {length} pairs; {len(self.state.points)} are the most that are shown here"
-            )
+            self.message.text = f"the cell has {length} pairs; at most {len(self.state.points)} are shown here"
 
     def _toggled(self, active: list[int]) -> None:
         self.changed(shown=tuple(self.controls.choices[number] for number in sorted(active)))
@@ -252,7 +250,7 @@ class Page:
     def _is_in_bounds(self, x: float, y: float) -> bool:
         if max(abs(x), abs(y)) <= LARGEST:
             return True
-        self.message.text = f"a coordinate may be as large as {LARGEST:g}"
+        self.message.text = f"a coordinate must lie between −{LARGEST:g} and {LARGEST:g}"
         return False
 
     def _add(self, x: float, y: float) -> None:
@@ -266,7 +264,7 @@ class Page:
 
     def _delete(self) -> None:
         if self.chosen is None or not self.state.points:
-            self.message.text = "no point is chosen: press one, or give its number"
+            self.message.text = "no point is selected: click one, or enter its number"
             return
         points = [point for place, point in enumerate(self.state.points) if place != self.chosen]
         self.chosen = min(self.chosen, len(points) - 1) if points else None
@@ -289,7 +287,7 @@ class Page:
         self.changed(points=points[: self.answerer.longest], preset=OWN, fits=True)
         if len(points) > self.answerer.longest:
             self.message.text = (
-                f"the first {self.answerer.longest} of {len(points)} points are shown: no model takes more"
+                f"the first {self.answerer.longest} of {len(points)} points are shown: the model takes no more"
             )
 
 

@@ -20,9 +20,9 @@ def reading(answers: Answers, approximation: str = "") -> str:
     mean, spread = answers.typical
     if math.isfinite(answers.surprise) and math.isfinite(mean):
         off = (answers.surprise - mean) / spread if spread > 0 else 0.0
-        where = "typical of the prior" if off < 2 else f"{off:.1f} standard deviations outside of the prior"
+        where = "typical of the prior" if off < 2 else f"{off:.1f} standard deviations outside the prior"
         parts.append(
-            f"<h3>Evidence</h3><p>−log evidence {answers.surprise:.2f} nats a point; prompts of the mixture: "
+            f"<h3>Evidence</h3><p>−log evidence {answers.surprise:.2f} nats per point; prompts of the mixture: "
             f"{mean:.2f} ± {spread:.2f}. <b>{where}</b></p>"
         )
     if answers.errors:
@@ -38,7 +38,7 @@ def reading(answers: Answers, approximation: str = "") -> str:
     if approximation and answers.probability:
         parts.append(f"<h3>Approximate</h3><p>{escape(approximation)}</p>")
     if not parts:
-        parts.append("<p>There are no points: double-click into the plot, or press New task.</p>")
+        parts.append("<p>There are no points: double-click in the plot, or press New task.</p>")
     return f"<div class='reading'>{''.join(parts)}</div>"
 
 
@@ -58,7 +58,7 @@ def _inside(answers: Answers) -> str:
         found += (
             f"<table><tr><th>P(family), read out linearly</th>{names}<th>right*</th></tr>{rows}"
             f"<tr><td><b>exact posterior</b></td>{exact}<td>{look.exact_accuracy:.3f}</td></tr></table>"
-            "<p>* share of held-out prompts whose family it names</p>"
+            "<p>* share of held-out prompts whose family is identified</p>"
         )
     return found + (f"<p>{escape(look.note)}</p>" if look.note else "")
 

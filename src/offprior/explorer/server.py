@@ -54,7 +54,7 @@ def explore(
     """
     answerer = Answerer(Run(folder), None if beside is None else Run(beside))
     server = made(answerer, host, port)
-    say("compiling what a page asks for")
+    say("compiling the computations of a page")
     answerer.compile()
     shown = "localhost" if host in LOOPBACK else host
     address = f"http://{shown}:{server.port}/"
@@ -67,7 +67,7 @@ def explore(
         server.io_loop.add_callback(server.show, "/")
     try:
         _end_on_request(server)
-        say(f"ready: {address}  (Ctrl-C ends it)")
+        say(f"ready: {address}  (Ctrl-C stops it)")
         server.io_loop.start()
         say("ended")
     except KeyboardInterrupt:
@@ -121,7 +121,7 @@ def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
         )
     except OSError as error:
         is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        message = f"{host}:{port} cannot be listened on: {error.strerror}"
+        message = f"cannot listen on {host}:{port}: {error.strerror}"
         raise SettingError(Problem("--host" if is_host else "--port", message)) from None
     except ValueError as error:
         raise OffpriorError(f"--host {host}: {error}") from None

@@ -24,7 +24,7 @@ def show(
     """
     if static is not None:
         if beside is not None:
-            raise OffpriorError("--static: a page without a server shows one run; leave out the second")
+            raise OffpriorError("--static: a page without a server shows only one run; leave out the second")
         from offprior.explorer.static_page import write_static_page
 
         write_static_page(run, static)
@@ -35,6 +35,6 @@ def show(
         if (error.name or "").partition(".")[0] != "bokeh":
             raise
         hint = "pip install 'offprior[explore]', or write the page as one file with --static FILE"
-        raise OffpriorError(f"explore: it needs Bokeh, which is not installed; {hint}") from None
+        raise OffpriorError(f"explore: needs Bokeh, which is not installed; {hint}") from None
 
     serve(run, beside, host=host, port=port, opens_browser=opens_browser)

@@ -107,14 +107,16 @@ def from_query(
     """
     size = sum(len(name) + len(value) for name, value in arguments.items())
     if size > LONGEST_QUERY:
-        raise SettingError(Problem("address", f"{size} characters; at most {LONGEST_QUERY} are read", "the address"))
+        raise SettingError(
+            Problem("address", f"it has {size} characters; at most {LONGEST_QUERY} are read", "the address")
+        )
     fields = {field.name for field in dataclasses.fields(State)}
     found: dict[str, Any] = {}
     problems: list[Problem] = []
     for name, value in arguments.items():
         try:
             if name not in fields:
-                raise ValueError(f"there is no such setting; {choose_from(name, sorted(fields))}")
+                raise ValueError(f"unknown setting; {choose_from(name, sorted(fields))}")
             if name == "points":
                 found[name] = read_points(value)
             elif name == "shown":
@@ -140,7 +142,7 @@ def from_query(
 
 def _one_of(value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
-        raise ValueError(f"there is no {value[:80]!r}; {choose_from(value, choices)}")
+        raise ValueError(f"unknown value {value[:80]!r}; {choose_from(value, choices)}")
     return value
 
 
@@ -159,7 +161,7 @@ def number_of(name: str, text: str) -> float | int:
     except ValueError:
         raise ValueError(f"{text[:40]!r} is not a {'whole ' if kind is int else ''}number") from None
     if not low <= value <= high:
-        raise ValueError(f"{value:g} lies outside of {low:g} to {high:g}")
+        raise ValueError(f"{value:g} is not between {low:g} and {high:g}")
     return value
 
 
@@ -171,7 +173,7 @@ def read_points(text: str) -> tuple[tuple[float, float], ...]:
     """
     parts = [part for part in text.split(";") if part]
     if len(parts) > MOST_POINTS:
-        raise ValueError(f"{len(parts)} points were given; at most {MOST_POINTS} are allowed")
+        raise ValueError(f"got {len(parts)} points; at most {MOST_POINTS} are allowed")
     return tuple(point_of(part.split(","), part) for part in parts)
 
 

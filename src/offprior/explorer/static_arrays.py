@@ -27,5 +27,5 @@ def unpacked(stored: dict[str, Any]) -> Float[np.ndarray, "..."]:
     shape = tuple(stored["shape"])
     numbers = np.frombuffer(base64.b64decode(stored["data"]), TYPES[stored["type"]])
     if len(numbers) != math.prod(shape):
-        raise ValueError(f"{len(numbers)} numbers were given for the shape {list(shape)}")
+        raise ValueError(f"got {len(numbers)} numbers for the shape {list(shape)}")
     return numbers.reshape(shape)

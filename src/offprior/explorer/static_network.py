@@ -45,12 +45,12 @@ def network_of(model: Pretrained, file: str) -> dict[str, Any]:
     """
     network = model.network
     if not isinstance(network, TransformerNetwork):
-        message = f"a page without a server carries out a transformer alone, not a {type(network).__name__}"
+        message = f"a page without a server can only run a transformer, not a {type(network).__name__}"
         raise SettingError(Problem("model", f"{message}; leave out --static", file))
     check(network.settings, file)
     count = parameters(network)
     if count > MOST_PARAMETERS:
-        message = f"it has {count:,} parameters, and a page without a server takes {MOST_PARAMETERS:,}"
+        message = f"it has {count:,} parameters; a page without a server takes at most {MOST_PARAMETERS:,}"
         raise SettingError(Problem("model", f"{message}; leave out --static", file))
     settings = network.settings
     return {
@@ -90,10 +90,10 @@ def check(settings: Transformer, file: str) -> None:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if field.name in CHOICES and value not in CHOICES[field.name]:
-            message = f"a page without a server does not know {value!r}; {choose_from(value, CHOICES[field.name])}"
+            message = f"a page without a server does not support {value!r}; {choose_from(value, CHOICES[field.name])}"
             problems.append(Problem(f"model.{field.name}", message, file))
         elif field.name not in CHOICES and field.name not in SIZES and value != field.default:
-            message = f"a page without a server does not know this setting, which is {value!r}; leave out --static"
+            message = f"a page without a server does not support the value {value!r}; leave out --static"
             problems.append(Problem(f"model.{field.name}", message, file))
     if problems:
         raise SettingError(problems)

@@ -50,15 +50,15 @@ def write_static_page(folder: Path, page: Path, say: Callable[[str], None] = pri
             large, or has a setting that the page does not support; the file cannot be written.
     """
     if page.is_dir():
-        raise SettingError(Problem("--static", f"{page} is a folder; name a file, as {page / 'page.html'}"))
+        raise SettingError(Problem("--static", f"{page} is a folder; name a file, such as {page / 'page.html'}"))
     answerer = Answerer(Run(folder))
     network = network_of(answerer.models[0], str(folder))
     posterior, missing = _exact(answerer)
-    say(f"asking the package what the page will be compared with ({COMPARED} prompts)")
+    say(f"computing the answers that the page will be compared with ({COMPARED} prompts)")
     text = _rendered(answerer, network, posterior, missing)
     with beside(page) as partial:
         partial.write_text(text, encoding="utf-8")
-    say(f"{page}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser, it needs nothing else")
+    say(f"{page}: {len(text.encode()) / 1e6:.1f} MB; open it in a browser; it needs nothing else")
     if missing:
         say(missing)
     return page

@@ -40,15 +40,15 @@ def posterior_of(references: References, places: Float[np.ndarray, " m"]) -> dic
     groups = []
     for group, weight in zip(references.groups, references.weights.tolist(), strict=True):
         if group.subsets is not None:
-            raise Unsupported("subsets of its columns are sampled, which a page without a server does not do")
+            raise Unsupported("subsets of its columns are sampled, which a page without a server cannot do")
         groups.append({**_group(group, places, references.noise), "weight": weight})
     own = np.asarray(references.mixture.weights, np.float64)
     numbers = sum(math.prod(each["scales"]["shape"]) + math.prod(each["nodes"]["shape"]) for each in groups)
     if numbers > MOST_NUMBERS:
-        raise OffpriorError(f"its components are {numbers:,} numbers, and a page takes {MOST_NUMBERS:,}")
+        raise OffpriorError(f"its components have {numbers:,} numbers; a page takes at most {MOST_NUMBERS:,}")
     work = sum(group.node_count * len(group.scales) * (1 + group.rank) ** 2 for group in references.groups)
     if work > MOST_PER_MOVE:
-        raise OffpriorError(f"a move of a point takes {work:,} steps, and a page takes {MOST_PER_MOVE:,}")
+        raise OffpriorError(f"moving a point takes {work:,} steps; a page takes at most {MOST_PER_MOVE:,}")
     return {
         "groups": groups,
         "families": list(references.mixture.family_names),

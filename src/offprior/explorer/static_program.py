@@ -164,7 +164,7 @@ class _Writer:
             return self.write(SAME[name], *read)
         special = getattr(self, f"_{name}", None)
         if special is None:
-            raise Unsupported(f"its features need {name}, which a page without a server does not know")
+            raise Unsupported(f"its features need {name}, which a page without a server does not support")
         return special(step.params, *read)
 
     def _not(self, params: Any, array: Any) -> Any:
@@ -185,7 +185,7 @@ class _Writer:
 
     def _round(self, params: Any, array: Any) -> Any:
         if params["rounding_method"] != jax.lax.RoundingMethod.TO_NEAREST_EVEN:
-            raise Unsupported("its features round halves away from 0, which a page without a server does not do")
+            raise Unsupported("its features round halves away from 0, which a page without a server cannot do")
         return self.write("round", array)
 
     def _clamp(self, params: Any, low: Any, array: Any, high: Any) -> Any:
@@ -193,7 +193,7 @@ class _Writer:
 
     def _select_n(self, params: Any, which: Any, *cases: Any) -> Any:
         if len(cases) != 2:
-            raise Unsupported(f"its features choose between {len(cases)} cases, the page between two")
+            raise Unsupported(f"its features choose between {len(cases)} cases; a page supports two")
         return self.write("select", which, cases[1], cases[0])
 
     def _convert_element_type(self, params: Any, array: Any) -> Any:
@@ -202,7 +202,7 @@ class _Writer:
 
     def _gather(self, params: Any, array: Any, places: Any) -> Any:
         if not isinstance(places, _Known):
-            raise Unsupported("its features look something up at a place that is computed")
+            raise Unsupported("its features look up a number at a computed index")
         found = np.asarray(jax.lax.gather_p.bind(jnp.asarray(array), jnp.asarray(places.value), **params))
         return found
 
@@ -210,7 +210,7 @@ class _Writer:
         size = params["slice_sizes"]
         registers = self.registers(array)
         if registers.ndim != 1 or size != (1,):
-            raise Unsupported("its features look up several numbers at a place that is computed")
+            raise Unsupported("its features look up several numbers at a computed index")
         found = registers[:1]
         for place in range(1, len(registers)):
             is_there = self.write("ge", starts[0], _Known(np.asarray(float(place))))

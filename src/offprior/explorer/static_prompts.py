@@ -100,7 +100,7 @@ def _exact(answerer: Answerer, exact: ReferenceBatch, lengths: np.ndarray, chose
     for place, name in enumerate(answerer.mixture.family_names):
         found[f"class: {name}"] = chosen(exact.class_means[:, :, place])
     found["P(family | context)"] = chosen(exact.class_probability)
-    found["−log evidence a point"] = chosen(-exact.log_evidence[..., None] / lengths[:, None])
+    found["−log evidence per point"] = chosen(-exact.log_evidence[..., None] / lengths[:, None])
     return found
 
 
@@ -117,5 +117,5 @@ def _compared(answerer: Answerer) -> tuple[np.ndarray, np.ndarray, np.ndarray, s
             parts.append([np.asarray(array, np.float64) for array in drawn[:2]])
     x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
     queries = np.broadcast_to(np.linspace(low, high, COMPARED_PLACES), (len(x), COMPARED_PLACES))
-    words = "half of them the mixture's, half sums of two families" if known else "of the mixture"
+    words = "half from the mixture, half sums of two families" if known else "from the mixture"
     return x[..., 0], y, queries, words

@@ -29,11 +29,11 @@ class Combination(Family):
     first: Family = parameter(Linear(), "the family of f")
     second: Family = parameter(Sinusoid(), "the family of g")
     weight: Scalar = parameter(0.5, "a", minimum=0, maximum=1)
-    scaled: bool = parameter(True, "a·f + (1−a)·g; or the same over max(a, 1−a), so that a = ½ is the plain sum f + g")
+    scaled: bool = parameter(True, "a·f + (1−a)·g; or this over max(a, 1−a), so that a = ½ is the plain sum f + g")
 
     def __check_init__(self):
         if self.first.dimension != self.second.dimension:
-            message = f"its inputs have {self.second.dimension} numbers, the first family's {self.first.dimension}"
+            message = f"it must be {self.first.dimension}, as for the first family; got {self.second.dimension}"
             raise SettingError(Problem("second.dimension", message))
 
     @property

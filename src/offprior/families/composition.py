@@ -28,7 +28,7 @@ class Composition(Family):
 
     def __check_init__(self):
         if self.outer.dimension != 1:
-            message = f"it takes {self.outer.dimension} numbers, the inner family gives one; choose a family of one"
+            message = f"it must be 1, as the inner family returns one number; got {self.outer.dimension}"
             raise SettingError(Problem("outer.dimension", message))
 
     @property

@@ -63,7 +63,7 @@ class DecisionTree(Family):
         if self.inner > MOST_QUESTIONS or self.dimension**self.inner > MOST_CHOICES:
             raise NoClosedForm(
                 f"{self.label}: {self.dimension}^{self.inner} choices of coordinates are too many to enumerate "
-                f"({MOST_CHOICES} at most), so that there is no exact posterior; choose a smaller depth or dimension"
+                f"({MOST_CHOICES} at most), so there is no exact posterior; choose a smaller depth or dimension"
             )
         choices = np.asarray(list(itertools.product(range(self.dimension), repeat=self.inner)), np.int32)
         leaves = self.inner + 1

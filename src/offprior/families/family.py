@@ -48,7 +48,7 @@ class Family(Part):
         Raises:
             NoClosedForm: the family is no such mixture.
         """
-        raise NoClosedForm(f"{self.label}: it is not a mixture of Gaussian linear models, so it has no exact posterior")
+        raise NoClosedForm(f"{self.label}: not a mixture of Gaussian linear models; there is no exact posterior")
 
     def summands(self) -> list[tuple[Scalar, "Family"]]:
         """Returns the families whose functions are summed, each with its factor.

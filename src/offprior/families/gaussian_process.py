@@ -36,10 +36,12 @@ class GaussianProcess(Family):
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
     kernel: Literal["rbf", "matern", "periodic"] = parameter("rbf", "the covariance of two values")
-    length_scale: Scalar = parameter(1.0, "distance over which values are alike; periodic: of sin(πx/period)", above=0)
+    length_scale: Scalar = parameter(
+        1.0, "distance over which values are alike; for periodic, of sin(πx/period)", above=0
+    )
     deviation: Scalar = parameter(1.0, "standard deviation of a value", above=0)
     smoothness: Literal["1/2", "3/2", "5/2"] = parameter("5/2", "ν of the Matérn kernel")
-    period: Scalar = parameter(5.0, "of the periodic kernel", above=0)
+    period: Scalar = parameter(5.0, "period of the periodic kernel", above=0)
     waves: int = parameter(24, "frequencies above 0", minimum=1, maximum=64)
 
     def draw(self, key: PRNGKeyArray) -> Float[Array, " columns"]:

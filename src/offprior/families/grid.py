@@ -41,15 +41,15 @@ class Grid(Family):
     phase: tuple[float, ...] = parameter((0.0,), "axis of φ, in radians", static=True)
     offset: tuple[float, ...] = parameter((-1.0, 1.0, 101.0), "axis of c", static=True)
     functions: tuple[tuple[float, ...], ...] | Float[Array, "functions 5"] = parameter(
-        (), "a list of (s, A, ω, φ, c), in place of the axes"
+        (), "a list of (s, A, ω, φ, c), instead of the axes"
     )
-    dimension: int = parameter(1, "numbers in an input; a grid is of functions of one", minimum=1, maximum=1)
+    dimension: int = parameter(1, "numbers in an input; always 1", minimum=1, maximum=1)
 
     def __check_init__(self):
         problems = [problem for name in AXES for problem in _axis_problems(name, getattr(self, name))]
         for place, row in enumerate(self.functions):
             if len(row) != len(AXES) or not all(map(math.isfinite, row)):
-                message = f"{list(row)} is no function; write its five numbers: {', '.join(AXES)}"
+                message = f"{list(row)} is not a function; write its five numbers: {', '.join(AXES)}"
                 problems.append(Problem(f"functions.{place}", message))
         if problems:
             raise SettingError(problems)
@@ -164,9 +164,9 @@ def _known(features: Columns, nodes: Any, scales: np.ndarray, constant: tuple[bo
 
 def _axis_problems(name: str, axis: tuple[float, ...]) -> list[Problem]:
     if len(axis) not in (1, 3) or not all(map(math.isfinite, axis)):
-        return [Problem(name, f"{list(axis)} is no axis; write [value] or [low, high, count]")]
+        return [Problem(name, f"{list(axis)} is not an axis; write [value] or [low, high, count]")]
     if len(axis) == 3 and not (axis[2] >= 2 and axis[2] == int(axis[2])):
-        return [Problem(name, f"{axis[2]:g} is no count of values; write a whole number of at least 2, or [value]")]
+        return [Problem(name, f"{axis[2]:g} is not a count of values; write a whole number of at least 2, or [value]")]
     if len(axis) == 3 and axis[0] >= axis[1]:
         return [Problem(name, f"{axis[0]:g} is not below {axis[1]:g}; write [low, high, count]")]
     return []

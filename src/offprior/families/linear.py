@@ -24,9 +24,9 @@ class Linear(Family):
     """Linear functions with normal slopes, with or without an intercept (the lines of arXiv 2311.00871; 2208.01066)."""
 
     dimension: int = parameter(1, "numbers in an input", minimum=1)
-    intercept: bool = parameter(False, "is there a constant term?")
+    intercept: bool = parameter(False, "whether there is a constant term")
     scale: Scalar = parameter(1.0, "standard deviation of a slope", above=0)
-    intercept_scale: Scalar = parameter(1.0, "standard deviation of the intercept, where there is one", above=0)
+    intercept_scale: Scalar = parameter(1.0, "standard deviation of the intercept, if there is one", above=0)
 
     def includes_alone(self, other: Family) -> bool:
         if not isinstance(other, Linear):

@@ -27,13 +27,13 @@ class LowRankLinear(Family):
 
     dimension: int = parameter(10, "numbers in an input", minimum=1)
     rank: int = parameter(3, "columns of U", minimum=1)
-    shared: bool = parameter(True, "is U the same for all tasks?")
+    shared: bool = parameter(True, "whether U is the same for all tasks")
     scale: Scalar = parameter(1.0, "standard deviation of a slope, over draws of U too", above=0)
-    seed: int = parameter(0, "of the shared U", minimum=0)
+    seed: int = parameter(0, "seed of the shared U", minimum=0)
 
     def __check_init__(self):
         if self.rank > self.dimension:
-            message = f"{self.rank} columns are no low rank among {self.dimension} slopes; choose at most as many"
+            message = f"it must be at most the dimension {self.dimension}, got {self.rank}"
             raise SettingError(Problem("rank", message))
 
     @property

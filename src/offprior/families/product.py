@@ -29,7 +29,7 @@ class Product(Family):
 
     def __check_init__(self):
         if self.first.dimension != self.second.dimension:
-            message = f"its inputs have {self.second.dimension} numbers, the first family's {self.first.dimension}"
+            message = f"it must be {self.first.dimension}, as for the first family; got {self.second.dimension}"
             raise SettingError(Problem("second.dimension", message))
 
     @property
@@ -54,8 +54,8 @@ class Product(Family):
         known, free = sorted(sides, key=lambda side: side.rank)
         if known.rank > 1:
             raise NoClosedForm(
-                f"{self.label}: products of {known.rank} and {free.rank} normal coefficients are no Gaussian linear "
-                "model; there is no exact posterior"
+                f"{self.label}: products of {known.rank} and {free.rank} normal coefficients are not a Gaussian "
+                "linear model; there is no exact posterior"
             )
         if known.rank:
             known = with_coefficient(known, nodes, symmetric=not any((*known.fixed, *free.fixed)))

@@ -26,7 +26,7 @@ class ReluNetwork(Family):
 
     dimension: int = parameter(20, "numbers in an input", minimum=1)
     hidden: int = parameter(100, "hidden units", minimum=1)
-    scale: Scalar = parameter(1.0, "factor of the values", above=0)
+    scale: Scalar = parameter(1.0, "factor by which values are multiplied", above=0)
 
     def draw(self, key: PRNGKeyArray) -> Weights:
         inward, outward = jax.random.split(key)

@@ -19,15 +19,15 @@ class RotatedSubspaces(UnionOfSubspaces):
     rotated subspace stays in the span of the two.
     """
 
-    angle: Scalar = parameter(45.0, "between a subspace and the one it was, in degrees", minimum=0, maximum=90)
-    towards: Literal["next", "outside"] = parameter("next", "the next subspace, or out of the span of all")
+    angle: Scalar = parameter(45.0, "angle between a subspace and the original one, in degrees", minimum=0, maximum=90)
+    towards: Literal["next", "outside"] = parameter("next", "turn towards the next subspace, or out of the span of all")
 
     def __check_init__(self):
         spans = self.rank * (2 if self.towards == "next" else self.count + 1)
         if self.towards == "next" and self.count < 2:
-            raise SettingError(Problem("towards", "there is one subspace and no next one; turn it outside"))
+            raise SettingError(Problem("towards", "there is only one subspace and no next one; choose outside"))
         if spans > self.dimension:
-            message = f"{self.dimension} has no room for {spans} orthogonal directions; choose a larger one"
+            message = f"it must be at least {spans}, the number of orthogonal directions; got {self.dimension}"
             raise SettingError(Problem("dimension", message))
 
     @property

@@ -18,9 +18,9 @@ class Scaled(Family):
     """Functions c·f(s·x + t) with f from another family: its graph stretched and shifted (the scale probes' family)."""
 
     family: Family = parameter(Sinusoid(), "the family of f")
-    factor: Scalar = parameter(1.0, "c, of the values")
-    stretch: Scalar = parameter(2.0, "s, of every number of an input")
-    shift: Scalar = parameter(0.0, "t, added to every number of an input once it is stretched")
+    factor: Scalar = parameter(1.0, "c, the factor of the values")
+    stretch: Scalar = parameter(2.0, "s, the factor of every number of an input")
+    shift: Scalar = parameter(0.0, "t, added to every number of an input after stretching")
 
     @property
     def dimension(self) -> int:  # type: ignore[override]

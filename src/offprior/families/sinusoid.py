@@ -41,7 +41,7 @@ class Sinusoid(Family):
     )
     frequency: LawLike = parameter(Uniform(1.0, 3.0), "ω, in radians per unit of x", converter=law)
     phase: LawLike = parameter(Uniform(0.0, FULL_TURN), "φ, in radians", converter=law)
-    offset: LawLike = parameter(Fixed(0.0), "what is added", converter=law)
+    offset: LawLike = parameter(Fixed(0.0), "constant that is added", converter=law)
     dimension: int = parameter(1, "numbers in an input; a wave runs along one", minimum=1, maximum=1)
 
     def draw(self, key: PRNGKeyArray) -> Wave:

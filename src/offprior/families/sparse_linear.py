@@ -32,11 +32,11 @@ class SparseLinear(Family):
     dimension: int = parameter(20, "numbers in an input", minimum=1)
     sparsity: int = parameter(3, "coordinates that matter; 0 draws their number for each task", minimum=0)
     scale: Scalar = parameter(1.0, "standard deviation of a slope that is not 0", above=0)
-    particles: int = parameter(0, "sets that are sampled where they are too many to enumerate; 0: none are", minimum=0)
+    particles: int = parameter(0, "sets to sample if there are too many to enumerate; 0 samples none", minimum=0)
 
     def __check_init__(self):
         if self.sparsity > self.dimension:
-            message = f"{self.sparsity} coordinates matter, an input has {self.dimension}; choose at most as many"
+            message = f"it must be at most the dimension {self.dimension}, got {self.sparsity}"
             raise SettingError(Problem("sparsity", message))
 
     def includes_alone(self, other: Family) -> bool:

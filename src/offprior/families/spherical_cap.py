@@ -73,8 +73,8 @@ class SphericalCap(Family):
 
 def _approximation(label: str, dimension: int) -> str:
     return (
-        f"{label}: given its angle to the pole, w is taken as normal in {dimension} dimensions; squared errors are "
-        "above the exact ones (1.7 times, at worst measured), so that a gain over this B is no gain over Bayes"
+        f"{label}: given its angle to the pole, w is taken as normal in {dimension} dimensions; squared errors "
+        "exceed the exact ones (by a factor of up to 1.7, as measured), so a gain over this B is not a gain over Bayes"
     )
 
 

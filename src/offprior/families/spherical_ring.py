@@ -19,7 +19,7 @@ class SphericalRing(Family):
     """
 
     dimension: int = parameter(10, "numbers in an input", minimum=2)
-    angle: Scalar = parameter(90.0, "between w and the pole, in degrees", minimum=0, maximum=180)
+    angle: Scalar = parameter(90.0, "angle between w and the pole, in degrees", minimum=0, maximum=180)
     radius: Scalar = parameter(1.0, "length of w", above=0)
 
     def lies_in(self, other: Family) -> bool:
@@ -52,5 +52,5 @@ class SphericalRing(Family):
             log_scale_weights=np.zeros(1),
             fixed=(True,) + (False,) * (columns - 1),
             constant=(False,) * columns,
-            approximation="" if flat else f"{self.label}: beside the pole's, w is taken as normal",
+            approximation="" if flat else f"{self.label}: except along the pole, w is taken as normal",
         )

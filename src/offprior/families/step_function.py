@@ -35,15 +35,15 @@ class StepFunction(Family):
     """
 
     dimension: int = parameter(1, "numbers in an input", minimum=1, maximum=1)
-    cuts: int = parameter(2, "cuts at most", minimum=1, maximum=8)
-    places: int = parameter(63, "places where a cut may be, the ends of the interval not among them", minimum=1)
+    cuts: int = parameter(2, "the most cuts of a function", minimum=1, maximum=8)
+    places: int = parameter(63, "places where a cut can be, without the ends of the interval", minimum=1)
     low: Scalar = parameter(-5.0, "lower end of the interval")
     high: Scalar = parameter(5.0, "upper end of the interval")
     scale: Scalar = parameter(1.0, "standard deviation of a level", above=0)
 
     def __check_init__(self):
         if self.cuts > self.places:
-            message = f"{self.cuts} cuts do not fit on {self.places} places; choose at most as many"
+            message = f"it must be at most the number of places {self.places}, got {self.cuts}"
             raise SettingError(Problem("cuts", message))
         low, high = concrete(self.low), concrete(self.high)
         if low is not None and high is not None and not low < high:

@@ -24,7 +24,7 @@ class TaskPool(Family):
 
     family: Family = parameter(Linear(dimension=8), "the family that the tasks are drawn from")
     size: int = parameter(64, "tasks in the pool, M", minimum=1, maximum=2**24)
-    seed: int = parameter(0, "of the tasks", minimum=0)
+    seed: int = parameter(0, "seed of the tasks", minimum=0)
 
     @property
     def dimension(self) -> int:  # type: ignore[override]

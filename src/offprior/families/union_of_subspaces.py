@@ -24,11 +24,11 @@ class UnionOfSubspaces(Family):
     count: int = parameter(2, "subspaces", minimum=1)
     rank: int = parameter(3, "dimensions of a subspace", minimum=1)
     scale: Scalar = parameter(1.0, "standard deviation of a coefficient", above=0)
-    seed: int = parameter(0, "of the subspaces", minimum=0)
+    seed: int = parameter(0, "seed of the subspaces", minimum=0)
 
     def __check_init__(self):
         if self.rank > self.dimension:
-            message = f"a subspace of {self.rank} dimensions does not fit into {self.dimension}; choose at most as many"
+            message = f"it must be at most the dimension {self.dimension}, got {self.rank}"
             raise SettingError(Problem("rank", message))
 
     @property

@@ -92,7 +92,11 @@ def _against_strength(axis: Any, cells: pd.DataFrame, look: Look) -> None:
     hollow = cells["M8_residual"].to_numpy(float) > MOSTLY_LEFT_OVER
     for rows, face, label in (
         (cells[~hollow], style.color, "model"),
-        (cells[hollow], "white", "mostly no blend" if look.is_paper else "model, mostly no blend (residual share > ½)"),
+        (
+            cells[hollow],
+            "white",
+            "mostly not a blend" if look.is_paper else "model, mostly not a blend (residual share > ½)",
+        ),
     ):
         if rows.empty:
             continue

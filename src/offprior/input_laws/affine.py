@@ -11,8 +11,8 @@ class Affine(InputLaw):
     """Inputs only: factor·x + shift."""
 
     base: LawLike = base_parameter()
-    factor: Scalar = parameter(1.0, "what x is multiplied by", above=0)
-    shift: Scalar = parameter(0.0, "what is added then")
+    factor: Scalar = parameter(1.0, "factor by which x is multiplied", above=0)
+    shift: Scalar = parameter(0.0, "constant that is added afterwards")
 
     def quantile(self, u: Float[Array, ""]) -> Float[Array, ""]:
         return self.factor * self.base.quantile(u) + self.shift

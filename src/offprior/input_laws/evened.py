@@ -15,7 +15,7 @@ class Evened(InputLaw):
     """
 
     base: LawLike = base_parameter()
-    degree: Scalar = degree_parameter("share of the way that is gone")
+    degree: Scalar = degree_parameter("how far points are moved, as a share of the way")
 
     @property
     def nested(self) -> bool:

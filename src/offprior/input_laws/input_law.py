@@ -48,7 +48,7 @@ class InputLaw(Law):
     def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         """Draws the context of one prompt; `shape` is [n, d]."""
         if len(shape) != 2:
-            raise SettingError("it is a law of inputs, not of a parameter; choose uniform or normal")
+            raise SettingError("this is a law of inputs, not of a parameter; choose uniform or normal")
         return self.inputs(key, *shape)
 
     def inputs(self, key: PRNGKeyArray, n: int, d: int) -> Inputs:
@@ -70,12 +70,12 @@ class InputLaw(Law):
 
 def base_parameter():
     """Declares the parameter `base` that every law of inputs has."""
-    return parameter(Uniform(-5.0, 5.0), "the law that it is made from", converter=law)
+    return parameter(Uniform(-5.0, 5.0), "the law that is changed", converter=law)
 
 
 def degree_parameter(doc: str, minimum: float = 0.0):
     """Declares how far a law departs from its base law: 0 is not at all, 1 is completely."""
-    return parameter(1.0, f"{doc}; 0 is no change", minimum=minimum, maximum=1)
+    return parameter(1.0, f"{doc}; 0 changes nothing", minimum=minimum, maximum=1)
 
 
 def ranks(values: Float[Array, " n"]) -> Array:
@@ -90,4 +90,4 @@ def check_coordinates(key: str, wanted: int, d: int) -> None:
         SettingError: they have fewer.
     """
     if wanted > d:
-        raise SettingError(Problem(key, f"{wanted} dimensions were given, an input has {d}; choose at most as many"))
+        raise SettingError(Problem(key, f"it must be at most the dimension {d} of an input, got {wanted}"))

@@ -16,7 +16,7 @@ class Mixed(InputLaw):
 
     base: LawLike = base_parameter()
     other: LawLike = parameter(Normal(), "the other law", converter=law)
-    share: Scalar = parameter(0.5, "share of the inputs that are of the other law", minimum=0, maximum=1)
+    share: Scalar = parameter(0.5, "share of the inputs that follow the other law", minimum=0, maximum=1)
 
     @property
     def nested(self) -> bool:

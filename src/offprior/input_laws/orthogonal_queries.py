@@ -17,7 +17,7 @@ class OrthogonalQueries(InputLaw):
     """
 
     base: LawLike = base_parameter()
-    degree: Scalar = degree_parameter("share of the queries' part inside the context's span that is taken away")
+    degree: Scalar = degree_parameter("share of the queries' part inside the context's span that is removed")
 
     @property
     def nested(self) -> bool:
@@ -28,7 +28,7 @@ class OrthogonalQueries(InputLaw):
         if n == 0 or m == 0:
             return context, queries
         if n >= d:
-            message = f"no direction of {d} is orthogonal to a context of {n} inputs; test shorter contexts"
+            message = f"in {d} dimensions no direction is orthogonal to a context of {n} inputs; test shorter contexts"
             raise SettingError(Problem("inputs", message))
         basis, _ = jnp.linalg.qr(context.T)
         within = queries @ basis @ basis.T

@@ -18,7 +18,7 @@ class Skewed(InputLaw):
 
     base: LawLike = base_parameter()
     power: Scalar = parameter(2.0, "p", minimum=0)
-    rotated: bool = parameter(True, "is the eigenbasis random? else it is the coordinates")
+    rotated: bool = parameter(True, "whether the eigenbasis is random; otherwise it is the coordinates")
 
     def change(self, key: PRNGKeyArray, context: Inputs, queries: Inputs) -> tuple[Inputs, Inputs]:
         d, kind = context.shape[1], context.dtype

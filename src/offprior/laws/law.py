@@ -143,7 +143,7 @@ def law(value: Any) -> Law:
         return value
     if isinstance(value, tuple | list):
         if len(value) != 2:
-            raise SettingError(f"{len(value)} numbers were given for a law; write one, or [low, high]")
+            raise SettingError(f"got {len(value)} numbers for a law; write one number, or [low, high]")
         return Uniform(value[0], value[1])
     if isinstance(value, str | bool) or value is None:
         raise SettingError(

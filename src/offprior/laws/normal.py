@@ -10,8 +10,8 @@ from offprior.parameter import Scalar, parameter
 class Normal(Law):
     """The bell curve."""
 
-    mean: Scalar = parameter(0.0, "its centre")
-    sd: Scalar = parameter(1.0, "its standard deviation", above=0)
+    mean: Scalar = parameter(0.0, "mean")
+    sd: Scalar = parameter(1.0, "standard deviation", above=0)
 
     def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         return self.mean + jax.random.normal(key, shape) * self.sd

@@ -12,7 +12,7 @@ from offprior.parameter import Scalar, parameter
 class Rayleigh(Law):
     """The length of a vector of two independent normal numbers."""
 
-    scale: Scalar = parameter(1.0, "standard deviation of either number", above=0)
+    scale: Scalar = parameter(1.0, "standard deviation of each of the two numbers", above=0)
 
     def sample(self, key: PRNGKeyArray, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         # A Rayleigh law is a Weibull law of shape 2.

@@ -29,22 +29,26 @@ class Transformer(Model):
     layers: int = parameter(4, "attention and feed-forward blocks", minimum=1)
     heads: int = parameter(4, "attention heads of a block", minimum=1)
     width: int = parameter(128, "numbers that represent a token between blocks", minimum=1)
-    hidden: int = parameter(0, "units of the feed-forward layer; 0 is four times the width", minimum=0)
+    hidden: int = parameter(0, "units of the feed-forward layer; 0 means four times the width", minimum=0)
     tokens: Literal["alternating", "paired"] = parameter(
         "alternating", "two tokens per pair, x then y; or one, their sum"
     )
-    attention: Literal["causal", "context"] = parameter("causal", "the context sees what came before; or all of itself")
+    attention: Literal["causal", "context"] = parameter(
+        "causal", "context tokens see only earlier ones; or the whole context"
+    )
     positions: Literal["learned", "none"] = parameter("learned", "a learned vector per position; or none")
     norm: Literal["pre", "post"] = parameter("pre", "normalise a block's input; or its output")
     head: Literal["value", "gaussian", "buckets"] = parameter(
-        "value", "a number, by squared error; a mean and a variance; or a density in buckets"
+        "value", "a number, trained by squared error; a mean and a variance; or a density in buckets"
     )
     buckets: int = parameter(1000, "buckets of the density, at the prior's quantiles", minimum=3)
-    head_hidden: int = parameter(0, "hidden units of the buckets head; 0 is that of the feed-forward layer", minimum=0)
-    activation: Literal["gelu", "relu", "squared-relu"] = parameter("gelu", "of the feed-forward layer")
+    head_hidden: int = parameter(
+        0, "hidden units of the buckets head; 0 means those of the feed-forward layer", minimum=0
+    )
+    activation: Literal["gelu", "relu", "squared-relu"] = parameter("gelu", "activation of the feed-forward layer")
     instruction: int = parameter(
         0,
-        "families that a learned first token can name, as many as the mixture has; 0 has no such token",
+        "families that a learned first token can name, as many as the mixture has; 0 means no such token",
         minimum=0,
         added=True,
     )
@@ -64,9 +68,7 @@ class Transformer(Model):
     def preset(cls, name: str, **changes: Any) -> "Transformer":
         """Returns a published architecture by its name, with `changes` to single switches."""
         if name not in cls.presets:
-            raise SettingError(
-                [Problem("preset", f"there is no preset {name!r}; choose from {', '.join(cls.presets)}")]
-            )
+            raise SettingError([Problem("preset", f"unknown preset {name!r}; choose from {', '.join(cls.presets)}")])
         return cls(**{**cls.presets[name], **changes})
 
     def __check_init__(self):

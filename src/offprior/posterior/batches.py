@@ -92,7 +92,7 @@ def posterior(
     back = [ordered.index(length) for length in lengths]
     prompts = _Prompts(x[:, : ordered[-1]], y[:, : ordered[-1]], queries, max(room, ordered[-1]))
     if prompts.room > ordered[-1] and len(ordered) > 1:
-        raise ValueError(f"room is for contexts of one length, {list(ordered)} were given")
+        raise ValueError(f"room needs contexts of one length, got {list(ordered)}")
     with double():
         sigma = jnp.asarray(noise, float)
         answers = [_of_group(group, prompts, ordered, sigma, variance, memory_bytes) for group in groups]
@@ -225,7 +225,7 @@ def check_prompts(
         message = f"x {x}, y {y}, queries {queries} were given; expected [prompts, n, d], [prompts, n], [prompts, m, d]"
         raise ValueError(message)
     if not lengths or min(lengths) < 0 or max(lengths) > x[1]:
-        message = f"{list(lengths)} were given, prompts have {x[1]} pairs; give one length or more between 0 and that"
+        message = f"got {list(lengths)}, but prompts have {x[1]} pairs; give one or more lengths from 0 to {x[1]}"
         raise SettingError(Problem("lengths", message))
     if not noise > 0:
         raise OffpriorError(f"noise: {noise:g} is too small for an exact posterior; give the mixture a noise floor")

@@ -108,7 +108,7 @@ def _run(
             results, results_own = _run(inner, values, owned, normals)
         elif any(owned[1:]) or (any(owned) and name not in KEYS_TO_KEYS):
             raise SettingError(
-                f"its tasks are drawn by {name!r}, which takes a number of random bits that is not fixed; "
+                f"its tasks are drawn by {name!r}, which uses a variable number of random bits; "
                 "a sampled posterior needs draws by normal, uniform, randint, choice or permutation"
             )
         else:

@@ -126,7 +126,7 @@ class Bayes(Predictor):
     def _warn_of_fixed_grids(self, found: Posterior) -> None:
         """Warns if a law is integrated on a grid that is not refined, whose error is unknown."""
         if np.isnan(found.quadrature_error).any():
-            message = f"{self.label}: {FIXED_GRID}; it may be far off (Bayes.quadrature_gap tells by how much)"
+            message = f"{self.label}: {FIXED_GRID}; it may be far off (Bayes.quadrature_gap says by how much)"
             warnings.warn(message, ApproximationWarning, stacklevel=3)
 
     def _log_mass(self, x: Any, y: Any) -> Float[np.ndarray, " groups"]:
@@ -228,7 +228,7 @@ def _prior(
     """Returns the families' components, then those of `extra`, with their weights; equal components are merged."""
     taken = sum(share for share, _ in extra)
     if any(share < 0 for share, _ in extra) or not taken < 1:
-        message = f"the shares {[share for share, _ in extra]} have to be at least 0 and to sum to less than 1"
+        message = f"the shares {[share for share, _ in extra]} must be at least 0 and sum to less than 1"
         raise SettingError(Problem("extra", message))
     own = np.asarray(mixture.weights, np.float64)
     groups = [family.components(nodes) for family in mixture.families]
@@ -290,5 +290,5 @@ def noise_of(mixture: Mixture, noise: float | None) -> float:
     """
     found = concrete(mixture.bayes_noise) if noise is None else float(noise)
     if found is None or not found > 0:
-        raise SettingError(Problem("noise", f"{noise} is not a noise level; an exact posterior needs a number above 0"))
+        raise SettingError(Problem("noise", f"got {noise}; an exact posterior needs a noise of one number above 0"))
     return found

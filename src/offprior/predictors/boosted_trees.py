@@ -25,7 +25,7 @@ class BoostedTrees(Algorithm):
 
     trees: int = parameter(50, "trees", minimum=1)
     depth: int = parameter(3, "splits from a tree's root to a leaf", minimum=1, maximum=8)
-    rate: float = parameter(0.1, "share of each tree's answer that is added", above=0, maximum=1)
+    rate: float = parameter(0.1, "share of each tree's prediction that is added", above=0, maximum=1)
     label: str = parameter("boosted trees", LABEL)
 
     def answer(

@@ -83,7 +83,7 @@ class ClassBlend(AlgorithmOfMixture):
 
     def _class_means(self, x: Any, y: Any, queries: Any, lengths: Sequence[int]) -> Float[np.ndarray, "B L F m"]:
         noise = concrete(self.known.bayes_noise)
-        assert noise is not None, "a mixture of a traced noise answers nothing"
+        assert noise is not None, "a mixture whose noise is traced cannot predict"
         return posterior(self.groups, x, y, queries, lengths, noise, variance=False).mean
 
 

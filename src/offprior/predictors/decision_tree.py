@@ -16,7 +16,7 @@ class DecisionTree(Algorithm):
     same way in every run.
     """
 
-    depth: int | None = parameter(None, "splits from the root to a leaf at most; null is no limit", minimum=1)
+    depth: int | None = parameter(None, "the most splits from the root to a leaf; null is no limit", minimum=1)
     label: str = parameter("decision tree", LABEL)
 
     def answer(

@@ -29,9 +29,9 @@ class GradientDescent(Algorithm):
     hidden units, 100 steps and the rate 0.005; leaving out biases, and the initial weights, are our choice.
     """
 
-    model: Literal["linear", "relu"] = parameter("linear", "what is fitted")
+    model: Literal["linear", "relu"] = parameter("linear", "model that is fitted")
     steps: int = parameter(1, "steps", minimum=0)
-    rate: float | None = parameter(None, "of a step; null: 1/curvature for linear, 0.005 for relu", above=0)
+    rate: float | None = parameter(None, "step size; null is 1/curvature for linear, 0.005 for relu", above=0)
     hidden: int = parameter(100, "hidden units of relu", minimum=1)
     first: int = parameter(0, "seed of relu's first weights", minimum=0)
     label: str = parameter("gradient descent", LABEL)

@@ -13,7 +13,7 @@ class LeastSquares(Algorithm):
     The noise can only be estimated from more pairs than coefficients; with fewer, the variance is not-a-number.
     """
 
-    intercept: bool = parameter(False, "is there a constant term?")
+    intercept: bool = parameter(False, "whether there is a constant term")
     label: str = parameter("least squares", LABEL)
 
     def answer(

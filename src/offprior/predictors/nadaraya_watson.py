@@ -20,7 +20,9 @@ class NadarayaWatson(Algorithm):
     out each pair in turn.
     """
 
-    bandwidth: float | None = parameter(None, "standard deviation of the kernel; null leaves one out", above=0)
+    bandwidth: float | None = parameter(
+        None, "standard deviation of the kernel; null chooses it by leaving one out", above=0
+    )
     label: str = parameter("Nadaraya-Watson", LABEL)
 
     def answer(

@@ -14,7 +14,7 @@ class NearestNeighbours(Algorithm):
     Distances are Euclidean. A context of fewer points is averaged as a whole.
     """
 
-    count: int = parameter(3, "how many points", minimum=1)
+    count: int = parameter(3, "number of neighbours", minimum=1)
     label: str = parameter("nearest neighbours", LABEL)
 
     def answer(

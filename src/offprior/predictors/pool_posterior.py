@@ -23,8 +23,8 @@ class PoolPosterior(AlgorithmOfMixture):
     in memory.
     """
 
-    size: int = parameter(64, "tasks in the pool, where the mixture has none", minimum=1, maximum=2**24)
-    pool_seed: int = parameter(0, "of the tasks, where the mixture has no pool", minimum=0)
+    size: int = parameter(64, "tasks in the pool, if the mixture has none", minimum=1, maximum=2**24)
+    pool_seed: int = parameter(0, "seed of the tasks, if the mixture has no pool", minimum=0)
     label: str = parameter("pool posterior", LABEL)
 
     @functools.cached_property
@@ -44,7 +44,7 @@ class PoolPosterior(AlgorithmOfMixture):
     ) -> BatchPrediction:
         """Returns posterior means and variances [B, L, m] of the noise-free value, in double precision."""
         noise = concrete(self.known.bayes_noise)
-        assert noise is not None, "a mixture of a traced noise answers nothing"
+        assert noise is not None, "a mixture whose noise is traced cannot predict"
         found = posterior(self.groups, x, y, queries, lengths, noise)
         return BatchPrediction(found.mean[:, :, 0], found.variance[:, :, 0])
 

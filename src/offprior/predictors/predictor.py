@@ -17,7 +17,7 @@ from offprior.parameter import Part
 from offprior.posterior import Posterior
 from offprior.prompt_check import many_prompts, one_prompt
 
-LABEL = "what tables and figures call it"
+LABEL = "name in tables and figures"
 """Describes the parameter `label`, which every predictor of a recipe has."""
 TIE = 1e-9
 """Relative difference below which two errors count as equal."""
@@ -50,7 +50,7 @@ def _checked_batch(method: Callable[..., Any]) -> Callable[..., Any]:
         if not np.shape(answer.mean) == np.shape(answer.variance) == shape:
             given = f"{list(np.shape(answer.mean))} and {list(np.shape(answer.variance))}"
             wanted = f"{list(shape)} [prompts, lengths, queries]"
-            raise OffpriorError(f"{self.label}: it returned means and variances of shapes {given}, not {wanted}")
+            raise OffpriorError(f"{self.label}: it returned means and variances of shapes {given}, expected {wanted}")
         return answer
 
     return predict_batch

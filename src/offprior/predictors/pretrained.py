@@ -39,7 +39,7 @@ class Pretrained(Predictor):
     Built without arguments, it is an untrained transformer of toy size, so that it can be shown in examples.
     """
 
-    outside_recipes: ClassVar[str] = "what a run trains is always evaluated"
+    outside_recipes: ClassVar[str] = "a run's own models are always evaluated"
     trained = True
 
     @single()
@@ -91,7 +91,7 @@ class Pretrained(Predictor):
         model = self.network.made_by()
         if model is None:
             name = type(self.network).__name__
-            raise OffpriorError(f"{name} cannot be saved: {name}.made_by has to give its model")
+            raise OffpriorError(f"{name} cannot be saved: {name}.made_by must return its model")
         about = {
             "model": plain(model),
             "mixture": plain(self.mixture),
@@ -113,7 +113,7 @@ class Pretrained(Predictor):
         path = Path(path)
         about = read_about(path)
         if "mixture" not in about:
-            raise OffpriorError(f"{path}: it is the checkpoint of a run; open its folder with offprior.Run")
+            raise OffpriorError(f"{path}: this is the checkpoint of a run; open its folder with offprior.Run")
         model, mixture = part_from("models", about["model"]), settings_from(Mixture, about["mixture"])
         like = model.skeleton(dimension=mixture.dimension, points=about["trained_to"])
         network, _ = read_arrays(path, like)
@@ -174,7 +174,7 @@ class Pretrained(Predictor):
             OffpriorError: it is longer than the network can take.
         """
         if self.longest is not None and length > self.longest:
-            raise OffpriorError(f"the model takes contexts of up to {self.longest} pairs, {length} were given")
+            raise OffpriorError(f"the model takes contexts of up to {self.longest} pairs, got {length}")
         room = -(-length // PAIRS) * PAIRS
         return room if self.longest is None else min(room, self.longest)
 

@@ -34,8 +34,8 @@ class Ridge(AlgorithmOfMixture):
     error on the context, leaving out each pair in turn, in closed form (Golub, Heath and Wahba 1979).
     """
 
-    penalty: float | None = parameter(None, "λ; where it is null, `choice` chooses it", minimum=0)
-    choice: Literal["oracle", "leave-one-out"] = parameter("oracle", "whose λ, where none is given")
+    penalty: float | None = parameter(None, "λ; null leaves it to `choice`", minimum=0)
+    choice: Literal["oracle", "leave-one-out"] = parameter("oracle", "how λ is chosen, if none is given")
     label: str = parameter("ridge", LABEL)
 
     @property

@@ -72,7 +72,7 @@ class SampledBayes(Predictor):
         self.mixture = mixture if mixture is not None else Mixture(small)
         for key, value, least in (("runs", runs, 2), ("particles", particles, 4), ("moves", moves, 1)):
             if value < least:
-                raise SettingError(Problem(key, f"{value} are too few; choose at least {least}"))
+                raise SettingError(Problem(key, f"must be at least {least}, got {value}"))
         self.particles, self.runs, self.moves = particles, runs, moves
         self.seed = seed
         self.label = label
@@ -173,8 +173,8 @@ class SampledBayes(Predictor):
                     values, of_runs, acceptance, powers, last = (np.asarray(part) for part in clouds)
                     if (last < 1).any():
                         raise SettingError(
-                            f"{self.label}: {name}: the posterior of prompt {prompt} at {length} pairs was not "
-                            "reached; try more moves, more particles or more noise"
+                            f"{self.label}: {name}: sampling did not reach the posterior of prompt {prompt} at "
+                            f"{length} pairs; use more moves, more particles or more noise"
                         )
                     found = _summary(values, of_runs)
                     log_evidence.append(found[0] - length * np.log(2 * np.pi * self.noise**2) / 2)

@@ -102,20 +102,22 @@ def load(folder: Path, seed: int, like: State, fingerprint: str, warn: Callable[
             about = read_about(path)
             if about["fingerprint"] != fingerprint:
                 remedy = "choose another --out, or leave out --resume"
-                raise OffpriorError(f"{path}: it was trained with other settings{_difference(path, like)}; {remedy}")
+                raise OffpriorError(f"{path}: trained with other settings{_difference(path, like)}; {remedy}")
             state, about = read_arrays(path, like)
         except UnreadableError as error:
             passed_over.append(str(error))
             continue
         if passed_over:
-            warn(f"{'; '.join(passed_over)}; the checkpoint of step {about['step']} is used")
+            warn(f"{'; '.join(passed_over)}; using the checkpoint of step {about['step']}")
         here, there = machine(), about["machine"]
         changed = [f"{name} {there.get(name)} -> {here[name]}" for name in here if here[name] != there.get(name)]
         if changed:
             warn(f"{path}: resumed, but not bit for bit: {', '.join(changed)}")
         return state
     if passed_over:
-        raise OffpriorError(f"{'; '.join(passed_over)}; no good checkpoint is left: remove {seed_folder(folder, seed)}")
+        raise OffpriorError(
+            f"{'; '.join(passed_over)}; no readable checkpoint is left; remove {seed_folder(folder, seed)}"
+        )
     return None
 
 

@@ -63,7 +63,7 @@ class Writer:
                 job()
             except OffpriorError as error:
                 if not self._is_last():
-                    self._warn(f"{error}; training continues; the last good checkpoint is kept")
+                    self._warn(f"{error}; training continues, and the last good checkpoint is kept")
                 self._error = error
             except BaseException as error:
                 with self._wake:

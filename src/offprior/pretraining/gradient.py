@@ -79,7 +79,9 @@ def sharing(training: Training, network: Network, points: int | None = None) -> 
         devices = devices[: largest_divisor(batch, worth)]
     elif batch % len(devices):
         least = len(devices) * max(1, batch // len(devices))
-        message = f"{batch} prompts have no equal parts for the {len(devices)} devices of all processes; {least} have"
+        message = (
+            f"{batch} prompts cannot be shared equally by the {len(devices)} devices of all processes; {least} can"
+        )
         raise SettingError(Problem("training.batch", message))
     each = batch // len(devices)
     wanted = training.prompts_at_once or max(1, TOKENS_AT_ONCE.get(devices[0].platform, each * tokens) // tokens)

@@ -34,7 +34,7 @@ class History:
             try:
                 rows = read_parquet(self._path)
             except (OSError, ValueError) as error:
-                warn(f"{self._path}: it cannot be read ({' '.join(str(error).split())}); the curve starts again")
+                warn(f"{self._path}: cannot be read ({' '.join(str(error).split())}); the training curve starts anew")
                 self._path.unlink(missing_ok=True)
                 return
             rows = rows[(rows["seed"] == self._seed) & (rows["step"] <= step)]

@@ -148,8 +148,10 @@ def too_large(
     members_fit = int(limit * members / found.bytes)
     if members > 1 and members_fit:
         remedies.append(f"{members_fit} members at once would fit" if not remedies else f"or {members_fit} members")
-    remedy = ", ".join(remedies) or "the model is too large for it"
-    return OffpriorError(f"training.batch: {what} take {_bytes(found.bytes)}, {_bytes(limit)} are available; {remedy}")
+    remedy = ", ".join(remedies) or "the model is too large"
+    return OffpriorError(
+        f"training.batch: {what} take {_bytes(found.bytes)}, but {_bytes(limit)} are available; {remedy}"
+    )
 
 
 def _with_batch(

@@ -35,44 +35,45 @@ class Training(Part):
     batch: int = parameter(32, "prompts per step, all of them fresh", minimum=1)
     points: int = parameter(40, "the longest context, in pairs", minimum=1)
     optimiser: Literal["adam", "adamw", "schedule-free", "muon"] = parameter(
-        "muon", "of the matrices of the blocks; everything else is trained by Adam under muon"
+        "muon", "optimiser of the blocks' matrices; with muon, Adam trains everything else"
     )
     learning_rate: Scalar | None = parameter(
         None,
-        f"at the end of the warm-up; null is the optimiser's own: {', '.join(f'{n} {r:g}' for n, r in RATES.items())}",
+        f"peak, after the warm-up; null is the optimiser's own: {', '.join(f'{n} {r:g}' for n, r in RATES.items())}",
         above=0,
         static=False,
         converter=lambda rate: float(rate) if isinstance(rate, int) else rate,
     )
-    schedule: Literal["cosine", "linear", "constant"] = parameter("cosine", "after the warm-up, down to 0; or constant")
+    schedule: Literal["cosine", "linear", "constant"] = parameter("cosine", "decay to 0 after the warm-up; or constant")
     warmup: Scalar = parameter(0.05, "share of the steps in which the learning rate rises", minimum=0, maximum=1)
-    weight_decay: Scalar = parameter(0.0, "decoupled, per step: the learning rate times this; not for adam", minimum=0)
+    weight_decay: Scalar = parameter(0.0, "decoupled, learning rate times this per step; not for adam", minimum=0)
     clip: Scalar = parameter(1.0, "largest norm of the gradient", above=0)
-    steps_per_dispatch: int = parameter(25, "steps in one compiled program, between two looks from outside", minimum=1)
+    steps_per_dispatch: int = parameter(25, "steps per compiled program; losses are checked in between", minimum=1)
     checkpoint_every: int = parameter(500, "steps between two checkpoints", minimum=1)
     trajectory: int = parameter(
         0,
-        "weights kept at so many steps, spaced as their logarithms; 0 keeps none",
+        "number of steps, spaced logarithmically, at which weights are kept; 0 keeps none",
         minimum=0,
         maximum=MOST_PLACES,
     )
     curriculum: int = parameter(
         0,
-        "stages in which contexts grow to their full length over the first half; 0 has them full at once",
+        "stages in which contexts grow to their full length, over the first half; 0 starts at full length",
         minimum=0,
         maximum=MOST_PLACES,
     )
     precision: Literal["auto", "float32", "bfloat16"] = parameter(
-        "auto", "of the products in the blocks: float32 on a processor, bfloat16 elsewhere; weights are float32 always"
+        "auto",
+        "for products in the blocks; auto is float32 on a CPU, bfloat16 elsewhere; weights are always float32",
     )
     instruction_share: Scalar = parameter(
         0.5,
-        "share of the prompts whose family is named, of a model with an instruction token",
+        "share of the prompts whose family is named, for a model with an instruction token",
         minimum=0,
         maximum=1,
         added=True,
     )
-    prompts_at_once: int = parameter(0, "prompts whose gradient a device takes at once; 0 suits the device", minimum=0)
+    prompts_at_once: int = parameter(0, "prompts per gradient pass on a device; 0 chooses by device", minimum=0)
 
     def __post_init__(self):
         if self.learning_rate is None:
@@ -80,7 +81,7 @@ class Training(Part):
 
     def __check_init__(self):
         if self.optimiser == "adam" and isinstance(self.weight_decay, int | float) and self.weight_decay > 0:
-            message = f"adam has no weight decay, {self.weight_decay:g} was given; choose adamw or 0"
+            message = f"adam has no weight decay, got {self.weight_decay:g}; choose adamw, or write 0"
             raise SettingError([Problem("weight_decay", message, about=("optimiser",))])
 
     def trajectory_steps(self) -> list[int]:

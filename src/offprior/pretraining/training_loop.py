@@ -227,7 +227,9 @@ def _message(going: list[MemberRun], of: int) -> str:
 
 
 def _stopped_at(step: int, training: Training, folder: Path | None) -> str:
-    where = f"; checkpoint in {folder}, continue with --resume" if folder is not None else ", and nothing was kept"
+    where = (
+        f"; its checkpoint is in {folder}, continue with --resume" if folder is not None else ", and nothing was kept"
+    )
     return f"at step {step} of {training.steps}{where}"
 
 

@@ -43,7 +43,9 @@ def check_dimension(mixture: Mixture, what: str) -> None:
         SettingError: inputs have one coordinate.
     """
     if mixture.dimension < 2:
-        raise SettingError(Problem("name", f"inputs of one number have no {what}; at least two dimensions are needed"))
+        raise SettingError(
+            Problem("name", f"inputs of one number have no {what}; the probe needs two or more dimensions")
+        )
 
 
 def at_most_all(found: tuple[float, ...], mixture: Mixture, key: str, what: str) -> tuple[float, ...]:
@@ -53,6 +55,6 @@ def at_most_all(found: tuple[float, ...], mixture: Mixture, key: str, what: str)
         SettingError: the last place does.
     """
     if found[-1] > mixture.dimension:
-        message = f"{found[-1]:g} {what} were given, an input has {mixture.dimension}; choose at most as many"
+        message = f"got {found[-1]:g} {what}, but an input has {mixture.dimension}; choose at most as many"
         raise SettingError(Problem(key, message))
     return found

@@ -56,6 +56,6 @@ class TwoFamilies(Probe):
         if self.first is not None and self.second is not None:
             return self.first, self.second
         if len(found) < 2:
-            message = "it combines two families, the mixture has one; give the probe first and second"
+            message = "the probe combines two families, but the mixture has one; give first and second"
             raise SettingError([Problem("name", message)])
         return found[0], found[1]

@@ -25,7 +25,7 @@ class ContextLength(Probe):
         wrong = [str(k) for k in self.ks if k < 0]
         if not self.ks or wrong:
             given = ", ".join(wrong) or "nothing"
-            raise SettingError([Problem("ks", f"{given} was given; write context lengths of 0 or more")])
+            raise SettingError([Problem("ks", f"got {given}; write context lengths of 0 or more")])
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         return tuple(float(k) for k in sorted(set(self.ks)))

@@ -20,7 +20,7 @@ class ContextOrder(CovariateShift):
     coordinate: ClassVar[str] = "o"
     axis: ClassVar[str] = "order o of the context: −1 descending, 1 ascending"
 
-    count: int = count_parameter(5, "how many orders, from −1 to 1; an odd number has 0 among them", minimum=2)
+    count: int = count_parameter(5, "how many orders, from −1 to 1; an odd number includes 0", minimum=2)
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

@@ -21,7 +21,7 @@ class Convex(TwoFamilies):
     axis: ClassVar[str] = "weight a of the first family"
     combines: ClassVar[bool] = True
 
-    scaled: bool = parameter(True, "do the weights sum to one?")
+    scaled: bool = parameter(True, "whether the weights sum to one")
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

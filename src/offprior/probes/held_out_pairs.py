@@ -40,7 +40,7 @@ class HeldOutPairs(Probe):
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         pairs = self._pairs(mixture)
         if not self._held(mixture):
-            raise SettingError(Problem("name", "the mixture has no combination of two families; convex needs none"))
+            raise SettingError(Problem("name", "the mixture has no combination of two families; use the convex probe"))
         drawn = of_kind(Combination, mixture)
         if all(self._combination(pair, drawn) is not None for pair in pairs):
             raise SettingError(Problem("name", f"the mixture has all {len(pairs)} pairs of its families; none is left"))

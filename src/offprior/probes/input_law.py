@@ -23,7 +23,7 @@ class InputLaw(CovariateShift):
     """
 
     coordinate: ClassVar[str] = "p"
-    axis: ClassVar[str] = "share p of the inputs that are of another law"
+    axis: ClassVar[str] = "share p of the inputs that follow another law"
 
     other: LawLike | None = parameter(
         None, "the other law; one of the same mean and standard deviation unless given", converter=law_or_none
@@ -48,7 +48,7 @@ class InputLaw(CovariateShift):
         mean = float(weights @ values)
         deviation = float(np.sqrt(weights @ np.square(values - mean)))
         if not deviation > 0:
-            raise SettingError(Problem("other", "the mixture's inputs are all alike; write the law to compare with"))
+            raise SettingError(Problem("other", "the mixture's inputs are all equal; give the other law"))
         if isinstance(own, Normal):
             half = 3**0.5 * deviation
             return Uniform(mean - half, mean + half)

@@ -24,13 +24,13 @@ class MixtureWeight(Probe):
     axis: ClassVar[str] = "share w of the prompts"
 
     count: int = count_parameter(5, "how many shares, from 0 to 1", minimum=2)
-    sums: bool = parameter(False, "is the rest unscaled sums f + g, rather than the other families?")
+    sums: bool = parameter(False, "whether the rest are unscaled sums f + g, not the other families")
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         if len(mixture.families) < 2:
-            raise SettingError([Problem("name", "it changes the weights of families, but the mixture has only one")])
+            raise SettingError([Problem("name", "the probe changes the shares of families, but the mixture has one")])
         places = evenly_spaced(0.0, 1.0, self.count)
         return places if self.sums else tuple(sorted({*places, self._trained(mixture)}))
 

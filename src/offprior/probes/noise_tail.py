@@ -29,7 +29,9 @@ class NoiseTail(Probe):
 
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
         if not float(np.asarray(self.conditions(mixture).noise)) > 0:
-            raise SettingError(Problem("noise", "the prompts have no noise to change; give the probe some"))
+            raise SettingError(
+                Problem("noise", "the prompts have no noise whose tails could change; give the probe some noise")
+            )
         return places("heaviness", (*self.heaviness, self._own(mixture)) if self.heaviness else ())
 
     def path(self, strength: float, mixture: Mixture) -> Mixture:

@@ -26,7 +26,7 @@ class OtherFamily(Probe):
     """
 
     coordinate: ClassVar[str] = "p"
-    axis: ClassVar[str] = "share p of the prompts that are of another family"
+    axis: ClassVar[str] = "share p of the prompts that come from another family"
 
     family: Family | None = parameter(None, "the other family; one that the mixture lacks unless given")
     count: int = count_parameter(3, "how many shares, from 0 to 1", minimum=2)
@@ -58,7 +58,7 @@ class OtherFamily(Probe):
         d = mixture.dimension
         if self.family is not None:
             if self.family.dimension != d:
-                message = f"its inputs have {self.family.dimension} numbers, the mixture's {d}"
+                message = f"it must be {d}, as for the mixture; got {self.family.dimension}"
                 raise SettingError(Problem("family.dimension", message))
             return self.family
         of_several = [SparseLinear(dimension=d, sparsity=1), HeavyTailedLinear(dimension=d), Linear(dimension=d)]
@@ -66,4 +66,6 @@ class OtherFamily(Probe):
         for family in [Polynomial(), Sinusoid(), Linear()] if d == 1 else of_several:
             if type(family) not in known:
                 return family
-        raise SettingError(Problem("family", "the mixture has every family that is tried; name the one to test with"))
+        raise SettingError(
+            Problem("family", "the mixture has every family that is tried by default; give the family to test with")
+        )

@@ -33,7 +33,9 @@ class Phase(Probe):
     coordinate: ClassVar[str] = "φ"
     axis: ClassVar[str] = "phase φ, radians"
 
-    count: int = count_parameter(8, "how many phases from the least pretrained on, evenly around the turn", minimum=1)
+    count: int = count_parameter(
+        8, "how many phases, evenly spaced around the turn from the smallest in pretraining", minimum=1
+    )
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

@@ -143,9 +143,9 @@ def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
         SettingError: there are none, or more than `MOST_PLACES`.
     """
     if not values:
-        raise SettingError(Problem(name, "nothing was given; write one number or more"))
+        raise SettingError(Problem(name, "it must not be empty; write one or more numbers"))
     if len(values) > MOST_PLACES:
-        raise SettingError(Problem(name, f"{len(values)} places are too many; list at most {MOST_PLACES}"))
+        raise SettingError(Problem(name, f"expected at most {MOST_PLACES} places, got {len(values)}"))
     return tuple(sorted({float(value) for value in values}))
 
 

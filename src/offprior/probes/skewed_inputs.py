@@ -22,7 +22,9 @@ class SkewedInputs(CovariateShift):
 
     stop: Scalar = parameter(2.0, "the last p", above=0)
     count: int = count_parameter(5, "how many powers, from 0", minimum=2)
-    rotated: bool = parameter(True, "is the eigenbasis random? else it is the coordinates, in random order")
+    rotated: bool = parameter(
+        True, "whether the eigenbasis is random; otherwise it is the coordinates, in random order"
+    )
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

@@ -40,9 +40,9 @@ class Slope(Probe):
     def _sum(self, slope: float, mixture: Mixture) -> Family:
         second = mixture.families[1] if self.second is None and len(mixture.families) > 1 else self.second
         if second is None:
-            raise SettingError(Problem("second", "the mixture has one family; name the one that the line is added to"))
+            raise SettingError(Problem("second", "the mixture has one family; give the one that the line is added to"))
         if second.dimension != 1:
-            message = f"its inputs have {second.dimension} numbers, a line's have one"
+            message = f"it must be 1, as for a line; got {second.dimension}"
             raise SettingError(Problem("second.dimension", message))
         line = Grid(slope=(slope,), offset=(0.0,))  # pyright: ignore[reportCallIssue]
         return Combination(first=line, second=second, weight=0.5, scaled=False)  # pyright: ignore[reportCallIssue]

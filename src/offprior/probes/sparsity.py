@@ -25,7 +25,7 @@ class Sparsity(Probe):
 
     sparsities: tuple[int, ...] | None = parameter(None, "the numbers s; 1 to d unless given", minimum=1, static=True)
     normalised: bool = parameter(
-        False, "are slopes divided by √s, so that values have the variance of the family's own at every s?", added=True
+        False, "whether slopes are divided by √s, so that at every s values have the family's own variance", added=True
     )
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
@@ -39,7 +39,7 @@ class Sparsity(Probe):
         dimension = self._linear(mixture).dimension
         found = range(1, dimension + 1) if self.sparsities is None else self.sparsities
         if any(sparsity > dimension for sparsity in self.sparsities or ()):
-            message = f"{max(found)} coordinates matter, an input has {dimension}; choose at most as many"
+            message = f"got {max(found)}, but an input has {dimension} coordinates; choose at most as many"
             raise SettingError(Problem("sparsities", message))
         return places("sparsities", found)
 

@@ -30,7 +30,7 @@ class SubspaceAngle(Probe):
 
     stop: Scalar = parameter(90.0, "the last θ, in degrees", above=0, maximum=90)
     count: int = count_parameter(7, "how many angles, from 0", minimum=2)
-    towards: Literal["next", "outside"] = parameter("next", "the next subspace, or out of the span of all")
+    towards: Literal["next", "outside"] = parameter("next", "turn towards the next subspace, or out of the span of all")
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()
 

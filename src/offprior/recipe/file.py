@@ -31,7 +31,7 @@ def offered() -> dict[str, importlib.metadata.EntryPoint]:
     found: dict[str, importlib.metadata.EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group="offprior.recipes"):
         if entry.name in built_in() or entry.name in found:
-            warnings.warn(f"recipes: {entry.value} is skipped, because its name {entry.name!r} is taken", stacklevel=2)
+            warnings.warn(f"recipes: {entry.value} is skipped: the name {entry.name!r} is taken", stacklevel=2)
         else:
             found[entry.name] = entry
     return found
@@ -59,7 +59,7 @@ def locate(recipe: str | Path) -> tuple[Path, str]:
     try:
         return _path_of(entry), str(recipe)
     except Exception as error:  # another package may fail in any way
-        message = f"{entry.value}, which offers it, gives no path: {type(error).__name__}: {error}"
+        message = f"{entry.value}, which offers this recipe, returned no path: {type(error).__name__}: {error}"
         raise SettingError(Problem("", message, str(recipe))) from error
 
 
@@ -80,14 +80,14 @@ def read_mapping(path: Path, label: str) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise SettingError(Problem("", f"it is not text in UTF-8 (byte {error.start})", label)) from None
+        raise SettingError(Problem("", f"not UTF-8 text (byte {error.start})", label)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        what = "it" if str(path) == label else str(path)
-        raise SettingError(Problem("", f"{what} cannot be read: {reason}", label)) from None
+        what = "" if str(path) == label else f"{path} "
+        raise SettingError(Problem("", f"{what}cannot be read: {reason}", label)) from None
     raw = parse(text, label)
     if not isinstance(raw, dict):
-        raise SettingError(Problem("", f"it holds {shown(raw)}; expected a mapping of sections", label))
+        raise SettingError(Problem("", f"expected a mapping of sections, got {shown(raw)}", label))
     return raw
 
 
@@ -118,7 +118,7 @@ def apply_overrides(raw: dict[str, Any], overrides: Iterable[str], label: str) -
         _, equals, text = override.partition("=")
         key = key_of(override)
         if not equals or not all(key.split(".")):
-            problems.append(Problem(override, "it is not an override; write --set section.key=value", label))
+            problems.append(Problem(override, "not an override; write --set section.key=value", label))
             continue
         try:
             put(raw, key, parse(text, label, key), label)
@@ -175,7 +175,7 @@ def _place(here: Any, step: str, path: str, label: str | None) -> Any:
         raise SettingError(Problem(path, f"nothing can be set inside {shown(here)}", label))
     if not step.isascii() or not step.isdigit() or len(step) > 9 or int(step) >= len(here):
         allowed = f"choose 0 to {len(here) - 1}" if here else "the list is empty"
-        raise SettingError(Problem(path, f"{step!r} is not an index of a list of {len(here)}; {allowed}", label))
+        raise SettingError(Problem(path, f"{step!r} is not an index of a list of length {len(here)}; {allowed}", label))
     return int(step)
 
 
@@ -191,12 +191,12 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ComposerError(None, None, "anchors and aliases are not read", event.start_mark)
+            raise ComposerError(None, None, "anchors and aliases are not supported", event.start_mark)
         if getattr(event, "tag", None):
-            raise ComposerError(None, None, "tags are not read", event.start_mark)
+            raise ComposerError(None, None, "tags are not supported", event.start_mark)
         self.depth += 1
         if self.depth > DEEPEST:
-            raise ComposerError(None, None, "it is nested too deeply", event.start_mark)
+            raise ComposerError(None, None, "nested too deeply", event.start_mark)
         try:
             return super().compose_node(parent, index)
         finally:
@@ -206,9 +206,9 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                raise yaml.constructor.ConstructorError(None, None, "a key has to be a word", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} appears twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key.value!r}", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=True)
 

@@ -38,11 +38,13 @@ def part_from(folder: str, raw: Any) -> Any:
         raw = {"name": raw}
     if not isinstance(raw, Mapping):
         known = ", ".join(catalog.names(folder))
-        raise SettingError(Problem("", f"{shown(raw)} is not a part; write one of {known}"))
+        raise SettingError(
+            Problem("", f"expected a name or a mapping with a name, got {shown(raw)}; choose from {known}")
+        )
     if "name" not in raw:
-        raise SettingError(Problem("name", f"it is missing; choose from {', '.join(catalog.names(folder))}"))
+        raise SettingError(Problem("name", f"missing; choose from {', '.join(catalog.names(folder))}"))
     if not isinstance(raw["name"], str):
-        raise SettingError(Problem("name", f"{shown(raw['name'])} is not one of {', '.join(catalog.names(folder))}"))
+        raise SettingError(Problem("name", f"got {shown(raw['name'])}; choose from {', '.join(catalog.names(folder))}"))
     part = catalog.find(folder, raw["name"])
     reason = why_no_recipe(part)
     if reason:
@@ -63,7 +65,7 @@ def settings_from(part: type, raw: Any) -> Any:
         SettingError: all mistakes in it.
     """
     if not isinstance(raw, Mapping):
-        raise SettingError(Problem("", f"{shown(raw)} was given; expected a mapping of settings"))
+        raise SettingError(Problem("", f"expected a mapping of settings, got {shown(raw)}"))
     known = {info.name: info for info in fields_of(part)}
     problems: list[Problem] = []
     values: dict[str, Any] = {}
@@ -87,7 +89,7 @@ def law_from(raw: Any) -> Any:
     if isinstance(raw, Mapping):
         name = raw.get("name")
         if not isinstance(name, str) or name not in known:
-            reason = "it is missing" if name is None else f"{shown(name)} is no law"
+            reason = "missing" if name is None else f"unknown law {shown(name)}"
             raise SettingError(Problem("name", f"{reason}; {choose_from(name, known)}"))
         folder = next(folder for folder in LAW_FOLDERS if name in catalog.names(folder))
         return part_from(folder, raw)
@@ -156,7 +158,7 @@ def _preset(part: type, raw: Mapping[str, Any], problems: list[Problem]) -> dict
     if "preset" not in raw:
         return {}
     if not isinstance(name, str) or name not in presets:
-        problems.append(Problem("preset", f"{shown(name)} is no preset; {choose_from(name, presets)}"))
+        problems.append(Problem("preset", f"unknown preset {shown(name)}; {choose_from(name, presets)}"))
         return {}
     return dict(presets[name])
 
@@ -177,7 +179,7 @@ def _converted(kind: Any, raw: Any) -> Any:
         return _first_that_fits([one for one in inner if one is not types.NoneType], raw)
     if origin is Literal:
         if raw not in inner or isinstance(raw, bool):
-            raise SettingError(Problem("", f"{shown(raw)} is not a choice; {choose_from(raw, inner)}"))
+            raise SettingError(Problem("", f"unknown value {shown(raw)}; {choose_from(raw, inner)}"))
         return raw
     if origin in (tuple, list) or (is_array(kind) and kind.dim_str):
         item = inner[0] if inner else float
@@ -214,7 +216,7 @@ def _items(kind: Any, raw: Any, count: int | None, array: bool) -> Any:
     if not isinstance(raw, list):
         raise SettingError(Problem("", f"{shown(raw)} is not a list"))
     if count is not None and len(raw) != count:
-        raise SettingError(Problem("", f"{len(raw)} entries were given; expected {count}"))
+        raise SettingError(Problem("", f"expected {count} entries, got {len(raw)}"))
     problems: list[Problem] = []
     values = []
     for place, item in enumerate(raw):
@@ -239,7 +241,7 @@ def _whole(raw: Any) -> int:
     if isinstance(raw, bool) or not isinstance(raw, int):
         raise SettingError(Problem("", f"{shown(raw)} is not a whole number"))
     if abs(raw) > LARGEST_WHOLE:
-        raise SettingError(Problem("", f"{shown(raw)} is beyond {LARGEST_WHOLE}"))
+        raise SettingError(Problem("", f"{shown(raw)} is out of range; the largest whole number is {LARGEST_WHOLE}"))
     return raw
 
 

@@ -97,12 +97,13 @@ class Recipe(BaseModel):
     ] = {}
     probes: Annotated[list[Annotated[Any, BeforeValidator(_probe)]], Field(description="where to test")] = []
     predictors: Annotated[
-        list[Annotated[Any, BeforeValidator(_predictor)]], Field(description="who else answers, beside the model")
+        list[Annotated[Any, BeforeValidator(_predictor)]],
+        Field(description="other predictors to evaluate beside the model"),
     ] = []
-    specialists: Annotated[bool, Field(description="train a model on each family alone too, at the same budget")] = (
+    specialists: Annotated[bool, Field(description="also train a model on each family alone, at the same budget")] = (
         False
     )
-    study: Annotated[Study | None, Field(description="places at which a model is trained each")] = None
+    study: Annotated[Study | None, Field(description="places at each of which a model is trained")] = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Returns every setting as plain values, including defaults and presets."""
@@ -224,7 +225,7 @@ def _problem(detail: Any, label: str) -> Problem:
     key = ".".join(str(step) for step in detail["loc"])
     match detail["type"]:
         case "missing":
-            message = "it is missing"
+            message = "missing"
         case "extra_forbidden":
             inside = [STUDY_SECTIONS[step] for step in detail["loc"][:-1] if step in STUDY_SECTIONS]
             known = (inside[-1] if inside else Recipe).model_fields
@@ -247,7 +248,7 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
     longest = recipe.model.longest(points)
     for place, length in enumerate(recipe.evaluation.lengths):
         if longest is not None and length > longest:
-            message = f"{length} is beyond the {longest} pairs the model can take, training.points is {points}"
+            message = f"got {length}, but the model takes at most {longest} pairs (training.points is {points})"
             about = ("training.points", "model.positions")
             problems.append(Problem(f"evaluation.lengths.{place}", message, about=about))
     from offprior.columns import is_reference
@@ -255,11 +256,11 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
     labels = [predictor.label for predictor in recipe.predictors]
     for place, label in enumerate(labels):
         if label in labels[:place] or is_reference(label) or label in ("", "model"):
-            taken = f"{label!r} is taken; give every predictor a label of its own" if label else "it is empty"
+            taken = f"{label!r} is taken; give every predictor its own label" if label else "it must not be empty"
             problems.append(Problem(f"predictors.{place}.label", taken, about=()))
     named, families = getattr(recipe.model, "instruction", 0), len(recipe.mixture.families)
     if named and named != families:
-        message = f"it can name {named} families, the mixture has {families}; give {families}, or 0 for no instruction"
+        message = f"got {named}, but the mixture has {families} families; write {families}, or 0 for no instruction"
         problems.append(Problem("model.instruction", message, about=("mixture.families",)))
     if recipe.specialists and len(recipe.mixture.families) < 2:
         message = "the mixture has one family; a specialist would be the model itself"

@@ -47,8 +47,8 @@ class Measure(_Section):
     """The number that a study reads at each of its places."""
 
     name: Annotated[str, Field(description="a metric (M2, M5, …) or `distance: PREDICTOR`")] = "M2"
-    minus: Annotated[str | None, Field(description="another of them, to be taken from it")] = None
-    probe: Annotated[str, Field(description="the probe's label, as tables have it")] = "in-distribution"
+    minus: Annotated[str | None, Field(description="another metric, which is subtracted from it")] = None
+    probe: Annotated[str, Field(description="the probe's label, as in tables")] = "in-distribution"
     strength: Annotated[float | int | None, Field(description="the place on the probe's path")] = None
     length: Annotated[int | None, Field(description="context pairs; the longest evaluated unless given")] = None
 
@@ -60,7 +60,7 @@ class StudyPlace(_Section):
     """One place of a study: its coordinate, and the settings that differ from the recipe."""
 
     at: Annotated[Any, BeforeValidator(_at), Field(description="its coordinate, or a label")]
-    set: Annotated[dict[str, Any], Field(description="settings by their dotted keys, as of --set")] = {}
+    set: Annotated[dict[str, Any], Field(description="settings by their dotted keys, as in --set")] = {}
 
     @property
     def label(self) -> str:
@@ -73,26 +73,28 @@ class Study(_Section):
 
     coordinate: Annotated[str, Field(description="the symbol of what varies")] = ""
     axis: Annotated[str, Field(description="what varies, in words")] = ""
-    scale: Annotated[Literal["linear", "log"], Field(description="of the coordinate")] = "linear"
+    scale: Annotated[Literal["linear", "log"], Field(description="scale of the coordinate")] = "linear"
     along: Annotated[
-        Literal["places", "training"], Field(description="a model a place; or one model's training.trajectory")
+        Literal["places", "training"], Field(description="one model per place; or one model's training.trajectory")
     ] = "places"
     places: Annotated[list[StudyPlace], Field(description="where models are trained")] = []
     vary: Annotated[str | None, Field(description="the dotted key that `values` and bisection set")] = None
-    values: Annotated[list[Any], Field(description="short for places: each value of `vary`")] = []
+    values: Annotated[list[Any], Field(description="shorthand for places: the values of `vary`")] = []
     measure: Annotated[Measure, BeforeValidator(_measure)] = Measure()
-    threshold: Annotated[float | int | None, Field(description="the value of the measure whose crossing is sought")] = (
-        None
-    )
-    direction: Annotated[Literal["rising", "falling"], Field(description="how it is crossed as places grow")] = "rising"
-    bisect: Annotated[int, Field(description="further places, each halving what holds the crossing", ge=0, le=64)] = 0
+    threshold: Annotated[float | int | None, Field(description="the value whose crossing is looked for")] = None
+    direction: Annotated[
+        Literal["rising", "falling"], Field(description="direction of the crossing as places grow")
+    ] = "rising"
+    bisect: Annotated[
+        int, Field(description="further places, each halving the interval of the crossing", ge=0, le=64)
+    ] = 0
     reference: Annotated[
         Literal["place", "recipe"], Field(description="whose B and C judge: each place's mixture, or the recipe's")
     ] = "place"
     cross: Annotated[bool, Field(description="test every place on the prompts of every other place")] = False
     others: Annotated[
         dict[str, dict[str, Any]],
-        Field(description="other mixtures, by what they change of it: their posteriors answer, their prompts test"),
+        Field(description="other mixtures, by their changes: their posteriors are evaluated, their prompts are tests"),
     ] = {}
 
     @property
@@ -120,7 +122,7 @@ def measure_problem(name: str) -> str | None:
     if name in MEASURES or (name.startswith(OF_PREDICTOR) and name.partition(": ")[2]):
         return None
     named = [f"{prefix}NAME" for prefix in OF_PREDICTOR]
-    return f"{shown(name)} is no measure; {choose_from(name, [*MEASURES, *named])}"
+    return f"unknown measure {shown(name)}; {choose_from(name, [*MEASURES, *named])}"
 
 
 def listed_places(study: Study) -> list[tuple[str, StudyPlace]]:
@@ -143,20 +145,20 @@ def disagreements(study: Study) -> list[Problem]:
     along_training = study.along == "training"
     count = len(study.places) + len(study.values)
     if study.places and study.values:
-        wrong("values", "places are given too; write one of both")
+        wrong("values", "places are given too; write only one of the two")
     elif along_training and (count or study.vary):
         wrong("places" if study.places else "vary", "along training, the places are the steps of training.trajectory")
     elif not along_training and not count:
-        wrong("places", "there are none; write places, or vary and values")
+        wrong("places", "missing; write places, or vary and values")
     elif count > MOST_PLACES:
-        wrong("places" if study.places else "values", f"{count} are too many; at most {MOST_PLACES}")
+        wrong("places" if study.places else "values", f"expected at most {MOST_PLACES} places, got {count}")
     if study.values and study.vary is None:
-        wrong("vary", "it is missing; the dotted key that the values are of")
+        wrong("vary", "missing; write the dotted key that the values belong to")
     if study.bisect:
         if study.threshold is None:
-            wrong("bisect", "there is no threshold whose crossing could be sought; give study.threshold")
+            wrong("bisect", "bisection needs a threshold; give study.threshold")
         if study.vary is None:
-            wrong("bisect", "it is not known what to set between places; give study.vary, a dotted key")
+            wrong("bisect", "bisection needs a setting to change between places; give study.vary, a dotted key")
     if found:
         return found
     places = [place for _, place in listed_places(study)]
@@ -164,7 +166,7 @@ def disagreements(study: Study) -> list[Problem]:
     where = "values" if study.values else "places"
     for number, place in enumerate(places):
         if place.label in labels[:number]:
-            wrong(f"{where}.{number}", f"{place.label} appears twice")
+            wrong(f"{where}.{number}", f"duplicate place {place.label}")
     has_labels = any(isinstance(place.at, str) for place in places)
     for key in ("threshold", "bisect"):
         if getattr(study, key) and has_labels:
@@ -192,9 +194,9 @@ def overridden(raw: Mapping[str, Any], settings: Mapping[str, Any], sections: Se
     for path, value in settings.items():
         first = path.partition(".")[0]
         if first not in sections:
-            problems.append(Problem(_under(key, path), f"it cannot be set here; {choose_from(first, sections)}"))
+            problems.append(Problem(_under(key, path), f"cannot be set here; {choose_from(first, sections)}"))
         elif not all(path.split(".")):
-            problems.append(Problem(_under(key, path), "it is not a dotted key such as training.steps"))
+            problems.append(Problem(_under(key, path), "not a dotted key such as training.steps"))
         else:
             try:
                 put(changed, path, copy.deepcopy(value))

@@ -38,7 +38,7 @@ def with_places(
     """
     problems = disagreements(study)
     if study.along == "training" and len(recipe.training.trajectory_steps()) < 2:
-        message = f"{recipe.training.trajectory} steps are kept, a study along training needs two at least"
+        message = f"got {recipe.training.trajectory}, but a study along training needs at least two steps"
         problems.append(Problem("training.trajectory", message))
     if problems:
         raise SettingError([problem.inside("", label) for problem in problems])
@@ -105,7 +105,7 @@ def other_mixture(recipe: Any, changed: dict[str, Any], key: str = "") -> Any:
     except SettingError as error:
         raise SettingError([problem.inside(key) for problem in error.problems]) from None
     if found.dimension != recipe.mixture.dimension:
-        message = f"its inputs have {found.dimension} numbers, the recipe's {recipe.mixture.dimension}"
+        message = f"inputs have {found.dimension} numbers, but the recipe's inputs have {recipe.mixture.dimension}"
         raise SettingError(Problem(f"{key}.families" if key else "families", message))
     return found
 
@@ -142,7 +142,7 @@ def _measure_problems(recipe: Any, study: Study, recipes: dict[str, Any]) -> lis
             return [Problem("study.measure.probe", message + choose_from(measure.probe, [*probes, *tests]))]
         given = measure.strength
         if (given is None and len(strengths) > 1) or not any(given is None or abs(given - s) < 1e-9 for s in strengths):
-            what = "one has to be given" if given is None else f"{given:g} is no place of it{where}"
+            what = "missing" if given is None else f"{given:g} is not a place of the probe{where}"
             choices = ", ".join(f"{strength:g}" for strength in strengths)
             return [Problem("study.measure.strength", f"{what}; {measure.probe} has {choices}")]
     return []

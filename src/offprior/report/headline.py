@@ -45,7 +45,7 @@ def summary(data: ReportData) -> str:
     if cell is None and len(data.metrics) and not is_judged(data.metrics):
         return (
             f"{recipe}: the pretraining mixture has no exact posterior. Below are the errors of the model beside those "
-            "of other predictors; there is no Bayes predictor to judge it by, and no verdict."
+            "of other predictors; there is no Bayes predictor to judge it by, and so no verdict."
         )
     if cell is None:
         return f"{recipe}: nothing outside the pretraining mixture was measured."
@@ -67,7 +67,7 @@ def of_cell(cell: Mapping[Any, Any]) -> str:
     note = f" ({cell['provisional']})" if cell.get("provisional") else ""
     verdict = held_verdict(cell)
     if verdict == UNDER_TRAINED:
-        return f"{begun}no claim is made, for {_shortly(cell)}."
+        return f"{begun}no claim is made, because {_shortly(cell)}."
     shares = [
         f"{name} {interval(cell, metric)}"
         for name, metric in (("share of the prior gap closed", "M5"), ("structure index", "M20"))
@@ -105,7 +105,7 @@ def _placed(data: ReportData, cell: Mapping[Any, Any]) -> list[str]:
                 if np.isfinite(here.get(column, np.nan))
             )
             verdict = held_verdict(here)
-            says = f"no claim is made, for {_shortly(here)}" if verdict == UNDER_TRAINED else _says(verdict, here)
+            says = f"no claim is made, because {_shortly(here)}" if verdict == UNDER_TRAINED else _says(verdict, here)
             found.append(f" {WHERE[placement][0].upper()}{WHERE[placement][1:]} ({errors}) {says}.")
     return found
 
@@ -130,7 +130,7 @@ def study_summary(data: ReportData) -> str:
     ends = f"from {number(least['value'])} at {least['label']} to {number(most['value'])} at {most['label']}"
     sure = data.study.surely_behind
     first = (
-        f" The first place whose whole interval is behind the threshold, each by its own 95%: {sure:.4g}."
+        f" The first place whose own 95% interval is entirely past the threshold: {sure:.4g}."
         if sure is not None
         else ""
     )

@@ -63,7 +63,7 @@ def read_runs(run_folder: str | Path | Sequence[str | Path]) -> tuple[ReportData
     """
     folders = [Path(run_folder)] if isinstance(run_folder, str | Path) else [Path(folder) for folder in run_folder]
     if not folders:
-        raise OffpriorError("report: no run was given; offprior list runs")
+        raise OffpriorError("report: no run was given; offprior list runs shows them")
     runs = [read_run(folder) for folder in folders]
     if len({run.label for run in runs}) < len(runs):
         runs = [dataclasses.replace(run, label=str(folder)) for run, folder in zip(runs, folders, strict=True)]

@@ -20,8 +20,8 @@ FAULTS = {
 }
 """The faults as sentences."""
 FEW = 3
-"""The most probes that the summary names."""
-RATE = f"false-discovery rate {1 - LEVEL:.0%} over all cells looked at"
+"""Probes that the summary names."""
+RATE = f"false-discovery rate {1 - LEVEL:.0%} over all cells tested"
 
 
 def breaks(data: ReportData) -> list[dict[str, str]]:
@@ -53,7 +53,7 @@ def sentence(row: Mapping[Any, Any]) -> str:
         return f"{row['probe']} breaks at {place(row)}, with {errors}. {FAULTS.get(row['fault'], row['fault'])}"
     if row["fault"] == UNDECIDED:
         return f"{row['probe']} is undecided; its error is furthest above that of C at {place(row)}: {errors}."
-    return f"{row['probe']} holds; it comes nearest to breaking at {place(row)}, with {errors}."
+    return f"{row['probe']} holds; it comes closest to breaking at {place(row)}, with {errors}."
 
 
 def breaking_summary(data: ReportData, name: str = "") -> str:
@@ -69,7 +69,7 @@ def breaking_summary(data: ReportData, name: str = "") -> str:
     open_ = [row for row in rows if row["fault"] == UNDECIDED]
     undecided = f" {len(open_)} {'is' if len(open_) == 1 else 'are'} undecided." if open_ else ""
     if not broken:
-        nowhere = f"nowhere is its error shown to be above that of C by the margin ({RATE})"
+        nowhere = f"its error is nowhere shown to exceed that of C by more than the margin ({RATE})"
         said = f"{who} breaks on none of {len(rows)} probes: {nowhere}."
         return f"{said}{undecided}"
     first = [sentence(row) for row in broken[:FEW]]

@@ -114,7 +114,7 @@ FEW_TASKS = 128
 def intervals_are_over(data: ReportData) -> str:
     """Describes what the 95% intervals are over."""
     seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
-    carried = " A verdict whose numbers hang on few tasks says so." if "few_tasks_carry" in data.metrics else ""
+    carried = " A verdict whose numbers depend on few tasks is marked." if "few_tasks_carry" in data.metrics else ""
     carried += _few_tasks(data)
     if seeds == 0:
         return f"The predictor is not trained: the 95% intervals are over tasks.{carried}"
@@ -127,7 +127,7 @@ def intervals_are_over(data: ReportData) -> str:
     if not is_judged(data.metrics):
         return f"The 95% intervals are over {seeds} training seeds and the tasks, which all seeds share."
     added = data.metrics["M4_tasks_add"].median()
-    more = "; more of them (evaluation.tasks) would make it narrower" if added >= TASKS_ADD else ""
+    more = "; more of them (evaluation.tasks) would narrow it" if added >= TASKS_ADD else ""
     widen = f" Tasks widen that of M4 by {100 * added:.0f}% in the median cell{more}." if np.isfinite(added) else ""
     return (
         f"The 95% intervals are over {seeds} training seeds and the tasks, which all seeds share{few}.{widen}{carried}"
@@ -142,8 +142,8 @@ def _few_tasks(data: ReportData) -> str:
     if outside.empty or outside["tasks"].min() >= FEW_TASKS:
         return ""
     return (
-        f" Cells have {outside['tasks'].min():.0f} tasks: where errors have a heavy tail so few often lack it, and "
-        "simulated intervals missed the truth in up to 12% of cells, in place of 5%."
+        f" Cells have {outside['tasks'].min():.0f} tasks: if errors have a heavy tail, so few tasks often miss it, "
+        "and simulated intervals missed the truth in up to 12% of cells instead of 5%."
     )
 
 
@@ -180,5 +180,5 @@ def noise_floor(data: ReportData) -> str | None:
     change = f"from {number(cell['bayes_nmse'])} to {number(cell['bayes_nmse_floor10'])}"
     return (
         f"The mixture is noise-free; its Bayes predictors use a noise floor of {floor}. At ten times the floor the "
-        f"error of B changes by {median} in the median cell and by {most} at most ({where}: {change})."
+        f"error of B changes by {median} in the median cell and by at most {most} ({where}: {change})."
     )

@@ -62,29 +62,31 @@ def read_arrays(path: Path, like: Any) -> tuple[Any, dict[str, Any]]:
         leaves, arrays = [], {}
         for name, leaf in _named(like):
             if name not in stored:
-                raise OffpriorError(f"{path}: it holds no {name}: a checkpoint of another model")
+                raise OffpriorError(f"{path}: {name} is missing: a checkpoint of another model")
             array = file.get_tensor(name)
             if array.shape != leaf.shape or array.dtype != leaf.dtype:
                 have, want = f"{array.dtype}{list(array.shape)}", f"{leaf.dtype}{list(leaf.shape)}"
-                raise OffpriorError(f"{path}: {name} is {have}, the model has {want}: a checkpoint of another model")
+                raise OffpriorError(
+                    f"{path}: {name} is {have}, but the model needs {want}: a checkpoint of another model"
+                )
             stored.remove(name)
             arrays[name] = array
             leaves.append(jnp.asarray(array))
         if stored:
-            raise OffpriorError(f"{path}: it holds {min(stored)}, which the model lacks: a checkpoint of another model")
+            raise OffpriorError(f"{path}: contains {min(stored)}, which the model lacks: a checkpoint of another model")
         if _checksum(arrays) != about["checksum"]:
-            raise UnreadableError(f"{path}: it is not a readable checkpoint, not the numbers that were written")
+            raise UnreadableError(f"{path}: not a readable checkpoint: its numbers are not those that were written")
     arrays, static = eqx.partition(like, _is_array)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), static), about
 
 
 def _opened(path: Path) -> Any:
     if not path.is_file():
-        raise UnreadableError(f"{path}: there is no such checkpoint")
+        raise UnreadableError(f"{path}: no such checkpoint")
     try:
         return safe_open(path, framework="numpy")
     except (SafetensorError, OSError) as problem:
-        raise UnreadableError(f"{path}: it is not a readable checkpoint, torn or cut short ({problem})") from None
+        raise UnreadableError(f"{path}: not a readable checkpoint: torn or cut short ({problem})") from None
 
 
 def _about(path: Path, file: Any) -> dict[str, Any]:
@@ -94,9 +96,9 @@ def _about(path: Path, file: Any) -> dict[str, Any]:
         raise UnreadableError(f"{path}: a safetensors file, but not written by offprior") from None
     if about.get("format") != FORMAT:
         given = about.get("format", "an older one")
-        raise UnreadableError(f"{path}: its format is {given}, this version of offprior reads {FORMAT}")
+        raise UnreadableError(f"{path}: its format is {given}, but this version of offprior reads {FORMAT}")
     if about.get("header") != _header_checksum(about, file.keys()):
-        raise UnreadableError(f"{path}: it is not a readable checkpoint, its header is not what was written")
+        raise UnreadableError(f"{path}: not a readable checkpoint: its header is not what was written")
     return about
 
 

@@ -41,7 +41,7 @@ def beside(path: Path) -> Iterator[Path]:
             os.replace(path, old)
         os.replace(partial, path)
     except OSError as error:
-        raise OffpriorError(f"{path}: it cannot be written: {error.strerror or error}") from error
+        raise OffpriorError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         restore(path.parent, path.name)
         _remove(partial)
@@ -69,9 +69,11 @@ def locked(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK, is_singleton=True)  # a singleton, so that one process may lock twice
         lock.acquire(blocking=False)
     except Timeout:
-        raise OffpriorError(f"{folder}: another process is using it; wait for it, or choose another --out") from None
+        raise OffpriorError(
+            f"{folder}: another process is using this folder; wait for it, or choose another --out"
+        ) from None
     except OSError as error:
-        raise OffpriorError(f"{folder}: it cannot be written: {error.strerror or error}") from error
+        raise OffpriorError(f"{folder}: cannot be written: {error.strerror or error}") from error
     try:
         if lock.lock_counter == 1:
             restore(folder)

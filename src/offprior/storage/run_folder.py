@@ -44,7 +44,7 @@ class RunFolder:
         self.folder = Path(folder)
         if not (self.folder / MANIFEST).is_file():
             near = choose_from(self.folder.name, [run.name for run in all_runs(self.folder.parent)])
-            raise SettingError(Problem("", f"there is no run here ({MANIFEST} is missing); {near}", str(self.folder)))
+            raise SettingError(Problem("", f"no run here ({MANIFEST} is missing); {near}", str(self.folder)))
         self.manifest: dict[str, Any] = _read_manifest(self.folder / MANIFEST)
 
     def update(self, **entries: Any) -> None:
@@ -65,15 +65,15 @@ class RunFolder:
 
     def evaluation(self, **wanted: Sequence[Any]) -> pd.DataFrame:
         """Returns the tidy rows of `evaluation.parquet`; `probe=[...]` selects the rows of those probes."""
-        return self._rows(EVALUATION, "it has not been probed yet; offprior probe", **wanted)
+        return self._rows(EVALUATION, "the run has not been probed yet; use offprior probe", **wanted)
 
     def training(self) -> pd.DataFrame:
         """Returns the training curve: one row per dispatch and seed."""
-        return self._rows(TRAINING, "it has not been pretrained yet; offprior run --resume")
+        return self._rows(TRAINING, "the run has not been pretrained yet; use offprior run --resume")
 
     def panels(self) -> pd.DataFrame:
         """Returns the prediction panels: series of y against x on a few prompts."""
-        return self._rows(PANELS, "it has no prediction panels yet; offprior probe")
+        return self._rows(PANELS, "the run has no prediction panels yet; use offprior probe")
 
     def write(self, name: str, rows: pd.DataFrame) -> None:
         """Writes one of the run's tables."""
@@ -82,11 +82,11 @@ class RunFolder:
     def _rows(self, name: str, remedy: str, **wanted: Sequence[Any]) -> pd.DataFrame:
         path = self.folder / name
         if not path.is_file():
-            raise OffpriorError(f"{path}: there is no such file; {remedy} {self.folder}")
+            raise OffpriorError(f"{path}: no such file; {remedy} {self.folder}")
         try:
             return read_parquet(path, **wanted)
         except (OSError, ValueError) as error:
-            raise OffpriorError(f"{path}: it cannot be read: {' '.join(str(error).split())}") from error
+            raise OffpriorError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
 
 
 def create(folder: Path, recipe_yaml: str, fingerprint: str, about: dict[str, Any]) -> RunFolder:
@@ -117,12 +117,12 @@ def check_usable(folder: Path, fingerprint: str) -> None:
         if found.manifest.get("fingerprint") != fingerprint:
             name = found.manifest.get("recipe", "another recipe")
             free = f"{folder}-{fingerprint[:6]}"
-            message = f"it holds a run of {name} with other settings; choose another folder, say --out {free}"
+            message = f"the folder holds a run of {name} with other settings; choose another folder, say --out {free}"
             raise SettingError(Problem("", message, str(folder)))
     elif folder.exists() and not folder.is_dir():
-        raise SettingError(Problem("", "it is a file; expected a folder; choose another --out", str(folder)))
+        raise SettingError(Problem("", "expected a folder, got a file; choose another --out", str(folder)))
     elif folder.is_dir() and any(not _is_left_over(file) for file in folder.iterdir()):
-        raise SettingError(Problem("", "it holds other files but no run; choose another --out", str(folder)))
+        raise SettingError(Problem("", "the folder holds other files and no run; choose another --out", str(folder)))
 
 
 def all_runs(parent: Path = RUNS) -> list[Path]:
@@ -168,9 +168,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OffpriorError(f"{path}: it cannot be read: {error}") from error
+        raise OffpriorError(f"{path}: cannot be read: {error}") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("seeds"), list):
-        raise OffpriorError(f"{path}: it cannot be read: a mapping with a list of seeds was expected")
+        raise OffpriorError(f"{path}: cannot be read: expected a mapping with a list of seeds")
     return manifest
 
 

@@ -54,7 +54,7 @@ class Comparison {
     for (const [label, variance] of Object.entries(variances)) found[`sd: ${label}`] = variance.map(Math.sqrt);
     if (begun.posterior) {
       found["P(family | context)"] = begun.posterior.probability;
-      found["−log evidence a point"] = [-begun.posterior.logEvidence / length];
+      found["−log evidence per point"] = [-begun.posterior.logEvidence / length];
     }
     for (const [label, values] of Object.entries(found)) {
       const wide = values.length;

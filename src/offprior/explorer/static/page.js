@@ -91,7 +91,7 @@ function drawAnswer() {
   const off = (numbers.surprise - means[near]) / spreads[near];
   by("surprise").textContent = inWords(numbers.surprise.toFixed(2));
   by("usual").textContent = `${inWords(means[near].toFixed(2))} ± ${spreads[near].toFixed(2)}`;
-  by("outside").textContent = off < 2 ? "typical of the prior" : `${off.toFixed(1)} standard deviations outside of the prior`;
+  by("outside").textContent = off < 2 ? "typical of the prior" : `${off.toFixed(1)} standard deviations outside the prior`;
 }
 
 const isSmoother = (label) => label === "S" || label === "sd: S";
@@ -105,17 +105,17 @@ function showComparison({ compared, prompts, kernel }) {
     said.push(
       `B, C and the classes ${of(isCurve).toExponential(1)}`,
       `P(family | context) ${compared["P(family | context)"].toExponential(1)}`,
-      `−log evidence a point ${compared["−log evidence a point"].toExponential(1)}`,
+      `−log evidence per point ${compared["−log evidence per point"].toExponential(1)}`,
     );
   }
   by("comparison").textContent =
-    `Compared just now, in this browser, with what offprior itself answered on ${prompts} prompts (${stored.comparison_words}) ` +
+    `Compared just now, in this browser, with the answers of offprior itself on ${prompts} prompts (${stored.comparison_words}) ` +
     `when the page was written; largest differences: ${said.join("; ")}.${kernel ? "" : " Without WebAssembly, which is slower."}`;
   by("comparison").dataset.largest = JSON.stringify(compared);
 }
 
 function add(point) {
-  if (state.points.length >= stored.state.longest) return tell(`${stored.state.longest} points are the most`);
+  if (state.points.length >= stored.state.longest) return tell(`at most ${stored.state.longest} points are allowed`);
   state.own();
   state.points.push(point);
   changed();

@@ -35,7 +35,7 @@ class Features {
     this.inputs = program.inputs;
     this.registers = [...Array.from({ length: this.inputs }, () => fill(0)), ...program.constants.map(fill)];
     this.steps = program.operations.map(([name, ...read]) => {
-      if (!Object.hasOwn(ELEMENTARY, name)) throw new Error(`the page does not know the operation ${name}`);
+      if (!Object.hasOwn(ELEMENTARY, name)) throw new Error(`the page does not support the operation ${name}`);
       const out = fill(0);
       this.registers.push(out);
       return { run: ELEMENTARY[name], out, read: read.map((place) => this.registers[place]) };

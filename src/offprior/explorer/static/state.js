@@ -62,7 +62,7 @@ class State {
       if (name === "points") {
         [points, found.preset] = [this.readPoints(value, problems), this.stored.own];
       } else if (name === "preset") {
-        if (!presets.includes(value)) problems.push(`preset: there is no ${given}; choose from ${presets.join(", ")}`);
+        if (!presets.includes(value)) problems.push(`preset: unknown value ${given}; choose from ${presets.join(", ")}`);
         found.preset = value;
       } else if (name === "shown") {
         found.shown = new Set(value.split(",").filter((label) => labels.includes(label)));
@@ -71,7 +71,7 @@ class State {
         if (!/^\d{1,6}$/.test(value) || +value < low || +value > high) problems.push(`${name}: ${given} is not a whole number from ${low} to ${high}`);
         found[name] = +value;
       } else {
-        problems.push(`there is no setting ${JSON.stringify(name.slice(0, 40))}; choose from points, preset, shown, ${Object.keys(bounds).join(", ")}`);
+        problems.push(`unknown setting ${JSON.stringify(name.slice(0, 40))}; choose from points, preset, shown, ${Object.keys(bounds).join(", ")}`);
       }
     }
     if (problems.length > 0) return problems;
@@ -83,7 +83,7 @@ class State {
 
   readPoints(text, problems) {
     const { longest, largest } = this.stored, parts = text.split(";").filter((part) => part !== "");
-    if (parts.length > longest) problems.push(`points: ${parts.length} were given; at most ${longest} are allowed`);
+    if (parts.length > longest) problems.push(`points: got ${parts.length}; at most ${longest} are allowed`);
     return parts.slice(0, longest).map((part) => {
       const numbers = part.split(",").map((one) => (one.trim() === "" ? NaN : Number(one)));
       const isPoint = numbers.length === 2 && numbers.every((one) => Number.isFinite(one) && Math.abs(one) <= largest);
