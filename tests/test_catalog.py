@@ -41,6 +41,20 @@ class Failing(Figure):
         return data.metrics["M44"].plot()
 
 
+class Undecided(Failing):
+    'A figure that does not know whether it belongs to a report.'
+
+    def belongs_to(self, data):
+        return data.metrics["M45"].any()
+
+
+class Divided(Failing):
+    'A figure for every value of a metric that nobody measures.'
+
+    def variants(self, data):
+        return {name: self for name in data.metrics["M46"]}
+
+
 class Exponential(Law):
     'A law of another package.'
 
@@ -211,10 +225,16 @@ def test_a_broken_recipe_of_another_package_is_said_in_a_line(outside, value, ca
     assert "broken: theirs: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [("torn:Gain", "a_module_that_nobody_has"), ("elsewhere:Unfinished", "compose"), ("elsewhere:Failing", "M44")],
-)
+BROKEN_FIGURES = {
+    "torn:Gain": "a_module_that_nobody_has",
+    "elsewhere:Unfinished": "compose",
+    "elsewhere:Failing": "M44",
+    "elsewhere:Undecided": "M45",
+    "elsewhere:Divided": "M46",
+}
+
+
+@pytest.mark.parametrize(("value", "reason"), BROKEN_FIGURES.items())
 def test_a_report_does_without_a_broken_figure_of_another_package(outside, tmp_path, value, reason):
     from fixture_table import report_data
 
@@ -225,6 +245,30 @@ def test_a_report_does_without_a_broken_figure_of_another_package(outside, tmp_p
     with pytest.warns(UserWarning, match=rf"figures: gain .*{reason}"):
         page = write_page(data, tmp_path / "report").read_text(encoding="utf-8")
     assert "error-by-strength" in page and "gain.svg" not in page
+
+
+@pytest.mark.parametrize(("value", "reason"), BROKEN_FIGURES.items())
+def test_figures_for_a_paper_do_without_a_broken_figure_of_another_package(outside, tmp_path, value, reason):
+    from fixture_table import report_data
+
+    from offprior.report.paper import write_paper
+
+    outside("gain", value, "figures")
+    data = report_data(probes=("mixture-weight",))
+    with pytest.warns(UserWarning, match=rf"figures: gain .*{reason}"):
+        files = write_paper(data, tmp_path, only=[] if value == "elsewhere:Failing" else ["verdict-table"])
+    names = {file.stem for file in files}
+    assert "verdict-table-mixture-weight" in names and "gain" not in names
+
+
+def test_a_figure_of_another_package_that_was_asked_for_says_why_it_fails(outside, tmp_path):
+    from fixture_table import report_data
+
+    from offprior.report.paper import write_paper
+
+    outside("gain", "elsewhere:Failing", "figures")
+    with pytest.raises(OffpriorError, match=r"--only: gain cannot be drawn: KeyError: 'M44'"):
+        write_paper(report_data(probes=("mixture-weight",)), tmp_path, only=["gain"])
 
 
 def test_an_atlas_does_without_a_broken_probe_of_another_package(outside):

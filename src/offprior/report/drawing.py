@@ -1,17 +1,16 @@
 """Draws the figures of a page, in several processes if there are many: matplotlib keeps only one core busy."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import joblib
 
-from offprior import catalog
 from offprior.compute.devices import cores
 from offprior.figures._look import REPORT, Look
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
+from offprior.report.figures_of_run import is_ours, reason
 
 FEWEST_A_PROCESS = 10
 """The number of figures that make it worth starting a process, which takes two seconds."""
@@ -29,23 +28,6 @@ class Named(NamedTuple):
     figure: Figure
     look: Look = REPORT
     suffixes: tuple[str, ...] = images.SUFFIXES
-
-
-def kinds_of(data: ReportData) -> dict[str, Figure]:
-    """Returns the kinds of figure that belong to such a run, by name, in the order of a report.
-
-    Kinds of other packages that fail to import, or cannot be built, are skipped with a warning.
-    """
-    found = {}
-    for name, kind in catalog.working("figures").items():
-        try:
-            found[name] = kind()
-        except Exception as error:
-            if kind.__module__.startswith("offprior."):
-                raise
-            warnings.warn(f"figures: {name} is left out: {type(error).__name__}: {error}", stacklevel=2)
-    of_run = {name: figure for name, figure in found.items() if figure.belongs_to(data)}
-    return dict(sorted(of_run.items(), key=lambda entry: (entry[1].place, entry[0])))
 
 
 def drawn(figures: Sequence[Named], data: ReportData, folder: Path) -> list[str | None]:
@@ -75,7 +57,7 @@ def _one(each: Named, data: ReportData, folder: Path) -> str | None:
         canvas = each.figure.draw(data, each.look)
         return None if canvas is None else images.save(canvas, folder, each.name, each.suffixes)
     except Exception as error:
-        if type(each.figure).__module__.startswith("offprior."):
+        if is_ours(type(each.figure)):
             raise
         # Another package's figure may fail in any way; a report does without it.
-        return Undrawn(f"{type(error).__name__}: {error}")
+        return Undrawn(reason(error))

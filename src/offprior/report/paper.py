@@ -1,5 +1,6 @@
 """Figures and tables of a run for a paper: as wide as its column, without titles, with text stored as text."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from offprior.errors import OffpriorError, choose_from, nearest
 from offprior.figures._look import paper
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
-from offprior.report.drawing import kinds_of
+from offprior.report.figures_of_run import figures_of, is_ours, left_out, reason, skipped_if_foreign
 from offprior.report.latex import verdict_table
 from offprior.report.names import slug
 from offprior.report.report import PAPER, read_runs
@@ -93,19 +94,27 @@ def write_paper(data: ReportData, folder: Path, *, width: float = WIDTH, only: S
     look = paper(width)
     figures, panels, tables = _figures(data), {}, _tables(data)
     for name, figure in figures.items():
-        panels |= {_name(name, part): panel for part, panel in figure.panels(data).items()}
+        with skipped_if_foreign(name, type(figure)):
+            panels |= {_name(name, part): panel for part, panel in figure.panels(data).items()}
     chosen = _chosen([*figures, *tables], list(panels), only)
     written = []
     for name in chosen:
         if name in tables:
             files = {"tex": verdict_table(data.cells(tables[name])).encode()}
         else:
-            canvas = (figures | panels)[name].draw(data, look)
-            if canvas is None:
+            figure = (figures | panels)[name]
+            try:
+                canvas = figure.draw(data, look)
+                files = {} if canvas is None else images.rendered(canvas, SUFFIXES)
+            except Exception as error:
+                if is_ours(type(figure)):
+                    raise
                 if only:
-                    raise OffpriorError(f"--only: {name} has nothing to show in this run")
+                    raise OffpriorError(f"--only: {name} cannot be drawn: {reason(error)}") from error
+                warnings.warn(left_out(name, reason(error)), stacklevel=2)
                 continue
-            files = images.rendered(canvas, SUFFIXES)
+            if canvas is None and only:
+                raise OffpriorError(f"--only: {name} has nothing to show in this run")
         for suffix, content in files.items():
             file = folder / f"{slug(name)}.{suffix}"
             with beside(file) as partial:
@@ -116,11 +125,7 @@ def write_paper(data: ReportData, folder: Path, *, width: float = WIDTH, only: S
 
 def _figures(data: ReportData) -> dict[str, Figure]:
     """Returns every figure of the report by its name, in the order of a report."""
-    return {
-        _name(name, added): figure
-        for name, kind in kinds_of(data).items()
-        for added, figure in kind.variants(data).items()
-    }
+    return {_name(kind, added): figure for kind, added, figure in figures_of(data)}
 
 
 def _tables(data: ReportData) -> dict[str, str]:

@@ -21,7 +21,8 @@ from offprior.recipe import file as recipe_file
 from offprior.recipe.study import Study
 from offprior.report import headline, tables, where_it_breaks, words
 from offprior.report.citation import papers
-from offprior.report.drawing import Named, Undrawn, drawn, kinds_of
+from offprior.report.drawing import Named, Undrawn, drawn
+from offprior.report.figures_of_run import figures_of, left_out
 from offprior.report.latex import verdict_table
 from offprior.report.names import slug
 from offprior.report.probe_cards import cards, sentence
@@ -126,18 +127,14 @@ def _or_empty(read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
 
 def _figures(data: ReportData, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Draws every figure of the catalogue that has something to show; also returns the captions of the others."""
-    asked = [
-        (name, Named(slug(f"{name} {added}"), figure))
-        for name, kind in kinds_of(data).items()
-        for added, figure in kind.variants(data).items()
-    ]
+    asked = [(kind, Named(slug(f"{kind} {added}"), figure)) for kind, added, figure in figures_of(data)]
     found, absent = [], []
     for (name, (stem, figure, *_)), svg in zip(asked, drawn([each for _, each in asked], data, folder), strict=True):
         if svg is None:
             absent.append(figure.caption)
             continue
         if isinstance(svg, Undrawn):
-            warnings.warn(f"figures: {name} is left out of the report: {svg}", stacklevel=2)
+            warnings.warn(left_out(name, svg), stacklevel=2)
             continue
         body = (type(figure).__doc__ or "").strip().partition("\n")[2]
         # The explanation of a class of figures appears only once.
