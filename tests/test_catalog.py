@@ -194,13 +194,14 @@ def test_a_plugins_name_is_the_one_that_finds_it(tmp_path, monkeypatch, name, va
     assert type(part_from("families", plain(part()))) is part
 
 
-@pytest.mark.parametrize("value", ["elsewhere:RECIPE", "elsewhere:theirs.yaml"])
+@pytest.mark.parametrize("value", ["elsewhere:RECIPE", "elsewhere:theirs.yaml", "elsewhere:more-of-theirs.yaml"])
 def test_a_recipe_of_another_package_is_listed_described_and_read(outside, tmp_path, capsys, value):
     from offprior import cli
     from offprior.recipe.recipe import read
 
     outside("theirs", value, "recipes")
-    (tmp_path / "theirs.yaml").write_text(RECIPE)
+    for file in ("theirs.yaml", "more-of-theirs.yaml"):
+        (tmp_path / file).write_text(RECIPE)
     assert cli.main(["list", "recipes"]) == cli.main(["describe", "theirs"]) == cli.main(["validate", "theirs"]) == 0
     assert capsys.readouterr().out.count("Their recipe") == 2
     assert read("theirs").name == "theirs" and read("theirs", ["mixture.noise=0.3"]).mixture.noise == 0.3

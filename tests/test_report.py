@@ -13,7 +13,7 @@ from fixture_table import FAMILIES, report_data, write_run
 from offprior import catalog
 from offprior.errors import OffpriorError
 from offprior.figures.figure import ReportData
-from offprior.report import drawing, headline, images, probe_cards, words
+from offprior.report import drawing, headline, images, probe_cards, tables, words
 from offprior.report.report import read_run, write_page, write_report
 
 
@@ -250,6 +250,33 @@ def test_every_placement_has_its_table(tmp_path):
     for name in ("S", "M19", "M20", "M7"):
         assert f"<th>{name}</th>" in text
     assert "false-discovery rate 5%" in text and 'id="figure-between-and-beyond-convex"' in text
+
+
+def with_ridge(data):
+    """The same run with a predictor that errs by ten times as much as its model does."""
+    of_model = data.evaluation[data.evaluation["predictor"] == "model"]
+    ridge = of_model.assign(predictor="ridge", squared_error=100 * of_model["squared_error"])
+    return dataclasses.replace(data, evaluation=pd.concat([data.evaluation, ridge], ignore_index=True))
+
+
+def test_other_predictors_of_a_recipe_have_a_table_of_errors(tmp_path):
+    data = report_data(probes=FEW)
+    assert not tables.error_tables(data), "the verdicts say all there is to say of the model"
+    found = tables.error_tables(with_ridge(data))
+    assert [table["probe"] for table in found] == list(FEW)
+    for table in found:
+        assert [row["predictor"] for row in table["rows"][:2]] == ["model", "ridge"]
+        for model, ridge in zip(table["rows"][::2], table["rows"][1::2], strict=True):
+            for (one, _), (two, _) in zip(model["cells"], ridge["cells"], strict=True):
+                assert float(two) == pytest.approx(100 * float(one), rel=0.5), "small numbers are rounded to one digit"
+    page = write_page(with_ridge(data), tmp_path / "report").read_text(encoding="utf-8")
+    rows = sum(len(table["rows"]) for table in found)
+    assert "Other predictors" in page and page.count('<td class="left">ridge</td>') == rows // 2
+
+
+def test_an_atlas_judges_one_predictor_and_has_no_table_of_others():
+    data = with_ridge(report_data(probes=FEW))
+    assert not tables.error_tables(dataclasses.replace(data, breaks=pd.DataFrame({"probe": ["mixture-weight"]})))
 
 
 def test_a_verdict_that_many_cells_do_not_bear_says_so(tmp_path):

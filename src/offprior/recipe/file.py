@@ -64,11 +64,13 @@ def locate(recipe: str | Path) -> tuple[Path, str]:
 
 
 def _path_of(entry: importlib.metadata.EntryPoint) -> Path:
-    if not entry.attr.endswith(SUFFIXES):
+    # Read from the text: a file such as my-recipe.yaml is no attribute that Python could name.
+    module, _, file = entry.value.partition(":")
+    if not file.strip().endswith(SUFFIXES):
         return Path(entry.load())
-    package = importlib.import_module(entry.module)
+    package = importlib.import_module(module.strip())
     folder = package.__path__[0] if hasattr(package, "__path__") else Path(str(package.__file__)).parent
-    return Path(folder) / entry.attr
+    return Path(folder) / file.strip()
 
 
 def read_mapping(path: Path, label: str) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def read(recipe: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     except SettingError as error:
         problems = error.problems  # overrides with a valid key have been applied
     raw = with_own_rate(changed, own, map(recipe_file.key_of, overrides))
-    raw.setdefault("name", path.stem)
+    raw.setdefault("name", path.stem if path == Path(label) else label)  # another package may name its file otherwise
     return from_mapping(raw, label, problems)
 
 

@@ -18,7 +18,7 @@ from offprior.analysis.verdict import (
     is_judged,
     smoother_note,
 )
-from offprior.columns import MODEL, WHERE
+from offprior.columns import MODEL, WHERE, is_reference
 from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, verdict_of
 from offprior.report import words
@@ -48,14 +48,18 @@ def study_rows(data: ReportData) -> list[dict[str, str]]:
 
 
 def error_tables(data: ReportData) -> list[dict[str, Any]]:
-    """Returns tables of the errors of the model and of other predictors, for a mixture without a Bayes predictor."""
-    known = errors(data.evaluation)
-    if is_judged(data.metrics) and set(known["predictor"]) <= {MODEL}:
-        return []  # the tables of verdicts say it all
+    """Returns a table per probe of the errors of the model and of the other predictors that are no references.
+
+    There is none if verdicts say it all: there is no other predictor, or the run is an atlas, which judges one.
+    """
+    others = {str(name) for name in data.evaluation["predictor"].unique() if not is_reference(str(name))} - {MODEL}
+    if is_judged(data.metrics) and (not others or not data.breaks.empty):
+        return []
     found = []
-    for probe, rows in known.groupby("probe", sort=False):
+    for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
         lengths = sorted(rows["length"].unique())
         table = []
+        rows = rows.sort_values("strength", kind="stable")  # predictors stay in the order of the evaluation
         for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):
             of_length = {cell["length"]: cell for cell in cells.to_dict("records")}
             shown = [of_length.get(length, {}) for length in lengths]
