@@ -1,5 +1,6 @@
 """Whom a query looks at, and what its layers know of the family: facts about both."""
 
+import functools
 import itertools
 
 import equinox as eqx
@@ -28,6 +29,17 @@ SWITCHES = list(itertools.product(["alternating", "paired"], ["causal", "context
 LENGTHS = jnp.asarray([6, 4, 0])
 
 
+# Compiled whole: one at a time, the operations of these networks are thousands of programs.
+trace = eqx.filter_jit(lambda network, *prompts: network.trace(*prompts))
+curve = eqx.filter_jit(lambda network, *prompts: network.curve(*prompts))
+
+
+@eqx.filter_jit
+def through_head(network, stream):
+    return network.head.moments(network.head(stream if network.final_norm is None else network.final_norm(stream)))
+
+
+@functools.cache
 def build(points=POINTS, dimension=DIMENSION, **switches):
     model = Transformer(layers=LAYERS, heads=HEADS, width=16, **switches)
     targets = jax.random.normal(jax.random.key(3), (500,))
@@ -57,7 +69,7 @@ def prompts():
 @pytest.mark.parametrize(("tokens", "attention", "instruction"), SWITCHES)
 def test_a_query_looks_at_its_context_and_itself_alone(prompts, tokens, attention, instruction):
     network = build(tokens=tokens, attention=attention, instruction=instruction)
-    seen = network.trace(*prompts, LENGTHS).attention
+    seen = trace(network, *prompts, LENGTHS).attention
     assert seen.pairs.shape == (BATCH, LAYERS, HEADS, QUERIES, POINTS)
     np.testing.assert_allclose(seen.pairs.sum(-1) + seen.own + seen.instruction, 1, atol=1e-6)
     for prompt, length in enumerate(LENGTHS):
@@ -78,7 +90,7 @@ def test_a_query_without_scores_looks_at_all_tokens_alike(prompts, tokens, atten
         network,
         [block.projections.weight.at[0].set(0) for block in network.blocks],
     )
-    seen = network.trace(*prompts, jnp.full(BATCH, 5)).attention
+    seen = trace(network, *prompts, jnp.full(BATCH, 5)).attention
     a_pair = 2 if tokens == "alternating" else 1
     count = 5 * a_pair + 1 + bool(instruction)
     np.testing.assert_allclose(seen.pairs[..., :5], a_pair / count, rtol=1e-5)
@@ -93,14 +105,14 @@ def test_a_query_without_scores_looks_at_all_tokens_alike(prompts, tokens, atten
 def test_the_last_stream_through_the_head_is_the_prediction(prompts, tokens, attention, positions, norm, head):
     network = build(tokens=tokens, attention=attention, positions=positions, norm=norm, head=head, buckets=20)
     x, y, queries = prompts
-    trace = network.trace(x, y, queries, LENGTHS)
-    assert trace.streams.shape == (BATCH, LAYERS + 1, QUERIES, 16)
-    last = trace.streams[:, -1]
-    read = network.head.moments(network.head(last if network.final_norm is None else network.final_norm(last)))
+    traced = trace(network, x, y, queries, LENGTHS)
+    assert traced.streams.shape == (BATCH, LAYERS + 1, QUERIES, 16)
+    last = traced.streams[:, -1]
+    read = through_head(network, last)
     for prompt, length in enumerate(LENGTHS):
         one = slice(prompt, prompt + 1)
-        answer = network.curve(x[one], y[one], queries[one], length)
-        for found in (trace.answer, read):
+        answer = curve(network, x[one], y[one], queries[one], length)
+        for found in (traced.answer, read):
             np.testing.assert_allclose(found.mean[one], answer.mean, atol=1e-5)
             np.testing.assert_allclose(found.variance[one], answer.variance, atol=1e-5, rtol=1e-5)
 
@@ -108,7 +120,7 @@ def test_the_last_stream_through_the_head_is_the_prediction(prompts, tokens, att
 def test_the_first_stream_is_the_query_alone(prompts):
     x, y, queries = prompts
     network = build(positions="none")
-    streams = network.trace(x, y, queries, LENGTHS).streams
+    streams = trace(network, x, y, queries, LENGTHS).streams
     np.testing.assert_allclose(streams[:, 0], network.read_in(queries), atol=1e-6)
     # One that mixes nothing in leaves what it was given.
     idle = eqx.tree_at(
@@ -116,7 +128,7 @@ def test_the_first_stream_is_the_query_alone(prompts):
         network,
         replace_fn=jnp.zeros_like,
     )
-    streams = idle.trace(x, y, queries, LENGTHS).streams
+    streams = trace(idle, x, y, queries, LENGTHS).streams
     np.testing.assert_array_equal(streams[:, 0], streams[:, -1])
 
 
@@ -155,7 +167,7 @@ def test_filling_up_changes_nothing(length):
     x, y = np.linspace(-2, 2, length), np.cos(np.arange(length))
     found = Inside(model).attention(x, y, 0.5)
     given = (jnp.asarray(a[None], jnp.float32) for a in (x[:, None], y, np.full((1, 1), 0.5)))
-    plain = model.network.trace(*given, jnp.asarray([length]))
+    plain = trace(model.network, *given, jnp.asarray([length]))
     assert found.pairs.shape == (LAYERS, HEADS, length) and found.own.shape == (LAYERS, HEADS)
     np.testing.assert_allclose(found.pairs, plain.attention.pairs[0, :, :, 0], atol=5e-6)
     np.testing.assert_allclose(Inside(model).streams(x, y, 0.5), plain.streams[0, :, 0], atol=3e-5)

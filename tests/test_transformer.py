@@ -1,5 +1,6 @@
 """The transformer sees what it may and nothing else, in every combination of its switches."""
 
+import functools
 import itertools
 
 import equinox as eqx
@@ -16,6 +17,12 @@ LAYOUTS = list(itertools.product(["alternating", "paired"], ["causal", "context"
 CAUSAL = list(itertools.product(["alternating", "paired"], ["learned", "none"]))
 
 
+# Compiled whole: one at a time, the operations of these networks are thousands of programs.
+curve = eqx.filter_jit(lambda network, *prompts, **named: network.curve(*prompts, **named))
+training_loss = eqx.filter_jit(lambda network, *prompts, **named: network.training_loss(*prompts, **named))
+
+
+@functools.cache
 def build(dimension=DIMENSION, points=POINTS, **switches):
     model = Transformer(layers=2, heads=2, width=16, **switches)
     targets = jax.random.normal(jax.random.key(3), (2000,))
@@ -69,8 +76,8 @@ def test_curve_equals_one_query_at_a_time(prompts, tokens, attention, positions,
     network = build(tokens=tokens, attention=attention, positions=positions, norm=norm)
     x, y, queries = prompts
     length = jnp.int32(4)
-    together = network.curve(x, y, queries, length).mean
-    alone = [network.curve(x, y, queries[:, i : i + 1], length).mean[:, 0] for i in range(QUERIES)]
+    together = curve(network, x, y, queries, length).mean
+    alone = [curve(network, x, y, queries[:, i : i + 1], length).mean[:, 0] for i in range(QUERIES)]
     np.testing.assert_allclose(together, np.stack(alone, axis=1), atol=1e-5)
 
 
@@ -81,11 +88,11 @@ def test_pairs_beyond_the_context_length_are_not_seen(prompts, tokens, attention
     other_x, other_y = x.at[:, 4:].add(10.0), y.at[:, 4:].add(-10.0)
     length = jnp.int32(4)
     np.testing.assert_array_equal(
-        network.curve(x, y, queries, length).mean, network.curve(other_x, other_y, queries, length).mean
+        curve(network, x, y, queries, length).mean, curve(network, other_x, other_y, queries, length).mean
     )
-    short = network.curve(x[:, :4], y[:, :4], queries, length).mean
-    np.testing.assert_allclose(network.curve(x, y, queries, length).mean, short, atol=1e-5)
-    changed = network.curve(x, y.at[:, 3].add(3.0), queries, length).mean
+    short = curve(network, x[:, :4], y[:, :4], queries, length).mean
+    np.testing.assert_allclose(curve(network, x, y, queries, length).mean, short, atol=1e-5)
+    changed = curve(network, x, y.at[:, 3].add(3.0), queries, length).mean
     assert np.abs(changed - short).max() > 1e-3, "the context is seen"
 
 
@@ -96,7 +103,7 @@ def test_no_leak_from_the_future_in_the_training_pass(prompts, tokens, positions
     x, y, _ = prompts
 
     def losses(x, y):
-        return network.training_loss(x, y, jax.random.split(jax.random.key(0), x.shape[0]))[0]
+        return training_loss(network, x, y, jax.random.split(jax.random.key(0), x.shape[0]))[0]
 
     for i in range(POINTS):
         of_x, of_y = jax.grad(lambda x, y, i=i: losses(x, y)[:, i].sum(), argnums=(0, 1))(x, y)
@@ -112,10 +119,10 @@ def test_no_leak_from_the_future_in_the_training_pass(prompts, tokens, positions
 def test_training_pass_of_a_causal_model_is_the_curve_at_every_length(prompts, tokens, positions):
     network = build(tokens=tokens, attention="causal", positions=positions)
     x, y, _ = prompts
-    losses, wanted = network.training_loss(x, y, jax.random.split(jax.random.key(0), x.shape[0]))
+    losses, wanted = training_loss(network, x, y, jax.random.split(jax.random.key(0), x.shape[0]))
     assert bool(wanted.all())
     for length in range(POINTS):
-        mean = network.curve(x, y, x[:, length : length + 1], jnp.int32(length)).mean[:, 0]
+        mean = curve(network, x, y, x[:, length : length + 1], jnp.int32(length)).mean[:, 0]
         np.testing.assert_allclose(losses[:, length], np.square(mean - y[:, length]), rtol=1e-4, atol=1e-5)
 
 
@@ -126,11 +133,11 @@ def test_training_pass_of_a_context_model_sees_no_query_target(prompts, tokens):
     points = network.sequence_length(POINTS)
     keys = jax.random.split(jax.random.key(8), 2)
     x, y = jax.random.normal(keys[0], (BATCH, points, DIMENSION)), jax.random.normal(keys[1], (BATCH, points))
-    losses, wanted = network.training_loss(x, y, jax.random.split(jax.random.key(5), x.shape[0]))
+    losses, wanted = training_loss(network, x, y, jax.random.split(jax.random.key(5), x.shape[0]))
     assert bool(wanted[:, POINTS:].all()), "beyond the longest context everything is a query"
     for row in range(BATCH):
         length = int((~wanted[row]).sum())
-        others = network.curve(x[row : row + 1], y[row : row + 1], x[row : row + 1, length:], jnp.int32(length)).mean[0]
+        others = curve(network, x[row : row + 1], y[row : row + 1], x[row : row + 1, length:], jnp.int32(length)).mean[0]
         np.testing.assert_allclose(losses[row, length:], np.square(others - y[row, length:]), rtol=1e-4, atol=1e-5)
 
 
@@ -141,8 +148,8 @@ def test_paired_context_model_is_permutation_invariant(prompts, norm):
     order = jax.random.permutation(jax.random.key(2), POINTS)
     length = jnp.int32(POINTS)
     np.testing.assert_allclose(
-        network.curve(x, y, queries, length).mean,
-        network.curve(x[:, order], y[:, order], queries, length).mean,
+        curve(network, x, y, queries, length).mean,
+        curve(network, x[:, order], y[:, order], queries, length).mean,
         atol=1e-5,
     )
 
@@ -151,8 +158,8 @@ def test_causal_model_is_not_permutation_invariant(prompts):
     network = build(tokens="paired", attention="causal", positions="none")
     x, y, queries = prompts
     length = jnp.int32(POINTS)
-    flipped = network.curve(x[:, ::-1], y[:, ::-1], queries, length).mean
-    assert np.abs(network.curve(x, y, queries, length).mean - flipped).max() > 1e-4
+    flipped = curve(network, x[:, ::-1], y[:, ::-1], queries, length).mean
+    assert np.abs(curve(network, x, y, queries, length).mean - flipped).max() > 1e-4
 
 
 @pytest.mark.parametrize("head", ["gaussian", "buckets"])
@@ -203,7 +210,7 @@ def test_learned_positions_reach_the_longest_context(prompts, tokens):
     # Indices past the end are clamped by JAX without a word: the last position has to exist.
     last = {"alternating": 2 * (POINTS + 1), "paired": POINTS + 1}[tokens]
     assert network.positions.shape[0] == last
-    assert np.isfinite(network.curve(x, y, queries, jnp.int32(POINTS)).mean).all()
+    assert np.isfinite(curve(network, x, y, queries, jnp.int32(POINTS)).mean).all()
 
 
 def test_width_has_to_be_divisible_by_heads():
