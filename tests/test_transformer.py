@@ -137,7 +137,9 @@ def test_training_pass_of_a_context_model_sees_no_query_target(prompts, tokens):
     assert bool(wanted[:, POINTS:].all()), "beyond the longest context everything is a query"
     for row in range(BATCH):
         length = int((~wanted[row]).sum())
-        others = curve(network, x[row : row + 1], y[row : row + 1], x[row : row + 1, length:], jnp.int32(length)).mean[0]
+        others = curve(network, x[row : row + 1], y[row : row + 1], x[row : row + 1, length:], jnp.int32(length)).mean[
+            0
+        ]
         np.testing.assert_allclose(losses[row, length:], np.square(others - y[row, length:]), rtol=1e-4, atol=1e-5)
 
 

@@ -246,9 +246,9 @@ def validate(
     overrides: Overrides = [],  # noqa: B006
 ) -> None:
     """Check a recipe and report every mistake in it."""
-    from offprior.recipe.recipe import read
+    from offprior.commands.trial_of_parts import read_and_try
 
-    recipe = read(file, overrides)
+    recipe = read_and_try(file, overrides)
     print(f"{file}: valid ({recipe.name}, {recipe.fingerprint()})")
 
 

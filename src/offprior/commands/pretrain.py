@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from offprior.commands.stored_run import Run, begin
+from offprior.commands.trial_of_parts import read_and_try
 from offprior.compute.devices import use_one_device_per_core
 from offprior.console.output import Console
 from offprior.errors import Problem, SettingError
-from offprior.recipe.recipe import Recipe, rate_in_words, read
+from offprior.recipe.recipe import Recipe, rate_in_words
 
 
 def pretrain_run(
@@ -39,7 +40,7 @@ def pretrain_run(
     from offprior.pretraining import processes
 
     use_one_device_per_core()
-    wanted = read(recipe, overrides)
+    wanted = read_and_try(recipe, overrides)
     if wanted.study is not None and processes.count() > 1:
         raise SettingError(Problem("study", "a study is trained by one process; leave out --distributed", wanted.name))
     with contextlib.ExitStack() as stack:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from offprior.commands.report import report_and_print
 from offprior.commands.stored_run import Run, begin
+from offprior.commands.trial_of_parts import read_and_try
 from offprior.compute.devices import use_one_device_per_core
 from offprior.console.output import Console
 from offprior.errors import OffpriorError
-from offprior.recipe.recipe import Recipe, rate_in_words, read
+from offprior.recipe.recipe import Recipe, rate_in_words
 from offprior.storage import run_folder
 
 
@@ -42,7 +43,7 @@ def run(
     """
     use_one_device_per_core()
     console = Console(stderr=True, quiet=not progress)
-    wanted = read(recipe, overrides)
+    wanted = read_and_try(recipe, overrides)
     _tell_what_has_no_posterior(wanted, console)
     with begin(wanted, out=out, seeds=seeds, resume=resume) as begun:
         if begun.finished:

@@ -273,4 +273,10 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
             about = ("mixture.", f"probes.{place}.")
             found = [problem.inside(f"probes.{place}") for problem in error.problems]
             problems.extend(Problem(problem.key, problem.message, about=about) for problem in found)
+        except Exception as error:
+            if type(probe).__module__.startswith("offprior."):
+                raise
+            reason = " ".join(str(error).split())  # a probe of another package may fail in any way
+            message = f"the probe fails: {type(error).__name__}: {reason}"
+            problems.append(Problem(f"probes.{place}", message, about=("mixture.", f"probes.{place}.")))
     return problems
