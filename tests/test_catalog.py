@@ -194,6 +194,18 @@ def test_a_plugins_name_is_the_one_that_finds_it(tmp_path, monkeypatch, name, va
     assert type(part_from("families", plain(part()))) is part
 
 
+def test_a_group_that_nothing_reads_is_named_where_parts_are_listed(outside, capsys):
+    from offprior import cli
+
+    outside("chirp", "elsewhere:Chirp", "family")
+    with pytest.warns(UserWarning, match="elsewhere:Chirp is skipped: unknown group 'offprior.family'; did you mean"):
+        assert cli.main(["list", "families"]) == 0
+    outside("chirp", "elsewhere:Chirp")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        catalog.warn_of_unknown_groups()
+
+
 @pytest.mark.parametrize("value", ["elsewhere:RECIPE", "elsewhere:theirs.yaml", "elsewhere:more-of-theirs.yaml"])
 def test_a_recipe_of_another_package_is_listed_described_and_read(outside, tmp_path, capsys, value):
     from offprior import cli

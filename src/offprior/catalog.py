@@ -45,6 +45,15 @@ def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
     return found
 
 
+def warn_of_unknown_groups() -> None:
+    """Warns of entry points in groups that nothing reads, such as `offprior.family`."""
+    known = [f"offprior.{folder}" for folder in (*PART_FOLDERS, "recipes")]
+    for group in sorted(importlib.metadata.entry_points().groups):
+        if group.startswith("offprior.") and group not in known:
+            offered = ", ".join(entry.value for entry in importlib.metadata.entry_points(group=group))
+            warnings.warn(f"{offered} is skipped: unknown group {group!r}; {choose_from(group, known)}", stacklevel=2)
+
+
 def find(folder: str, name: str) -> type:
     """Returns the class of a part; imports its module and no other part's.
 

@@ -16,6 +16,7 @@ SORTS = (*(folder.replace("_", "-") for folder in catalog.PART_FOLDERS), "recipe
 def print_list(what: str | None = None, console: Console | None = None) -> None:
     """Prints names and captions of one sort of thing, or of all."""
     console = console or Console()
+    catalog.warn_of_unknown_groups()
     for sort in [what] if what else SORTS:
         rows = _rows(sort)
         table = Table(title=sort, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
