@@ -199,7 +199,9 @@ def test_a_group_that_nothing_reads_is_named_where_parts_are_listed(outside, cap
     from offprior import cli
 
     outside("chirp", "elsewhere:Chirp", group)
-    assert cli.main(["list", "families"]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert cli.main(["list", "families"]) == 0
     said = "elsewhere:Chirp is skipped: unknown group 'offprior.family'; did you mean offprior.families?"
     assert (said in " ".join(capsys.readouterr().err.split())) == (group == "family")
 
