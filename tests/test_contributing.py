@@ -74,6 +74,18 @@ answer = bayes.predict(x, 0.4 * x[:, 0] ** 3, queries)
 np.testing.assert_allclose(answer.mean, 0.4 * queries[:, 0] ** 3, atol=0.02)
 assert bayes.family_posterior(x, 0.4 * x[:, 0] ** 3)[1] > 0.99
 
+# The rate of a decay by brute force: a dense grid of rates, each a Gaussian with one coefficient.
+decay, seen = op.Decay(rate=(0.1, 0.5)), np.cos(x[:, 0])
+given = op.Bayes(op.Mixture(families=[decay], noise=0.3)).predict(x, seen, queries)
+log_evidence, means = [], []
+for rate in np.linspace(0.1, 0.5, 4001):
+    column = np.exp(-rate * x[:, 0])
+    covariance = np.outer(column, column) + 0.09 * np.eye(len(x))
+    log_evidence.append(-0.5 * seen @ np.linalg.solve(covariance, seen) - 0.5 * np.linalg.slogdet(covariance)[1])
+    means.append(np.exp(-rate * queries[:, 0]) * (column @ np.linalg.solve(covariance, seen)))
+weights = np.exp(np.asarray(log_evidence) - max(log_evidence))
+np.testing.assert_allclose(given.mean, weights @ np.asarray(means) / weights.sum(), rtol=1e-3)
+
 with pytest.raises(NoClosedForm, match="absolute"):
     op.Bayes(op.Mixture(families=[op.Absolute()]))
 

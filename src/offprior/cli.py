@@ -212,7 +212,7 @@ def report(
 
 @app.command(name="list")
 def list_(what: Listing | None = None, /) -> None:
-    """List families, predictors, probes, recipes or runs; everything when left out.
+    """List families, laws, models, predictors, probes, figures, recipes or runs; all of them by default.
 
     Parameters
     ----------
