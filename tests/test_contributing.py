@@ -43,7 +43,7 @@ def test_examples_are_listed_and_described(package):
         name = Path(path).stem.replace("_", "-")
         assert re.search(rf"^{name} ", listed, re.MULTILINE), f"{name} is not listed"
     described = python(package, "-m", "offprior", "describe", "slope-scale")
-    assert "stop" in described and "the steepest" in described
+    assert "stop" in described and "the largest s" in described
 
 
 def test_the_recipe_is_valid(package):

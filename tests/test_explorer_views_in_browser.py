@@ -102,7 +102,7 @@ def test_a_cell_that_is_pressed_opens_its_prompt(opened, browser):
 def test_a_cell_is_chosen_from_the_list_and_the_probe_changes_the_map(opened):
     page = opened.page
     page.get_by_label("probe").select_option("context-length")
-    cells = page.get_by_label("open a prompt of a cell: verdicts of one")
+    cells = page.get_by_label("open a prompt from a cell: verdicts of one")
     page.wait_for_function(
         "() => Bokeh.documents[0].get_model_by_name('verdicts-0-list').options.at(-1).startsWith('k = ')"
     )

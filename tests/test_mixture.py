@@ -182,7 +182,7 @@ def test_names_of_families_are_told_apart():
 
 @pytest.mark.parametrize("weights", [[1, 1], [3, 1], [0.5, 0.6], [0.5, 0.4], [0.2, 0.2], [1e-9, 1e-9], [2, 0], [7, 5]])
 def test_weights_that_do_not_sum_to_one_are_refused_and_their_shares_named(weights):
-    with pytest.raises(SettingError, match=r"weights: .* not to 1; as shares they are \[") as caught:
+    with pytest.raises(SettingError, match=r"weights: must sum to 1, but .* normalised, they are \[") as caught:
         Mixture(weights=weights)
     shares = yaml.safe_load(str(caught.value).rpartition("as shares they are ")[2])
     np.testing.assert_allclose(shares, np.asarray(weights) / np.sum(weights), atol=2e-6)

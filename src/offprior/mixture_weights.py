@@ -19,7 +19,7 @@ def normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families
     """Returns shares that sum to 1, from the weights given for `count` families; equal shares if None.
 
     Raises:
-        SettingError: the weights are of another number, negative, not finite, or do not sum to 1.
+        SettingError: the number of weights is not `count`, a weight is negative or not finite, or they do not sum to 1.
     """
     if count == 0:
         raise SettingError(Problem("families", "it must not be empty; give at least one family"))
@@ -36,7 +36,8 @@ def normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families
     total = float(given.sum())
     shares = given / total
     if abs(total - 1) > ROUNDED:
-        message = f"{_written(given)} sum to {total:.6g}, not to 1; as shares they are {_written(_rounded(shares))}"
+        normal = _written(_rounded(shares))
+        message = f"must sum to 1, but {_written(given)} sum to {total:.6g}; normalised, they are {normal}"
         raise SettingError(Problem("weights", message, about=()))
     # Shares read back from a recipe sum to 1 up to rounding, and another division would change their last digits.
     if abs(total - 1) < EXACT:
@@ -47,7 +48,7 @@ def normalised(weights: Any, count: int) -> Float[Array | np.ndarray, " families
 
 
 def _rounded(shares: Float[np.ndarray, " families"]) -> Float[np.ndarray, " families"]:
-    """Rounds to digits that still sum to 1 when they are written and read back."""
+    """Rounds shares to six decimals so that they still sum to 1 when written and read back."""
     found = shares.round(6)
     found[shares.argmax()] += 1 - found.sum()
     return found.round(6)

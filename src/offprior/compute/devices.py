@@ -105,7 +105,7 @@ def join() -> None:
 
 
 def memory(platform: str) -> int | None:
-    """Returns the memory available to a program in bytes: the machine's on a processor, else each device's.
+    """Returns the memory available to a program in bytes: the machine's on a CPU, else each device's.
 
     None if it is unknown.
     """

@@ -11,7 +11,7 @@ import jax
 from jax.extend import core
 
 QUICKLY = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-"""Options that halve the time to compile, for a program that runs for a moment on a processor."""
+"""Options that halve the time to compile, for a program that runs for a moment on a CPU."""
 
 
 @functools.cache

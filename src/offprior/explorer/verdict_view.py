@@ -1,6 +1,6 @@
 # Bokeh's properties accept and return different types, of which pyright knows only one.
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
-"""The map of a run's verdicts; pressing a cell, or choosing it from the list, opens it."""
+"""The map of a run's verdicts; clicking a cell, or choosing it from the list, opens a prompt from it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ CHOOSE = "choose a cell"
 ROW = 34
 """Height of a context length's row [pixels]."""
 FEW = 8
-"""The most cells per row that leave room for larger words."""
+"""The most cells per row for which the larger text fits."""
 
 
 class VerdictView:
@@ -52,7 +52,7 @@ class VerdictView:
         self.figure.select_one(TapTool).renderers = [boxes]
         self.figure.add_tools(HoverTool(renderers=[boxes], tooltips="@says"))
         self.figure.grid.visible = False
-        self.list = Select(title=f"open a prompt of a cell: {title}", name=f"{name}-list", width=360)
+        self.list = Select(title=f"open a prompt from a cell: {title}", name=f"{name}-list", width=360)
         self.source.selected.on_change("indices", lambda _, __, new: self._pressed(new))
         self.list.on_change("value", lambda _, __, new: self._chosen(new))
         self.layout = column(self.figure, self.list, sizing_mode="stretch_width", min_width=430)

@@ -1,6 +1,6 @@
 """Scaled dot-product attention (Vaswani et al. 2017, section 3.2.1).
 
-On a processor it has a custom gradient: the softmax's part needs only the outputs (Dao et al. 2022, algorithm 4), not
+On a CPU it has a custom gradient: the softmax's part needs only the outputs (Dao et al. 2022, algorithm 4), not
 another sum over the scores. On other devices it is `jax.nn.dot_product_attention`.
 
 Shapes in names: B prompts, H heads, Q query tokens, T tokens, D numbers of a head.
@@ -37,7 +37,7 @@ def attend_and_tell(
 ) -> tuple[Float[Array, "b q h d"], Float[Array, "b h q t"]]:
     """Returns the result of `attend`, and the weights with which it mixed the values; each query's weights sum to 1.
 
-    On a processor these are exactly the sums of `attend`. It is not meant for training: it has no custom gradient.
+    On a CPU these are exactly the sums of `attend`. It is not meant for training: it has no custom gradient.
     """
     mixed, (_, _, _, weights, _) = _forward(*_heads_first(query, key, value, visible))
     return mixed.transpose(0, 2, 1, 3), weights

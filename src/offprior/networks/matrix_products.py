@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 
 def product(x: Float[Array, "*rows inputs"], weight: Float[Array, "inputs outputs"]) -> Float[Array, "*rows outputs"]:
-    """Returns x·W, with a gradient that is fast on a processor."""
+    """Returns x·W, with a gradient that is fast on a CPU."""
     return _product(x, weight) if jax.default_backend() == "cpu" else x @ weight
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from offprior.components.boxes import Locate, edges_of
 
 LOWER = 4.0
-"""Factor between two levels of noise."""
+"""Ratio of each noise level to the next lower one."""
 
 
 class Boxes(NamedTuple):
@@ -34,14 +34,14 @@ class Boxes(NamedTuple):
 
     def errors(self, totals: Float[np.ndarray, "L b"]) -> Float[np.ndarray, "L boxes"]:
         """Returns the estimated error of each box, as a share of its prompt's evidence."""
-        # The exponent is capped: the error of a single unresolved box may exceed all known evidence by far.
+        # The exponent is capped: the error of a single unresolved box may far exceed all known evidence.
         return np.exp(np.minimum(self.log_error - totals[:, None, self.prompt], 30.0)).sum(1)
 
     def may_gain(self) -> Float[np.ndarray, "L boxes"]:
         """Bounds how much a box's log-evidence may gain on its prompt's best box at the next lower noise.
 
-        At that noise a misfit, including the coefficients' prior, is between once and LOWER² times what it was. A box
-        that fits well only with unlikely coefficients gains on a box that has likely ones and fits worse.
+        At that noise a misfit, including the coefficients' prior, is between 1 and LOWER² times what it was. A box
+        that fits well only with unlikely coefficients gains on a box that fits worse with likely ones.
         """
         best = np.maximum.reduceat(self.log_mass - np.log(self.width).sum(0), self.starts(), axis=1)
         return (LOWER**2 - 1) * np.maximum(-best, 0.0)[:, self.prompt]
@@ -66,7 +66,7 @@ def begin(locate: Locate, boxes: int, prompts: int, lengths: int) -> Boxes:
 def affordable(
     boxes: Boxes, wanted: Bool[np.ndarray, "axes boxes"], is_kept: Bool[np.ndarray, " boxes"], most: int
 ) -> Bool[np.ndarray, "axes boxes"]:
-    """Selects the wanted cuts after which no prompt has more than `most` boxes, starting with the worst boxes."""
+    """Selects wanted cuts, worst boxes first, so that no prompt ends up with more than `most` boxes."""
     is_cut: np.ndarray = np.asarray(wanted.any(0))
     children = 1 << wanted.sum(0)
     room = most - np.bincount(boxes.prompt[is_kept & ~is_cut], minlength=boxes.prompt[-1] + 1)

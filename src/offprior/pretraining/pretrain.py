@@ -91,7 +91,7 @@ def pretrain_population(
 ) -> Population:
     """Pretrains many models; those that differ only in numbers share a program, `at_once` at a time.
 
-    An `at_once` of 0 takes as many as fit into an accelerator's memory, and one on a processor, whose cores a single
+    An `at_once` of 0 takes as many as fit into an accelerator's memory, and one on a CPU, whose cores a single
     model keeps busy. A member trained alone equals its own single run bit for bit. With others in the program it is
     equal up to rounding, which training amplifies. A member whose loss is no longer finite is stopped, and the others
     continue.

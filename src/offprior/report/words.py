@@ -12,7 +12,7 @@ from offprior.figures.figure import ReportData
 
 
 def number(value: Any) -> str:
-    """Formats a number with three decimals, or a few more if it is small; an unknown number is a dash."""
+    """Formats a number to three decimals unless it is very large or small; an unknown number becomes a dash."""
     if value is None or not np.isfinite(value):
         return "–"
     size = abs(float(value))
@@ -68,7 +68,7 @@ def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -
 
 
 def further_gates(data: ReportData) -> list[dict[str, Any]]:
-    """Returns the tables of `gate` for queries of one placement, and for the inputs of other probes, if measured."""
+    """Returns the tables of `gate` for each further placement of queries and each further law of inputs."""
     own = [probe for probe in data.probes if probe.partition(",")[0] == IN_DISTRIBUTION]
     found = []
     for probe in own:
@@ -106,7 +106,7 @@ def place(row: Mapping[Any, Any]) -> str:
 
 
 TASKS_ADD = 0.1
-"""More tasks would not help if they widen an interval over seeds by less than this share."""
+"""If tasks widen an interval over seeds by less than this share, more of them would not help."""
 FEW_TASKS = 128
 """With fewer tasks per cell, simulated coverage falls if errors have a heavy tail (docs/metrics.md)."""
 
@@ -114,21 +114,27 @@ FEW_TASKS = 128
 def intervals_are_over(data: ReportData) -> str:
     """Describes what the 95% intervals are over."""
     seeds = int(data.metrics["seeds"].max()) if "seeds" in data.metrics and len(data.metrics) else 0
-    carried = " A verdict whose numbers depend on few tasks is marked." if "few_tasks_carry" in data.metrics else ""
+    carried = (
+        " Verdicts whose numbers depend mainly on a few tasks are marked." if "few_tasks_carry" in data.metrics else ""
+    )
     carried += _few_tasks(data)
     if seeds == 0:
         return f"The predictor is not trained: the 95% intervals are over tasks.{carried}"
     if seeds == 1:
         return (
-            "There is one training seed: the 95% intervals are over tasks only and say nothing about another training; "
-            f"every verdict is provisional.{carried}"
+            "There is one training seed: the 95% intervals are over tasks only and say nothing about other training "
+            f"runs; every verdict is provisional.{carried}"
         )
     few = f"; below {SEEDS_WANTED} seeds every verdict is provisional" if seeds < SEEDS_WANTED else ""
     if not is_judged(data.metrics):
         return f"The 95% intervals are over {seeds} training seeds and the tasks, which all seeds share."
     added = data.metrics["M4_tasks_add"].median()
-    more = "; more of them (evaluation.tasks) would narrow it" if added >= TASKS_ADD else ""
-    widen = f" Tasks widen that of M4 by {100 * added:.0f}% in the median cell{more}." if np.isfinite(added) else ""
+    more = "; more tasks (evaluation.tasks) would narrow it" if added >= TASKS_ADD else ""
+    widen = (
+        f" The choice of tasks widens the interval of M4 by {100 * added:.0f}% in the median cell{more}."
+        if np.isfinite(added)
+        else ""
+    )
     return (
         f"The 95% intervals are over {seeds} training seeds and the tasks, which all seeds share{few}.{widen}{carried}"
     )
@@ -142,8 +148,8 @@ def _few_tasks(data: ReportData) -> str:
     if outside.empty or outside["tasks"].min() >= FEW_TASKS:
         return ""
     return (
-        f" Cells have {outside['tasks'].min():.0f} tasks: if errors have a heavy tail, so few tasks often miss it, "
-        "and simulated intervals missed the truth in up to 12% of cells instead of 5%."
+        f" Cells have {outside['tasks'].min():.0f} tasks: if errors are heavy-tailed, this few tasks often miss the "
+        "tail, and simulated intervals missed the truth in up to 12% of cells instead of 5%."
     )
 
 
@@ -167,7 +173,7 @@ def shares(data: ReportData) -> list[dict[str, Any]]:
 
 
 def noise_floor(data: ReportData) -> str | None:
-    """Describes how much B changes at ten times its noise floor; None if prompts are noisy, so that it has no floor."""
+    """Describes how much B changes at ten times its noise floor; None if prompts are noisy, because B then has none."""
     if "bayes_nmse_floor10" not in data.metrics:
         return None
     cells = data.metrics[data.metrics["bayes_nmse_floor10"].notna()]
