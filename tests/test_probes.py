@@ -96,7 +96,7 @@ def test_context_length_and_in_distribution_are_the_mixture_itself():
     for probe in (ContextLength(), InDistribution()):
         np.testing.assert_array_equal(truth(probe, 0.0), np.asarray(MIXTURE.prompts(KEY, 400, 3, 20).truth))
     assert ContextLength(ks=(80, 5)).lengths([1, 2], MIXTURE) == (5, 80)
-    with pytest.raises(SettingError, match="ks: -1"):
+    with pytest.raises(SettingError, match="ks: got -1"):
         ContextLength(ks=(-1, 5))
 
 
