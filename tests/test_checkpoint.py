@@ -121,7 +121,8 @@ def test_a_torn_training_curve_is_a_line_and_stops_nothing(tmp_path):
 def test_a_checkpoint_of_another_shape_names_the_first_parameter_that_differs(tmp_path):
     train(tmp_path)
     wider = Transformer(layers=1, heads=2, width=32)
-    with pytest.raises(OffpriorError, match=r"other settings \(network.read_in.weight is float32\[1, 16\], but the model"):
+    said = r"other settings \(network.read_in.weight is float32\[1, 16\], but the model needs"
+    with pytest.raises(OffpriorError, match=said):
         train(tmp_path, model=wider)
 
 
