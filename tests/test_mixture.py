@@ -184,7 +184,7 @@ def test_names_of_families_are_told_apart():
 def test_weights_that_do_not_sum_to_one_are_refused_and_their_shares_named(weights):
     with pytest.raises(SettingError, match=r"weights: must sum to 1, but .* normalised, they are \[") as caught:
         Mixture(weights=weights)
-    shares = yaml.safe_load(str(caught.value).rpartition("as shares they are ")[2])
+    shares = yaml.safe_load(str(caught.value).rpartition("normalised, they are ")[2])
     np.testing.assert_allclose(shares, np.asarray(weights) / np.sum(weights), atol=2e-6)
     np.testing.assert_allclose(
         Mixture(weights=shares).weights, shares, rtol=1e-6
