@@ -105,10 +105,28 @@ class Scalar(Theirs):
                 losses, counted = super().training_loss(*arguments, **named)
                 return losses.mean(), counted
 
-        one = object.__new__(One)
-        for name, value in vars(network).items():
-            object.__setattr__(one, name, value)
-        return one
+        return remade(network, One)
+
+
+class Alone(Theirs):
+    """A model whose networks return their losses without saying which count."""
+
+    def initialise(self, key, *, dimension, points, targets):
+        network = super().initialise(key, dimension=dimension, points=points, targets=targets)
+
+        class One(type(network)):
+            def training_loss(self, *arguments, **named):
+                return super().training_loss(*arguments, **named)[0]
+
+        return remade(network, One)
+
+
+def remade(network, kind):
+    """The same weights as a network of another class."""
+    one = object.__new__(kind)
+    for name, value in vars(network).items():
+        object.__setattr__(one, name, value)
+    return one
 
 
 class Still(Convex):
@@ -149,6 +167,7 @@ def test_parts_that_keep_to_their_interfaces_are_right():
         ({"inputs": Shortened()}, "mixture.inputs: change has to return real numbers of shape [4, 1], got float32[3"),
         ({"inputs": Halved()}, "mixture.inputs: change has to return the inputs of the context and of the queries"),
         ({"model": Scalar()}, "model: training_loss has to return two arrays [prompts, predictions], got float32[]"),
+        ({"model": Alone()}, "model: it does not keep to its interface: "),
         ({"families": [Linear(), Vee()], "probes": [Convex(), Still()]}, "probes.1: path has to return a mixture"),
         ({"probes": [Nowhere()]}, "probes.0: strengths returns no place to test at"),
     ],

@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+from offprior.errors import OffpriorError, Problem, SettingError, choose_from, in_a_line
 
 PART_FOLDERS = ("families", "laws", "input_laws", "models", "predictors", "probes", "figures")
 HERE = Path(__file__).parent
@@ -68,7 +68,7 @@ def find(folder: str, name: str) -> type:
     try:
         return offered[name].load()
     except Exception as error:
-        message = f"{folder}: {name} of {offered[name].value} cannot be imported: {type(error).__name__}: {error}"
+        message = f"{folder}: {name} of {offered[name].value} cannot be imported: {in_a_line(error)}"
         warnings.warn(message, stacklevel=2)
         raise SettingError(Problem("", message)) from error
 
@@ -95,6 +95,11 @@ def attribute(folder: str, class_: str) -> type:
         if class_name(name).lower() == class_.lower():
             return find(folder, name)
     raise AttributeError(f"module 'offprior.{folder}' has no attribute {class_!r}")
+
+
+def is_ours(part: type) -> bool:
+    """Whether a class is one of this package; a class of another package may fail in any way."""
+    return part.__module__.startswith("offprior.")
 
 
 def where(name: str) -> list[str]:

@@ -65,6 +65,11 @@ class SettingError(OffpriorError, ValueError):
         return type(self), (self.problems,)
 
 
+def in_a_line(error: Exception) -> str:
+    """Returns the kind and the message of any error as one line."""
+    return ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
+
+
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """Returns the choice most similar to `word`, or None if none is similar."""
     choices = [str(choice) for choice in choices]

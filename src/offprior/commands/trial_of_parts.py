@@ -1,7 +1,7 @@
 """A trial of the parts that other packages add to a recipe: do they return what their interfaces promise?
 
-A part with a wrong shape would otherwise fail deep inside a compiled program, after minutes, with a message about it.
-Shapes are found by abstract evaluation, which computes nothing.
+A part with a wrong shape would otherwise fail deep inside a compiled program, with a message about that program. Shapes
+are found by abstract evaluation, which computes nothing.
 """
 
 import dataclasses
@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from offprior.errors import Problem, SettingError
+from offprior import catalog
+from offprior.compute.precision import single
+from offprior.errors import Problem, SettingError, in_a_line
 from offprior.families.family import Family
 from offprior.input_laws.input_law import InputLaw
 from offprior.laws.law import Law
@@ -55,12 +57,15 @@ def problems_of(mixture: Mixture, model: Model, probes: Sequence[Probe]) -> list
     """
     found = []
     for key, part in _parts("", {"mixture": mixture, "model": model, "probes": list(probes)}):
-        if type(part).__module__.startswith("offprior."):
+        if catalog.is_ours(type(part)):
             continue
         try:
-            _try(part, mixture)
+            with single():
+                _try(part, mixture)
         except _Wrong as wrong:
             found.append(Problem(key, str(wrong), about=()))
+        except Exception as error:  # what it returns is unlike anything that was looked for
+            found.append(Problem(key, f"it does not keep to its interface: {in_a_line(error)}", about=()))
     return found
 
 
@@ -136,15 +141,10 @@ def _model(model: Model, dimension: int) -> None:
 
 
 def _probe(probe: Probe, mixture: Mixture) -> None:
-    try:
-        strengths = probe.strengths(mixture)
-        path = probe.distribution(strengths[0], mixture) if len(strengths) else None
-    except SettingError:
-        return  # reading the recipe says why the probe does not apply
-    except Exception as error:
-        raise _Wrong(f"the probe fails: {_reason(error)}") from error
-    if path is None:
+    strengths = probe.strengths(mixture)  # reading the recipe has called both: they do not fail
+    if not len(strengths):
         raise _Wrong("strengths returns no place to test at")
+    path = probe.distribution(strengths[0], mixture)
     if not isinstance(path, Mixture):
         raise _Wrong(f"path has to return a mixture, got {_shown(path)}")
 
@@ -172,12 +172,7 @@ def _called(name: str, method: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return eqx.filter_eval_shape(method, *arguments)
     except Exception as error:
-        raise _Wrong(f"{name} fails: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+        raise _Wrong(f"{name} fails: {in_a_line(error)}") from error
 
 
 def _shown(found: Any) -> str:

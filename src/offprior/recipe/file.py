@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import yaml
 from yaml.composer import ComposerError
 
-from offprior.errors import Problem, SettingError, choose_from
+from offprior.errors import Problem, SettingError, choose_from, in_a_line
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SUFFIXES = (".yaml", ".yml")
@@ -59,7 +59,7 @@ def locate(recipe: str | Path) -> tuple[Path, str]:
     try:
         return _path_of(entry), str(recipe)
     except Exception as error:  # another package may fail in any way
-        message = f"{entry.value}, which offers this recipe, returned no path: {type(error).__name__}: {error}"
+        message = f"{entry.value}, which offers this recipe, returned no path: {in_a_line(error)}"
         raise SettingError(Problem("", message, str(recipe))) from error
 
 

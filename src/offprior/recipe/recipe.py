@@ -13,7 +13,8 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from offprior.errors import Problem, SettingError, choose_from
+from offprior import catalog
+from offprior.errors import Problem, SettingError, choose_from, in_a_line
 from offprior.recipe import file as recipe_file
 from offprior.recipe.mistakes import further_problems
 from offprior.recipe.parts import part_from, plain, settings_from
@@ -274,9 +275,8 @@ def _disagreements(recipe: Recipe) -> list[Problem]:
             found = [problem.inside(f"probes.{place}") for problem in error.problems]
             problems.extend(Problem(problem.key, problem.message, about=about) for problem in found)
         except Exception as error:
-            if type(probe).__module__.startswith("offprior."):
+            if catalog.is_ours(type(probe)):
                 raise
-            reason = " ".join(str(error).split())  # a probe of another package may fail in any way
-            message = f"the probe fails: {type(error).__name__}: {reason}"
+            message = f"the probe fails: {in_a_line(error)}"
             problems.append(Problem(f"probes.{place}", message, about=("mixture.", f"probes.{place}.")))
     return problems

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import joblib
 
+from offprior import catalog
 from offprior.compute.devices import cores
+from offprior.errors import in_a_line
 from offprior.figures._look import REPORT, Look
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
-from offprior.report.figures_of_run import is_ours, reason
 
 FEWEST_A_PROCESS = 10
 """The number of figures that make it worth starting a process, which takes two seconds."""
@@ -57,7 +58,7 @@ def _one(each: Named, data: ReportData, folder: Path) -> str | None:
         canvas = each.figure.draw(data, each.look)
         return None if canvas is None else images.save(canvas, folder, each.name, each.suffixes)
     except Exception as error:
-        if is_ours(type(each.figure)):
+        if catalog.is_ours(type(each.figure)):
             raise
         # Another package's figure may fail in any way; a report does without it.
-        return Undrawn(reason(error))
+        return Undrawn(in_a_line(error))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from offprior import catalog
+from offprior.errors import in_a_line
 from offprior.figures.figure import Figure, ReportData
 
 
@@ -43,19 +44,9 @@ def skipped_if_foreign(name: str, kind: type[Figure]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if is_ours(kind):
+        if catalog.is_ours(kind):
             raise
-        warnings.warn(left_out(name, reason(error)), stacklevel=2)
-
-
-def is_ours(kind: type[Figure]) -> bool:
-    """Whether a class of figures is part of this package."""
-    return kind.__module__.startswith("offprior.")
-
-
-def reason(error: Exception) -> str:
-    """Returns an error as one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        warnings.warn(left_out(name, in_a_line(error)), stacklevel=2)
 
 
 def left_out(name: str, why: str) -> str:

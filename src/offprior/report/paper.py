@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from offprior import catalog
 from offprior.analysis.verdict import is_judged
 from offprior.columns import IN_DISTRIBUTION
-from offprior.errors import OffpriorError, choose_from, nearest
+from offprior.errors import OffpriorError, choose_from, in_a_line, nearest
 from offprior.figures._look import paper
 from offprior.figures.figure import Figure, ReportData
 from offprior.report import images
-from offprior.report.figures_of_run import figures_of, is_ours, left_out, reason, skipped_if_foreign
+from offprior.report.figures_of_run import figures_of, left_out, skipped_if_foreign
 from offprior.report.latex import verdict_table
 from offprior.report.names import slug
 from offprior.report.report import PAPER, read_runs
@@ -107,11 +108,11 @@ def write_paper(data: ReportData, folder: Path, *, width: float = WIDTH, only: S
                 canvas = figure.draw(data, look)
                 files = {} if canvas is None else images.rendered(canvas, SUFFIXES)
             except Exception as error:
-                if is_ours(type(figure)):
+                if catalog.is_ours(type(figure)):
                     raise
                 if only:
-                    raise OffpriorError(f"--only: {name} cannot be drawn: {reason(error)}") from error
-                warnings.warn(left_out(name, reason(error)), stacklevel=2)
+                    raise OffpriorError(f"--only: {name} cannot be drawn: {in_a_line(error)}") from error
+                warnings.warn(left_out(name, in_a_line(error)), stacklevel=2)
                 continue
             if canvas is None and only:
                 raise OffpriorError(f"--only: {name} has nothing to show in this run")
