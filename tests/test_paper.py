@@ -162,7 +162,7 @@ def test_from_the_command_line_into_the_report(run, capsys):
     [
         (["--width", "4"], "only --style paper takes --width"),
         (["--only", "headline"], "only --style paper takes --only"),
-        (["--style", "paper", "--width", "0.5"], "width: 0.5 inches"),
+        (["--style", "paper", "--width", "0.5"], "width: must be 3 to 20 inches, got 0.5"),
         (["--style", "paper", "--only", "hedline"], "did you mean headline?"),
         (["--style", "papr"], "page"),
     ],

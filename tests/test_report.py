@@ -271,6 +271,7 @@ def test_other_predictors_of_a_recipe_have_a_table_of_errors(tmp_path):
                 assert float(two) == pytest.approx(100 * float(one), rel=0.5), "small numbers are rounded to one digit"
     page = write_page(with_ridge(data), tmp_path / "report").read_text(encoding="utf-8")
     rows = sum(len(table["rows"]) for table in found)
+    assert "A “specialist” was" not in page, "there is none"
     assert "Other predictors" in page and page.count('<td class="left">ridge</td>') == rows // 2
 
 

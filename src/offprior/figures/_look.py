@@ -200,7 +200,7 @@ def paper(width: float) -> Look:
         OffpriorError: the width is too small to be legible, or larger than any page.
     """
     if not WIDTHS[0] <= width <= WIDTHS[1]:
-        raise OffpriorError(f"width: {width:g} inches; a figure is {WIDTHS[0]:g} to {WIDTHS[1]:g} inches wide")
+        raise OffpriorError(f"width: must be {WIDTHS[0]:g} to {WIDTHS[1]:g} inches, got {width:g}")
     return Look(width, is_paper=True)
 
 
