@@ -17,7 +17,7 @@ SLOW = (
     "test_instruction.py", "test_without_posterior.py", "test_more_families.py", "test_mixture.py",
     "test_input_laws.py", "test_checkpoint.py", "test_recipe_predictors.py", "test_figures.py", "test_latents.py",
     "test_function_probes.py", "test_process_settings.py", "test_input_probes.py", "test_recipe_fuzz.py",
-    "test_literature_recipes.py", "test_specialists.py",
+    "test_literature_recipes.py", "test_specialists.py", "test_paper.py", "test_report_in_browser.py",
 )  # fmt: skip
 
 _lost = set(SLOW) - {path.name for path in Path(__file__).parent.rglob("test_*.py")}
