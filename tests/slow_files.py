@@ -1,7 +1,7 @@
 """Test files that take long, the longest first.
 
 They begin before all others, so that no worker is left alone with one of them at the end, and `make check` leaves them
-out (`-m "not slow"`).
+out (`-m "not slow"`), as it does single tests marked slow.
 """
 
 from pathlib import Path

@@ -71,6 +71,7 @@ def test_exact_evidence_is_the_chance_of_its_own_draws(name):
     assert (answer.variance >= -1e-9).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_panel_member_beats_bayes_on_its_own_prior(name):
     """Least squares, B of other noise, B of other families: their squared errors, paired over prompts, are no smaller.

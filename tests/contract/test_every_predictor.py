@@ -100,6 +100,7 @@ def test_a_recipe_can_name_a_predictor_or_says_why_not(name):
     assert type(again) is kind and plain(again) == plain(built) and bool(eqx.tree_equal(again, built))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_nobody_beats_bayes_on_its_own_prior(name, prompts):
     """Squared errors, paired over prompts: B's mean is not above anybody's by more than three standard errors."""
