@@ -26,10 +26,12 @@ import offprior as op
 from offprior.commands.pretrain import pretrain_run
 from offprior.compute.devices import use_one_device_per_core
 from offprior.evaluation.atlas import LENGTHS, QUERIES, TASKS
-from offprior.mixture import Mixture, Prompts, draw_prompts
-from offprior.predictors.bayes import NODES, References
+from offprior.mixture import Mixture, draw_prompts
+from offprior.predictors._references import References
+from offprior.predictors.bayes import NODES
 from offprior.predictors.pretrained import Pretrained
 from offprior.predictors.smoother import Smoother
+from offprior.prompt_sampling import Prompts
 from offprior.recipe.recipe import read
 
 DEMO = "mueller-2023"

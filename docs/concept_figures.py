@@ -12,7 +12,7 @@ from offprior.columns import BETWEEN, BEYOND, MODEL, SMOOTHER, WHERE
 from offprior.figures._look import REPORT, Look, legend_below
 from offprior.figures.figure import MEANING, REFERENCE_ERRORS, STYLES, VERMILLION, ReportData
 from offprior.figures.verdict_map import VerdictMap
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 
 RESULTS = Path(__file__).parents[1] / "results"
 LOW, HIGH = -5.0, 5.0

@@ -91,6 +91,8 @@ def study_rows(seeds: int = 2) -> pd.DataFrame:
         own = rows[rows["probe"] == "in-distribution"]
         others = [own.assign(probe=f"mixture: {other:g}") for other in PLACES]
         here = pd.concat([rows, *others], ignore_index=True)
+        for moment, family in enumerate(FAMILIES):  # the sums of both, by the name that M11 knows
+            here[f"product: class: {family}"] = here[f"moment {moment}"]
         found.append(here.assign(place=number, at=at, label=f"{at:g}"))
     return pd.concat(found, ignore_index=True)
 

@@ -16,7 +16,8 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws.rayleigh import Rayleigh
 from offprior.mixture import Mixture, draw_prompts
-from offprior.predictors.bayes import Bayes, References
+from offprior.predictors._references import References
+from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares
 from offprior.prompt_check import one_prompt
 

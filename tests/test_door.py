@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import pytest
+from kinds import FUNCTION_PREDICTORS
 
 from offprior import catalog
 from offprior.errors import OffpriorError, SettingError
@@ -12,7 +13,8 @@ from offprior.evaluation.evaluate import evaluate
 from offprior.evaluation.inside_model import Inside
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
-from offprior.predictors.bayes import Bayes, References
+from offprior.predictors._references import References
+from offprior.predictors.bayes import Bayes
 from offprior.predictors.boosted_trees import BoostedTrees
 from offprior.predictors.predictor import Algorithm, Predictor, without_variance
 from offprior.predictors.pretrained import Pretrained
@@ -22,7 +24,7 @@ from offprior.predictors.smoother import Smoother
 from offprior.probes.convex import Convex
 from offprior.prompt_check import as_numbers, as_single
 
-NAMES = catalog.names("predictors")
+NAMES = FUNCTION_PREDICTORS
 MIXTURE = Mixture([Linear()])
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 1))

@@ -24,7 +24,8 @@ from offprior.explorer.task import Tasks
 from offprior.families.gaussian_process import GaussianProcess
 from offprior.families.linear import Linear
 from offprior.mixture import Mixture
-from offprior.predictors.bayes import Bayes, References
+from offprior.predictors._references import References
+from offprior.predictors.bayes import Bayes
 from offprior.predictors.smoother import Smoother
 
 

@@ -22,7 +22,7 @@ from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 from offprior.predictors.pretrained import Pretrained
 from offprior.predictors.smoother import Smoother
 from offprior.probes.convex import Convex

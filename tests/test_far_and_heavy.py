@@ -23,7 +23,8 @@ from offprior.laws.normal import Normal
 from offprior.laws.rayleigh import Rayleigh
 from offprior.mixture import Mixture
 from offprior.posterior import posterior
-from offprior.predictors.bayes import Bayes, References
+from offprior.predictors._references import References
+from offprior.predictors.bayes import Bayes
 
 X = np.linspace(-4.2, 3.9, 12)
 QUERIES = np.asarray([0.5, -2.0, 3.0])

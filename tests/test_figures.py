@@ -56,7 +56,7 @@ CURVE_OF_S = "S: smoother, knows no family"
 CURVES = {
     "model": "M2",
     "B: Bayes, pretraining mixture": "bayes_nmse",
-    "C: Bayes, the probe's functions included": "combined_nmse",
+    "C: Bayes, the probe's tasks included": "combined_nmse",
     CURVE_OF_S: "smoother_nmse",
 }
 
@@ -93,7 +93,7 @@ def test_b_and_c_are_one_curve_where_they_coincide():
     here = (cells["probe"] == "convex") & (cells["length"] == 40)
     cells.loc[here, "combined_nmse"] = 1.001 * cells.loc[here, "bayes_nmse"]
     canvas = drawn(ErrorByStrength("convex"), dataclasses.replace(data, metrics=cells))
-    both, (bayes, combined) = "B = C: Bayes, with and without the probe's functions", list(CURVES)[1:3]
+    both, (bayes, combined) = "B = C: Bayes, with and without the probe's tasks", list(CURVES)[1:3]
     names = [[found.get_label() for found in axis.lines] for axis in canvas.axes]
     assert both in names[2] and not {bayes, combined} & set(names[2])
     assert both not in names[0] and {bayes, combined} <= set(names[0])

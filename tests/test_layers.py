@@ -21,11 +21,11 @@ ROWS = (
     {"analysis"},
     {"predictors", "probes"},
     {"mixture"},
-    {"prompt_sampling", "posterior"},
+    {"mixture_settings", "prompt_sampling", "posterior"},
     {"families", "models"},
     {"components", "input_laws", "networks", "recipe", "storage"},
     {"laws"},
-    {"__init__", "parameter", "mixture_weights", "prompt_check"},
+    {"__init__", "parameter", "prompt_check"},
     {"catalog", "compute", "console"},
     {"columns", "errors"},
 )

@@ -12,7 +12,7 @@ from offprior.families.sinusoid import Sinusoid
 from offprior.input_laws.evenly import Evenly
 from offprior.laws.normal import Normal
 from offprior.mixture import Mixture
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 from offprior.probes.context_length import ContextLength
 from offprior.probes.convex import Convex
 from offprior.probes.frequency import Frequency

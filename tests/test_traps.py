@@ -20,7 +20,8 @@ from offprior.families.task_pool import TaskPool
 from offprior.input_laws.evenly import Evenly
 from offprior.laws.normal import Normal
 from offprior.mixture import Mixture, draw_sequences
-from offprior.predictors.bayes import Bayes, References
+from offprior.predictors._references import References
+from offprior.predictors.bayes import Bayes
 from offprior.recipe.recipe import from_mapping
 
 KEY = jax.random.key(6)

@@ -18,6 +18,8 @@ from typing import Any
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from, in_a_line
 
 PART_FOLDERS = ("families", "laws", "input_laws", "models", "predictors", "probes", "figures")
+VARIANTS = {"families": ("token_process",), "predictors": ("token_predictor",)}
+"""Further modules that define an interface of a folder's parts."""
 HERE = Path(__file__).parent
 
 
@@ -30,7 +32,7 @@ def built_in(folder: str) -> list[str]:
     """Lists the parts of a folder of this package."""
     _check_folder(folder)
     found = [module.name for module in pkgutil.iter_modules([str(HERE / folder)]) if not module.ispkg]
-    return sorted(name.replace("_", "-") for name in found if name != _abstract(folder) and not name.startswith("_"))
+    return sorted(name.replace("_", "-") for name in found if name not in _abstract(folder) and name[0] != "_")
 
 
 def plugins(folder: str) -> dict[str, importlib.metadata.EntryPoint]:
@@ -159,9 +161,9 @@ def _loaded(entry: importlib.metadata.EntryPoint) -> Any:
         return None
 
 
-def _abstract(folder: str) -> str:
-    """Converts families to family: the module that defines the interface of a folder's parts."""
-    return f"{folder[:-3]}y" if folder.endswith("ies") else folder[:-1]
+def _abstract(folder: str) -> set[str]:
+    """Returns the modules that define the interfaces of a folder's parts: for families `family`, and its variants."""
+    return {f"{folder[:-3]}y" if folder.endswith("ies") else folder[:-1], *VARIANTS.get(folder, ())}
 
 
 def _public_class(module: object, name: str) -> type:

@@ -1,4 +1,6 @@
-"""Names in an evaluation table: its columns, its reference predictors, its placements."""
+"""Names in an evaluation table: its columns, its reference predictors, its placements, and the words for its unit."""
+
+from typing import Any, NamedTuple
 
 MODEL = "model"
 """The model of a run, which verdicts are about."""
@@ -23,6 +25,8 @@ ALL, BETWEEN, BEYOND = "all", "between", "beyond"
 PLACEMENTS = (ALL, BETWEEN, BEYOND)
 WHERE = {ALL: "all queries", BETWEEN: "between the context's points", BEYOND: "beyond the context's points"}
 """The names of placements in texts and figures."""
+NATS = "nats per token"
+"""The unit of the errors of token predictions; errors of real values have none, being over the variance of O."""
 CELL = ["probe", "strength", "length"]
 ROW = [*CELL, "task", "predictor", "seed"]
 """The columns that identify a row."""
@@ -77,6 +81,7 @@ FURTHER_COLUMNS = {
     "axis": "the coordinate in words",
     "prior_low": "lower end of the stretch of the coordinate that the prior holds, where the probe knows its ends",
     "prior_high": "upper end of the same",
+    "unit": "unit of the errors: nats per token for divergences of token predictions, KL(O ‖ p) and KL(B ‖ p)",
     "gate": "label of the probe in whose rows M1 of this cell is measured; empty: in the cell's own",
 }
 """Columns that older tables lack; not-a-number if unknown.
@@ -88,3 +93,25 @@ Errors beyond the context are differences: a column minus its `_between`, with t
 def is_reference(label: str) -> bool:
     """Whether the label is that of a predictor that every evaluation adds."""
     return label in REFERENCES or label.startswith(OF_CLASSES)
+
+
+class Wording(NamedTuple):
+    """What texts and figures call the errors and the prompts of a table."""
+
+    error: str
+    """The error, as an axis label."""
+    short: str
+    """The symbol of the error."""
+    of: str
+    """What a context is made of."""
+    tasks: str
+    """What a family holds."""
+
+
+OF_FUNCTIONS = Wording("normalised error (NMSE)", "NMSE", "pairs", "functions")
+OF_TOKENS = Wording(f"KL to the truth [{NATS}]", "KL", "tokens", "sources")
+
+
+def wording(unit: Any) -> Wording:
+    """Returns the words for a table whose errors have this unit; any other value than `NATS` means functions."""
+    return OF_TOKENS if unit == NATS else OF_FUNCTIONS

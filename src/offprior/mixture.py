@@ -5,7 +5,7 @@ import functools
 import html
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -17,51 +17,33 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from offprior.compute.precision import single
 from offprior.compute.randomness import key_for
 from offprior.errors import Problem, SettingError
-from offprior.families.family import Family
+from offprior.families.family import Family, TaskFamily
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
+from offprior.families.token_process import TokenProcess
 from offprior.laws.law import Law, concrete, law, number_in_words
 from offprior.laws.uniform import Uniform
-from offprior.mixture_weights import normalised
+from offprior.mixture_settings import check_families, check_unset, normalised, shown
 from offprior.parameter import Part, Scalar, parameter
-from offprior.prompt_sampling import inputs_of, keys_of, members_of, noisy, tasks_of, values_of
+from offprior.prompt_sampling import (
+    Prompts,
+    Sequences,
+    TokenDraws,
+    draw_tokens,
+    inputs_of,
+    keys_of,
+    members_of,
+    noisy,
+    tasks_of,
+    values_of,
+)
 
 SCALE_PROMPTS = 4096, 1
 """Functions whose values give the scale of y, and the pairs in each context, which are not used."""
 
-MOST_SHOWN = 16
-"""The largest array whose numbers a mixture's `repr` shows."""
-
-
-class Sequences(NamedTuple):
-    """A batch of prompts for pretraining."""
-
-    x: Float[Array, "b n d"]
-    y: Float[Array, "b n"]
-    """Outputs with noise."""
-    values: Float[Array, "b n"]
-    """Outputs without noise."""
-    family: Int[Array, " b"]
-    frequency: Float[Array, " b"]
-    """Radians per unit of x; not-a-number if the task has no frequency."""
-
-
-class Prompts(NamedTuple):
-    """A batch of prompts for testing: a context and queries."""
-
-    x: Float[Array, "b k d"]
-    y: Float[Array, "b k"]
-    """Outputs with noise."""
-    queries: Float[Array, "b m d"]
-    truth: Float[Array, "b m"]
-    """Outputs without noise."""
-    family: Int[Array, " b"]
-    frequency: Float[Array, " b"]
-    """Radians per unit of x; not-a-number if the task has no frequency."""
-
 
 class Mixture(Part):
-    """Weighted families of functions, a law of inputs and a noise level.
+    """Weighted families of functions, a law of inputs and a noise level; or weighted families of token processes.
 
     Each sequence draws its family anew. The weights sum to 1, up to rounding. Noise is normal unless `noise_degrees`
     is given. Student's t noise is scaled to the standard deviation `noise` if it has one, that is, above two degrees of
@@ -69,10 +51,10 @@ class Mixture(Part):
 
     Raises:
         SettingError: weights that are negative, not finite, do not sum to 1, or differ in number from the families;
-            families of different dimensions.
+            families of different dimensions, or of functions and of tokens.
     """
 
-    families: tuple[Family, ...] = parameter((Linear(), Sinusoid()), "function classes")
+    families: tuple[TaskFamily, ...] = parameter((Linear(), Sinusoid()), "function classes, or token processes")
     weights: Float[Array | np.ndarray, " families"] = parameter(
         None, "share of each family, summing to 1; equal unless given", static=False
     )
@@ -93,7 +75,7 @@ class Mixture(Part):
 
     def __init__(
         self,
-        families: Sequence[Family] = (Linear(), Sinusoid()),
+        families: Sequence[TaskFamily] = (Linear(), Sinusoid()),
         weights: Any = None,
         inputs: Any = Uniform(-5.0, 5.0),  # noqa: B008
         noise: Scalar = 0.1,
@@ -108,14 +90,13 @@ class Mixture(Part):
         self.noise_degrees = noise_degrees
 
     def __check_init__(self):
-        for place, family in enumerate(self.families):
-            if family.dimension != self.dimension:
-                message = f"it must be {self.dimension}, as for the first family; got {family.dimension}"
-                about = (f"families.{place}.", "families.0.")
-                raise SettingError(Problem(f"families.{place}.dimension", message, about=about))
+        check_families(self.families)
+        if self.vocabulary:
+            check_unset(inputs=self.inputs == Uniform(-5.0, 5.0), noise=concrete(self.noise) in (None, 0.1, 0.0))
+            check_unset(noise_degrees=self.noise_degrees is None)
 
     def __repr__(self) -> str:
-        return eqx.tree_pformat(jax.tree.map(_shown, self))
+        return eqx.tree_pformat(jax.tree.map(shown, self))
 
     def _repr_html_(self) -> str:
         shares = [number_in_words(share) for share in self.weights]
@@ -123,20 +104,55 @@ class Mixture(Part):
             f"<tr><td>{share}</td><td>{html.escape(name)}</td></tr>"
             for share, name in zip(shares, self.family_names, strict=True)
         )
-        conditions = html.escape(f"inputs {self.inputs.words}, noise {number_in_words(self.noise)}")
-        return f"<table><tr><th>share</th><th>family</th></tr>{rows}</table><p>{conditions}</p>"
+        return f"<table><tr><th>share</th><th>family</th></tr>{rows}</table><p>{html.escape(self._conditions)}</p>"
 
     @property
     def summary(self) -> str:
         """The mixture in one line: families with their shares, inputs and noise."""
         shares = zip(map(number_in_words, self.weights), self.family_names, strict=True)
         families = " + ".join(f"{share} {name}" for share, name in shares)
-        return f"{families}; inputs {self.inputs.words}; noise {number_in_words(self.noise)}"
+        return f"{families}; {self._conditions}"
+
+    @property
+    def _conditions(self) -> str:
+        if self.vocabulary:
+            return f"{self.vocabulary} tokens"
+        return f"inputs {self.inputs.words}; noise {number_in_words(self.noise)}"
 
     @property
     def dimension(self) -> int:
         """How many numbers an input has."""
         return self.families[0].dimension
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are; 0 if the families are functions."""
+        first = self.families[0]
+        return first.vocabulary if isinstance(first, TokenProcess) else 0
+
+    @property
+    def functions(self) -> tuple[Family, ...]:
+        """The families, where functions are needed.
+
+        Raises:
+            SettingError: they are token processes.
+        """
+        found = tuple(family for family in self.families if isinstance(family, Family))
+        if not found:
+            raise SettingError(Problem("families", "this needs functions, but the families are token processes"))
+        return found
+
+    @property
+    def processes(self) -> tuple[TokenProcess, ...]:
+        """The families, where token processes are needed.
+
+        Raises:
+            SettingError: they are functions.
+        """
+        found = tuple(family for family in self.families if isinstance(family, TokenProcess))
+        if not found:
+            raise SettingError(Problem("families", "this needs token processes, but the families are functions"))
+        return found
 
     @property
     def family_names(self) -> list[str]:
@@ -165,8 +181,10 @@ class Mixture(Part):
         """The standard deviation of the functions' values under the mixture, to two digits; 1 if it is not defined.
 
         It is estimated from 4,096 functions at one input each, always the same ones, and computed once, unless a number
-        is traced.
+        is traced. Tokens have none, and it is 1.
         """
+        if self.vocabulary:
+            return 1.0
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
             spread = self._values_of_scale().std()
             return jnp.where(jnp.isfinite(spread) & (spread > 0), spread, 1.0)
@@ -190,6 +208,9 @@ class Mixture(Part):
 
     def sequences(self, key: PRNGKeyArray, batch: int, points: int) -> Sequences:
         """Draws `batch` pretraining prompts of `points` pairs each; a pure function of the key."""
+        if self.vocabulary:
+            x, y, family, _ = self._tokens(key, batch, points)
+            return Sequences(x[:, :-1], y, y, family, jnp.full(batch, jnp.nan, jnp.float32))
         with single():
             inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
             x = jax.vmap(lambda one: inputs.sequence(one, points, self.dimension))(keys_of(key, "inputs", batch))
@@ -203,8 +224,13 @@ class Mixture(Part):
             key: the random key.
             count: the number of prompts.
             length: the number of pairs in each context.
-            queries: the number of further inputs of each prompt, at which predictions are asked for.
+            queries: the number of further inputs of each prompt, at which predictions are asked for; of a sequence of
+                tokens, they are all its places, whatever the number.
         """
+        if self.vocabulary:
+            x, y, family, truth = self._tokens(key, count, length, truth=True)
+            assert truth is not None
+            return Prompts(x[:, :-1], y, x, truth, family, jnp.full(count, jnp.nan, jnp.float32))
         with single():
             inputs, noise, degrees = _as_single((self.inputs, self.noise, self.noise_degrees))
             keys = keys_of(key, "inputs", count), keys_of(key, "queries", count)
@@ -212,6 +238,11 @@ class Mixture(Part):
             values, family, frequency = self.values(key, jnp.concatenate([context, asked], axis=1))
             y = noisy(noise, degrees, key, values[:, :length])
             return Prompts(context, y, asked, values[:, length:], family, frequency)
+
+    def _tokens(self, key: PRNGKeyArray, batch: int, n: int, *, truth: bool = False) -> TokenDraws:
+        with single():
+            families, weights = _as_single((self.processes, self.weights))
+            return draw_tokens(families, weights, key, batch, n, truth=truth)
 
     def noisy(self, key: PRNGKeyArray, values: Float[Array, "b n"]) -> Float[Array, "b n"]:
         """Adds the mixture's own noise, normal or Student's t, to `values`."""
@@ -228,7 +259,7 @@ class Mixture(Part):
             The values without noise, the index of each prompt's family and each prompt's frequency.
         """
         with single():
-            families, weights, x = _as_single((self.families, self.weights, jnp.asarray(x)))
+            families, weights, x = _as_single((self.functions, self.weights, jnp.asarray(x)))
             batch = x.shape[0]
             member = members_of(weights, key, batch)
             # Every family draws a task for every prompt, and one is kept: a mapped switch would do the same, only
@@ -266,11 +297,3 @@ def _as_single(tree: Any) -> Any:
         return leaf.astype(np.float32) if is_wide else leaf
 
     return jax.tree.map(narrowed, tree)
-
-
-def _shown(leaf: Any) -> Any:
-    """Returns a small array of known numbers as plain Python numbers, and anything else unchanged."""
-    is_array = isinstance(leaf, np.ndarray | jax.Array) and not isinstance(leaf, Tracer)
-    if not is_array or leaf.dtype.kind != "f" or leaf.size > MOST_SHOWN:
-        return leaf
-    return float(str(np.asarray(leaf))) if leaf.ndim == 0 else [_shown(np.asarray(one)) for one in np.asarray(leaf)]

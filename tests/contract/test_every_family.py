@@ -1,8 +1,9 @@
-"""Every family of the catalogue, those to come included."""
+"""Every family of functions in the catalogue, those to come included."""
 
 import jax
 import numpy as np
 import pytest
+from kinds import FUNCTION_FAMILIES
 
 from offprior import catalog
 from offprior.components import NoClosedForm
@@ -17,7 +18,7 @@ from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares
 from offprior.recipe.parts import part_from, plain
 
-NAMES = catalog.names("families")
+NAMES = FUNCTION_FAMILIES
 KEY = jax.random.key(7)
 
 

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from kinds import FUNCTION_PREDICTORS
 
 from offprior import catalog
 from offprior.errors import SettingError
@@ -26,7 +27,7 @@ def prompts():
     return tuple(np.asarray(part, np.float64) for part in drawn[:4])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FUNCTION_PREDICTORS)
 def test_a_predictor(name, prompts):
     """Built with no arguments, captioned, finite, repeatable, and one answer whether asked alone or in a batch."""
     predictor = catalog.find("predictors", name)()
@@ -41,7 +42,7 @@ def test_a_predictor(name, prompts):
     np.testing.assert_allclose(alone.mean, answer.mean[1, -1], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FUNCTION_PREDICTORS)
 def test_a_predictor_sees_its_context_only(name, prompts):
     predictor = catalog.find("predictors", name)()
     x, y, queries, _ = (part[:3].copy() for part in prompts)
@@ -50,7 +51,7 @@ def test_a_predictor_sees_its_context_only(name, prompts):
     np.testing.assert_allclose(before, predictor.predict_batch(x, y, queries, [4]).mean, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FUNCTION_PREDICTORS)
 def test_a_predictor_answers_without_any_context(name, prompts):
     """The same for every prompt where the queries are: 0, or what its docstring says of no context."""
     predictor = catalog.find("predictors", name)()
@@ -61,7 +62,7 @@ def test_a_predictor_answers_without_any_context(name, prompts):
     assert not (answer.variance < -1e-9).any()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in SEE_ORDER])
+@pytest.mark.parametrize("name", [name for name in FUNCTION_PREDICTORS if name not in SEE_ORDER])
 def test_the_order_of_a_context_makes_no_difference(name, prompts):
     predictor = catalog.find("predictors", name)()
     x, y, queries, _ = (part[:3] for part in prompts)
@@ -71,7 +72,7 @@ def test_the_order_of_a_context_makes_no_difference(name, prompts):
     np.testing.assert_allclose(one.variance, other.variance, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FUNCTION_PREDICTORS)
 def test_a_predictor_is_told_of_the_mixture(name, prompts):
     """It is a predictor still, with the same label, and answers prompts of that mixture."""
     predictor = catalog.find("predictors", name)()
@@ -101,7 +102,7 @@ def test_a_recipe_can_name_a_predictor_or_says_why_not(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FUNCTION_PREDICTORS)
 def test_nobody_beats_bayes_on_its_own_prior(name, prompts):
     """Squared errors, paired over prompts: B's mean is not above anybody's by more than three standard errors."""
     x, y, queries, truth = prompts

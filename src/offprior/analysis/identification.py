@@ -1,7 +1,8 @@
 """Which known algorithm a predictor is nearest to, and the best convex blend of them (M11); no jax.
 
 Distances are mean (p − q)² over the target's variance, on the same prompts. They come from the table's columns
-``product: NAME``, the mean over a task's queries of p·q, which an evaluation with other predictors contains.
+``product: NAME``, the mean over a task's queries of p·q, which an evaluation with other predictors contains. For tokens
+they are KL(q ‖ p) in nats per token, the columns ``divergence: NAME``, and there is no blend.
 """
 
 from typing import Any
@@ -15,6 +16,7 @@ from offprior.analysis.cells import CELL, Cell, cells
 from offprior.analysis.estimate import Estimate
 
 PRODUCT = "product: "
+DIVERGENCE = "divergence: "
 SUM_TO_ONE = 1e4
 """Weight of the sum-to-one constraint on a blend's weights, relative to the largest product."""
 SMALLEST_WEIGHT = 0.01
@@ -30,7 +32,7 @@ def identification(rows: pd.DataFrame, predictor: str = "model") -> pd.DataFrame
     """
     found = []
     for key, cell in cells(rows, predictor).items():
-        names = [name for name in _known(cell) if name != predictor]
+        names = [name for name in algorithms(cell) if name != predictor]
         if len(names) >= 2:
             found.append({**dict(zip(CELL, key, strict=True)), **_of_cell(cell, names)})
     return pd.DataFrame(found)
@@ -49,7 +51,11 @@ def best_convex(gram: Float[np.ndarray, "k k"], moment: Float[np.ndarray, " k"])
 
 def distance(cell: Cell, name: str) -> Estimate | None:
     """Returns the judged predictor's distance from another, per training seed; None if their product is unknown."""
-    if not cell.knows(PRODUCT + name) or not cell.has(name):
+    if not cell.has(name):
+        return None
+    if cell.knows(DIVERGENCE + name):
+        return cell.over_variance(cell.column(cell.predictor, DIVERGENCE + name))
+    if not cell.knows(PRODUCT + name):
         return None
     own, square = cell.column(cell.predictor, "prediction_square"), cell.column(name, "prediction_square")
     of_tasks = own - 2 * cell.column(cell.predictor, PRODUCT + name) + cell.every_seed(square)
@@ -58,37 +64,59 @@ def distance(cell: Cell, name: str) -> Estimate | None:
     return cell.over_variance(of_tasks)
 
 
-def _known(cell: Cell) -> list[str]:
-    """Returns the predictors whose products with the judged one are known."""
-    columns = [name.removeprefix(PRODUCT) for name in cell.names if name.startswith(PRODUCT)]
+def algorithms(cell: Cell) -> list[str]:
+    """Returns the predictors from which the judged one's distances are known."""
     return [
-        name for name in columns if cell.has(name) and np.isfinite(cell.column(cell.predictor, PRODUCT + name)).all()
+        name.removeprefix(prefix)
+        for prefix in (PRODUCT, DIVERGENCE)
+        for name in cell.names
+        if name.startswith(prefix)
+        and cell.has(name.removeprefix(prefix))
+        and np.isfinite(cell.column(cell.predictor, name)).all()
     ]
 
 
 def _of_cell(cell: Cell, names: list[str]) -> dict[str, Any]:
-    def product(of: str, name: str) -> np.ndarray:
-        """Returns the mean over training seeds, [tasks]."""
-        return cell.column(of, PRODUCT + name).mean(0)
-
-    own = cell.column(cell.predictor, "prediction_square").mean(0)
-    squares = {name: product(name, name) for name in names}
-    of_tasks = np.stack([own - 2 * product(cell.predictor, name) + squares[name] for name in names])
+    is_divergence = cell.knows(DIVERGENCE + names[0])
+    if is_divergence:
+        of_tasks = np.stack([cell.column(cell.predictor, DIVERGENCE + name).mean(0) for name in names])
+    else:
+        own = _square(cell)
+        of_tasks = np.stack(
+            [own - 2 * _product(cell, cell.predictor, name) + _product(cell, name, name) for name in names]
+        )
     distances = of_tasks.mean(1) / cell.variance
     order = np.argsort(distances)
     resampled = np.argmin(cell.weights @ of_tasks.T, axis=1)
-    gram = np.asarray([[product(of, name).mean() for name in names] for of in names])
-    moment = np.asarray([product(cell.predictor, name).mean() for name in names])
-    weights = best_convex((gram + gram.T) / 2, moment)
-    apart = own.mean() - 2 * weights @ moment + weights @ gram @ weights
-    parts = [(names[place], weights[place]) for place in np.argsort(-weights) if weights[place] >= SMALLEST_WEIGHT]
+    blend, blend_distance = ("", np.nan) if is_divergence else _blend(cell, names)
     return {
         "nearest": names[order[0]],
         "distance": float(distances[order[0]]),
         "certainty": float((resampled == order[0]).mean()),
         "second": names[order[1]],
         "second_distance": float(distances[order[1]]),
-        "blend": " + ".join(f"{weight:.2f} {name}" for name, weight in parts),
-        "blend_distance": float(max(apart, 0.0) / cell.variance),
+        "blend": blend,
+        "blend_distance": blend_distance,
         **{f"distance: {name}": float(distance) for name, distance in zip(names, distances, strict=True)},
     }
+
+
+def _blend(cell: Cell, names: list[str]) -> tuple[str, float]:
+    """Returns the best convex blend in words, and its distance."""
+    own = _square(cell)
+    gram = np.asarray([[_product(cell, of, name).mean() for name in names] for of in names])
+    moment = np.asarray([_product(cell, cell.predictor, name).mean() for name in names])
+    weights = best_convex((gram + gram.T) / 2, moment)
+    apart = own.mean() - 2 * weights @ moment + weights @ gram @ weights
+    parts = [(names[place], weights[place]) for place in np.argsort(-weights) if weights[place] >= SMALLEST_WEIGHT]
+    words = " + ".join(f"{weight:.2f} {name}" for name, weight in parts)
+    return words, float(max(apart, 0.0) / cell.variance)
+
+
+def _square(cell: Cell) -> Float[np.ndarray, " tasks"]:
+    return cell.column(cell.predictor, "prediction_square").mean(0)
+
+
+def _product(cell: Cell, of: str, name: str) -> Float[np.ndarray, " tasks"]:
+    """Returns the mean over training seeds."""
+    return cell.column(of, PRODUCT + name).mean(0)

@@ -115,5 +115,11 @@ METRICS = {
         "amplitude of p at the nearest frequency of the pretraining range, over the true amplitude, outside the range",
         "how strongly the answer holds a frequency that was trained on",
     ),
+    "M18": Metric(
+        "divergence of tokens",
+        "KL(O ‖ p) of the next token, in nats per token, by position; for mixtures of token processes it takes the "
+        "place of the NMSE in M1–M5, M10, M11, M13, M19 and M20",
+        "0 is perfect",
+    ),
 }
 """The metrics in the order in which docs/metrics.md explains them."""

@@ -143,6 +143,8 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     """
     row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": cell.trained, "tasks": len(cell.tasks)}
     row["interval_over"] = "training seeds and tasks" if len(cell.seeds) > 1 else "tasks"
+    if cell.label("unit") is not None:
+        row["unit"] = cell.label("unit")
     row["variance"], row["share"] = cell.variance, float(cell.share.mean())
     row |= _gap_of_families(cell, trained)
     model, bayes = cell.nmse(cell.predictor), cell.nmse("B")

@@ -5,16 +5,19 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from offprior.analysis.cells import cells
 from offprior.analysis.crossing import Axis, Crossing, crossing, next_place
 from offprior.analysis.estimate import Estimate
+from offprior.analysis.identification import algorithms, distance
 from offprior.analysis.measure import estimate
-from offprior.columns import IN_DISTRIBUTION, MODEL
+from offprior.columns import IN_DISTRIBUTION, MODEL, wording
 from offprior.recipe.study import Measure, Study, mixture_label
 
 PLACE = ["place", "at", "label"]
 """Columns that a study's rows have before the usual ones: the place's number, its coordinate, its name."""
 CURVE = [*PLACE, "length", "value", "low", "high", "interval_over", "seeds"]
 SEEDS = [*PLACE, "seed", "value", "low", "high"]
+DISTANCES = [*PLACE, "algorithm", "value", "low", "high"]
 MATRIX = ["trained", "tested", "value", "low", "high"]
 
 
@@ -31,6 +34,12 @@ class StudyResult:
     """Where the measure crosses the threshold; None if no threshold was given."""
     matrix: pd.DataFrame
     """NMSE, one row per pair of places, if every place was tested on the prompts of every other."""
+    distances: pd.DataFrame = dataclasses.field(default_factory=lambda: pd.DataFrame(columns=DISTANCES))
+    """The model's distance from every other predictor (M11), one row per place and predictor, at the measure's cell."""
+    of: str = "pairs"
+    """What a context is made of."""
+    also: "tuple[StudyResult, ...]" = ()
+    """The same of each further measure."""
 
     @property
     def at_length(self) -> pd.DataFrame:
@@ -42,7 +51,7 @@ class StudyResult:
         """The measure and where it is read, in words."""
         measure = self.study.measure
         where = "" if measure.strength is None or measure.probe == IN_DISTRIBUTION else f" at {measure.strength:g}"
-        return f"{measure} ({measure.probe}{where}, {measure.length} pairs)"
+        return f"{measure} ({measure.probe}{where}, {measure.length} {self.of})"
 
     @property
     def crossing_in_words(self) -> str:
@@ -78,7 +87,7 @@ class StudyResult:
 def probes_read(study: Study) -> list[str]:
     """Returns the probes whose rows the result uses."""
     tests = [mixture_label(place.label) for place in study.places] if study.cross else []
-    return list(dict.fromkeys([IN_DISTRIBUTION, study.measure.probe, *tests]))
+    return list(dict.fromkeys([IN_DISTRIBUTION, *(each.probe for each in (study.measure, *study.also)), *tests]))
 
 
 def study_result(rows: pd.DataFrame, study: Study) -> StudyResult:
@@ -87,7 +96,7 @@ def study_result(rows: pd.DataFrame, study: Study) -> StudyResult:
     Raises:
         OffpriorError: the measure names a predictor that was not evaluated.
     """
-    curve, seeds, matrix = [], [], []
+    curve, seeds, matrix, distances = [], [], [], []
     estimates: dict[float, tuple[list[int], Estimate]] = {}
     for key, here in _places(rows):
         place = dict(zip(PLACE, key, strict=True))
@@ -104,6 +113,7 @@ def study_result(rows: pd.DataFrame, study: Study) -> StudyResult:
                 names = sorted(here.loc[here["predictor"] == MODEL, "seed"].unique().tolist())
                 estimates[float(key[1])] = names, found
                 seeds += [{**place, **row} for row in _of_seeds(here, study.measure, names, found)]
+        distances += [{**place, **row} for row in _distances(here, study.measure)]
         if study.cross:
             matrix += [{"trained": place["label"], **row} for row in _across(here, study)]
     crossed = None
@@ -116,6 +126,9 @@ def study_result(rows: pd.DataFrame, study: Study) -> StudyResult:
         pd.DataFrame(seeds, columns=SEEDS),
         crossed,
         pd.DataFrame(matrix, columns=MATRIX),
+        pd.DataFrame(distances, columns=DISTANCES),
+        wording(rows["unit"].iloc[0] if "unit" in rows and len(rows) else None).of,
+        tuple(study_result(rows, study.model_copy(update={"measure": each, "also": []})) for each in study.also),
     )
 
 
@@ -138,6 +151,21 @@ def _of_seeds(here: pd.DataFrame, measure: Measure, names: list[int], of_all: Es
         single = estimate(here[(here["seed"] == seed) | (here["seed"] < 0)], measure, int(measure.length or 0))
         low, high = single.over_tasks() if single is not None else (np.nan, np.nan)
         found.append({"seed": int(seed), "value": float(value), "low": low, "high": high})
+    return found
+
+
+def _distances(here: pd.DataFrame, measure: Measure) -> list[dict[str, object]]:
+    """Returns the model's distance from every predictor that was evaluated with it, where the measure is read."""
+    own = (here["probe"] == measure.probe) & (here["length"] == measure.length)
+    if measure.strength is not None:
+        own &= np.isclose(here["strength"], measure.strength, rtol=0, atol=1e-9)
+    found = []
+    for cell in list(cells(here[own], MODEL).values())[:1]:
+        for name in algorithms(cell):
+            value = distance(cell, name) if name != MODEL else None
+            if value is not None:
+                low, high = value.interval()
+                found.append({"algorithm": name, "value": value.value, "low": low, "high": high})
     return found
 
 

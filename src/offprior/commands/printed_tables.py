@@ -1,11 +1,14 @@
 """Tables that commands print when they end: verdicts, errors, studies."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
 
 from offprior.console.output import Console
+
+if TYPE_CHECKING:
+    from offprior.columns import Wording
 
 # With this padding, four verdicts per row fit a terminal of eighty characters.
 STYLE: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
@@ -44,10 +47,11 @@ def print_verdicts(verdicts: Any, console: Console | None = None) -> None:
         table = Table(title=f"{probe}{where}", **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         lengths = sorted(rows["length"].unique())
+        of = _wording(rows).of
         if (rows["strength"] == rows["length"]).all():  # the coordinate is the context length itself
             rows, lengths = rows.assign(length=0), [0]
         for length in lengths:
-            table.add_column(f"{length} pairs" if length else "verdict", overflow="fold")
+            table.add_column(f"{length} {of}" if length else "verdict", overflow="fold")
         for strength, cells in rows.groupby("strength"):
             by_length = {cell["length"]: _verdict(cell) for cell in cells.to_dict("records")}
             table.add_row(
@@ -71,25 +75,34 @@ def print_study(result: Any, console: Console | None = None) -> None:
         ends = f"[{row['low']:.4g}, {row['high']:.4g}]" if row["low"] == row["low"] else ""
         table.add_row(str(row["label"]), f"{row['value']:.4g}", ends, over)
     console.print(table)
+    for further in result.also:
+        print_study(further, console)
 
 
 def print_errors(errors: Any, console: Console | None = None) -> None:
     """Prints the normalised errors of all predictors if there are no verdicts, one row per coordinate and predictor."""
     console = console or Console()
     for probe, rows in errors.groupby("probe", sort=False):
-        caption = "normalised error (M2); the mixture has no exact posterior, so there is no verdict"
+        words = _wording(rows)
+        caption = f"M2, the {words.error}; the mixture has no exact posterior, so there is no verdict"
         table = Table(title=str(probe), caption=caption, **STYLE)
         table.add_column(str(rows["coordinate"].iloc[0]), justify="right")
         table.add_column("predictor")
         own_length = bool((rows["strength"] == rows["length"]).all())
         lengths = [0] if own_length else sorted(rows["length"].unique())
         for length in lengths:
-            table.add_column(f"{length} pairs" if length else "error", justify="right")
+            table.add_column(f"{length} {words.of}" if length else "error", justify="right")
         for (strength, predictor), cells in rows.groupby(["strength", "predictor"], sort=False):
             values = {0 if own_length else cell["length"]: cell["value"] for cell in cells.to_dict("records")}
             shown = [f"{values[length]:.4g}" if length in values else "" for length in lengths]
             table.add_row(f"{strength:g}" if rows["coordinate"].iloc[0] else "", str(predictor), *shown)
         console.print(table)
+
+
+def _wording(rows: Any) -> "Wording":
+    from offprior.columns import wording
+
+    return wording(rows["unit"].iloc[0] if "unit" in rows and len(rows) else None)
 
 
 def _surely(result: Any) -> list[str]:
@@ -102,13 +115,13 @@ def _families_that_fail(rows: Any) -> list[str]:
     """Returns the context lengths at which each family misses the gate of M1, so that a cell is under-trained."""
     from offprior.analysis.verdict import UNDER_TRAINED
 
-    judged = rows[rows["verdict"] == UNDER_TRAINED]
+    judged, of = rows[rows["verdict"] == UNDER_TRAINED], _wording(rows).of
     found: dict[str, list[int]] = {}
     for length, families in zip(judged["length"], judged["families_that_fail"], strict=True):
         for family in families.split(", ") if families else []:
             found.setdefault(family, []).append(int(length))
     return [
-        f"{family} misses the gate of M1 at {', '.join(map(str, sorted(set(lengths))))} pairs"
+        f"{family} misses the gate of M1 at {', '.join(map(str, sorted(set(lengths))))} {of}"
         for family, lengths in found.items()
     ]
 

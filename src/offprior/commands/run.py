@@ -9,6 +9,7 @@ from offprior.commands.trial_of_parts import read_and_try
 from offprior.compute.devices import use_one_device_per_core
 from offprior.console.output import Console
 from offprior.errors import OffpriorError
+from offprior.predictors.bayes import check_posterior
 from offprior.recipe.recipe import Recipe, rate_in_words
 from offprior.storage import run_folder
 
@@ -71,7 +72,7 @@ def _tell_what_has_no_posterior(recipe: Recipe, console: Console) -> None:
     """Warns, before training starts, about every family without an exact posterior."""
     for place, family in enumerate(recipe.mixture.families):
         try:
-            family.components(8)
+            check_posterior(family)
         except OffpriorError as error:
             lacks = "there will be no B, no C and no verdict, only errors beside other predictors"
             line = f"{recipe.name}: mixture.families.{place}: {error}; {lacks}"

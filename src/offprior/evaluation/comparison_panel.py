@@ -40,7 +40,7 @@ def panel(mixture: Mixture) -> list[Predictor]:
     ]
     if mixture.dimension > 1:
         found += [Averaging(), Lasso()]
-    families = mixture.families
+    families = mixture.functions
     if any(isinstance(family, ReluNetwork) for family in families):
         found.append(GradientDescent(model="relu", steps=100, label="network by gradient descent"))
     if _has_components(mixture):
@@ -53,7 +53,7 @@ def panel(mixture: Mixture) -> list[Predictor]:
 
 def _has_components(mixture: Mixture) -> bool:
     try:
-        for family in mixture.families:
+        for family in mixture.functions:
             family.components(8)
     except NoClosedForm:
         return False

@@ -19,6 +19,7 @@ from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
 from offprior.evaluation.references import Known, reference_answers, references_of
 from offprior.evaluation.rows import UNTRAINED, Answer, PromptBatch, Rows, distance_from_other_seeds, products
+from offprior.evaluation.token_rows import token_rows
 from offprior.mixture import Mixture, draw_prompts
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.predictor import Predictor
@@ -83,7 +84,7 @@ def evaluate(
     predictors = _beside_references([predictor.for_mixture(mixture) for predictor in predictors], mixture)
     _check_dimensions(predictors, mixture)
     wanted = tuple(sorted({length for probe in probes for length in probe.lengths(lengths, mixture)} | set(lengths)))
-    _check_probes(probes)
+    _check_probes(probes, mixture)
     others = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
     there = set() if known is None else set(known.to_pandas()["length"])
     wanted = tuple(length for length in wanted if length not in there)
@@ -156,6 +157,8 @@ def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -
 
 
 def _rows_of(place: PromptBatch, predictors: Sequence[Predictor], known: Known, mixture: Mixture) -> list[pd.DataFrame]:
+    if mixture.vocabulary:
+        return token_rows(place, predictors, known, mixture)
     x, y, queries, truth = (np.asarray(a, np.float64) for a in place.prompts[:4])
     exact, answers = reference_answers(place, known, mixture)
     asked = {}
@@ -209,6 +212,11 @@ def _all_of(kind: type[Part], key: str, given: Any) -> list[Part]:
 
 def _check_dimensions(predictors: Sequence[Predictor], mixture: Mixture) -> None:
     for place, predictor in enumerate(predictors):
+        fits = predictor.predicts_tokens if mixture.vocabulary else predictor.predicts_values
+        if not fits:
+            has, lacks = ("tokens", "real values") if mixture.vocabulary else ("functions", "tokens")
+            message = f"{predictor.label} predicts {lacks}, but the mixture's families are {has}"
+            raise SettingError(Problem(f"predictors.{place}", message))
         own = predictor.input_dimension
         if own is not None and own != mixture.dimension:
             message = (
@@ -225,7 +233,12 @@ def _mixture_of(predictors: Sequence[Predictor]) -> Mixture:
     raise OffpriorError("mixture: no predictor knows its pretraining mixture; give mixture=")
 
 
-def _check_probes(probes: Sequence[Probe]) -> None:
+def _check_probes(probes: Sequence[Probe], mixture: Mixture) -> None:
+    for place, probe in enumerate(probes):
+        try:
+            probe.check_applies(mixture)
+        except SettingError as error:
+            raise SettingError([problem.inside(f"probes.{place}") for problem in error.problems]) from None
     labels = [probe.label for probe in probes]
     for label in labels:
         if labels.count(label) > 1:

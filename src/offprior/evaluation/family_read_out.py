@@ -17,7 +17,7 @@ from offprior.compute.randomness import fold
 from offprior.compute.threads import LAPACK, blas_on_one_thread
 from offprior.evaluation.inside_model import Inside
 from offprior.mixture import Mixture, draw_sequences
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 from offprior.predictors.predictor import Predictor
 
 PROMPTS = 3072

@@ -25,9 +25,10 @@ def gate(probe: Probe, strength: float, mixture: Mixture) -> InDistribution | No
     found = probe.distribution(strength, mixture)
     own, given = np.float32(mixture.noise), np.float32(found.noise)
     # Numbers are compared in single precision, in which prompts are drawn.
-    alike = bool(eqx.tree_equal(found.inputs, mixture.inputs)) or found.inputs.words == mixture.inputs.words
+    inputs = probe.gated_inputs(strength, mixture)
+    alike = bool(eqx.tree_equal(inputs, mixture.inputs)) or inputs.words == mixture.inputs.words
     return InDistribution(
-        inputs=None if alike else found.inputs,
+        inputs=None if alike else inputs,
         noise=None if own == given else float(given),
     )
 

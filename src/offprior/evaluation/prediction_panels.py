@@ -13,7 +13,7 @@ from offprior.compute.randomness import fold, key_for
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.mixture import Mixture
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 from offprior.predictors.smoother import Smoother
 from offprior.probes.probe import evenly_spaced
 from offprior.recipe.recipe import Recipe
@@ -52,7 +52,7 @@ def references_of(mixture: Mixture, known: list[Mixture]) -> tuple[References | 
 
 
 def _panel_families(mixture: Mixture) -> dict[str, Family]:
-    found = dict(zip(mixture.family_names, mixture.families, strict=True))
+    found = dict(zip(mixture.family_names, mixture.functions, strict=True))
     if len(mixture.families) > 1:
         found["combination"] = _combination(mixture, 0.5)
     return found
@@ -70,7 +70,7 @@ def known_combinations(recipe: Recipe) -> list[Mixture]:
 
 
 def _combination(mixture: Mixture, weight: float) -> Combination:
-    first, second = mixture.families[:2]
+    first, second = mixture.functions[:2]
     return Combination(first=first, second=second, weight=weight)  # pyright: ignore[reportCallIssue]
 
 

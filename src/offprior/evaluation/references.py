@@ -12,7 +12,8 @@ from offprior.errors import ApproximationWarning
 from offprior.evaluation.blend import best_blend
 from offprior.evaluation.rows import UNTRAINED, Answer, PromptBatch
 from offprior.mixture import Mixture
-from offprior.predictors.bayes import ReferenceBatch, References, unknown_references
+from offprior.predictors._references import ReferenceBatch, References, unknown_references
+from offprior.predictors._token_references import TokenReferences
 from offprior.predictors.smoother import Smoother
 from offprior.probes.in_distribution import InDistribution
 from offprior.probes.probe import Probe
@@ -28,7 +29,7 @@ MOST_LOST = 0.05
 class Known(NamedTuple):
     """The references of a probe."""
 
-    references: References | None
+    references: References | TokenReferences | None
     """None if the mixture has no exact posterior."""
     has_combined: bool | None
     """None if the probe does not leave the prior, so that C equals B."""
@@ -39,12 +40,13 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
     strengths = probe.strengths(mixture)
     leaves = not probe.along_context and any(not probe.inside(strength, mixture) for strength in strengths)
     known = [probe.path(strength, mixture) for strength in strengths] if leaves else []
+    made = TokenReferences if mixture.vocabulary else References
     try:
-        references = References(mixture, known)
+        references = made(mixture, known)
     except NoClosedForm as error:
         has_combined = False if known else None
         try:
-            alone = References(mixture)
+            alone = made(mixture)
         except NoClosedForm as of_mixture:
             warnings.warn(f"{of_mixture}; {NO_POSTERIOR}", ApproximationWarning, stacklevel=3)
             return Known(None, has_combined)
@@ -61,6 +63,7 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
 def reference_answers(place: PromptBatch, known: Known, mixture: Mixture) -> tuple[ReferenceBatch, list[Answer]]:
     """Evaluates the references at a place; S needs no closed form and is always evaluated."""
     references, has_combined = known
+    assert not isinstance(references, TokenReferences)
     x, y, queries = (np.asarray(a, np.float64) for a in place.prompts[:3])
     if references is None:
         exact = unknown_references((len(x), len(place.lengths), len(mixture.families), queries.shape[1]))

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from offprior.analysis.calibration import calibration_columns, variation_columns
 from offprior.analysis.identification import PRODUCT
 from offprior.analysis.implied import implied_columns, projection_columns
-from offprior.mixture import Mixture, Prompts
-from offprior.predictors.bayes import ReferenceBatch
+from offprior.mixture import Mixture
+from offprior.predictors._references import ReferenceBatch
 from offprior.probes.probe import Probe
+from offprior.prompt_sampling import Prompts
 
 UNTRAINED = -1
 """The training seed in rows of untrained predictors."""

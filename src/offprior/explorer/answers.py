@@ -55,6 +55,9 @@ class Answerer:
             message = f"a study has one model per place; explore one place, such as {places[0].folder}"
             raise SettingError(Problem("study", message, str(run.folder)))
         self.mixture = run.recipe.mixture
+        if self.mixture.vocabulary:
+            message = "a page shows functions of one number, but the families are token processes; see the report"
+            raise SettingError(Problem("mixture", message, str(run.folder)))
         if self.mixture.dimension != 1:
             message = f"inputs have {self.mixture.dimension} numbers, but a page shows inputs of one number"
             raise SettingError(Problem("mixture", message, str(run.folder)))

@@ -69,9 +69,9 @@ def network_of(model: Pretrained, file: str) -> dict[str, Any]:
                 "attention_norm": _normalisation(block.attention_norm),
                 "projections": [_affine(block.projections[place]) for place in range(3)],
                 "output": _affine(block.output),
-                "feedforward_norm": _normalisation(block.feedforward_norm),
-                "up": _affine(block.up),
-                "down": _affine(block.down),
+                "feedforward_norm": block.feedforward_norm and _normalisation(block.feedforward_norm),
+                "up": block.up and _affine(block.up),
+                "down": block.down and _affine(block.down),
             }
             for block in network.blocks
         ],

@@ -20,7 +20,7 @@ from offprior.explorer.static_posterior import posterior_of
 from offprior.explorer.static_prompts import COMPARED, comparison_of, presets_of, typical_of
 from offprior.explorer.static_smoother import smoother_of
 from offprior.figures.figure import Style, style_of
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 from offprior.storage.files import beside
 
 SCRIPTS = Path(__file__).parent / "static"

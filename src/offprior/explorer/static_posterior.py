@@ -18,7 +18,7 @@ from offprior.errors import OffpriorError
 from offprior.explorer.static_arrays import packed
 from offprior.explorer.static_program import Unsupported, program_of
 from offprior.posterior import cuts, quadrature_refinement
-from offprior.predictors.bayes import References
+from offprior.predictors._references import References
 
 MOST_NUMBERS = 1_000_000
 """The most numbers in the nodes and scales of all groups together."""

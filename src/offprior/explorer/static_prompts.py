@@ -12,7 +12,7 @@ from offprior.evaluation.prediction_panels import known_combinations
 from offprior.explorer.answers import LENGTHS, TYPICAL, Answerer
 from offprior.explorer.state import BOUNDS, FAMILY, LARGEST, LONGEST_QUERY, OWN, PRESETS, State
 from offprior.explorer.static_arrays import packed
-from offprior.predictors.bayes import ReferenceBatch, References
+from offprior.predictors._references import ReferenceBatch, References
 
 TASKS = 24
 """The number of prompts per preset."""

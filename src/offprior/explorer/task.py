@@ -81,7 +81,7 @@ class Tasks:
 
     @single()
     def _of_family(self, place: int, task: int) -> Function:
-        family = self.mixture.families[place]
+        family = self.mixture.functions[place]
         drawn = family.draw(key_for(task, "explorer", place))
 
         @single()

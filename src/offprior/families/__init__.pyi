@@ -1,4 +1,5 @@
 # Written by scripts/write_stubs.py; `make format` writes it again.
+from offprior.families.automaton import Automaton as Automaton
 from offprior.families.combination import Combination as Combination
 from offprior.families.composition import Composition as Composition
 from offprior.families.decision_tree import DecisionTree as DecisionTree
@@ -6,12 +7,20 @@ from offprior.families.fourier import Fourier as Fourier
 from offprior.families.gaussian_process import GaussianProcess as GaussianProcess
 from offprior.families.grid import Grid as Grid
 from offprior.families.heavy_tailed_linear import HeavyTailedLinear as HeavyTailedLinear
+from offprior.families.hidden_markov import HiddenMarkov as HiddenMarkov
+from offprior.families.kernel_sum import KernelSum as KernelSum
+from offprior.families.labelled_digits import LabelledDigits as LabelledDigits
 from offprior.families.linear import Linear as Linear
+from offprior.families.log_linear import LogLinear as LogLinear
 from offprior.families.low_rank_linear import LowRankLinear as LowRankLinear
+from offprior.families.markov_chain import MarkovChain as MarkovChain
 from offprior.families.polynomial import Polynomial as Polynomial
+from offprior.families.process_pool import ProcessPool as ProcessPool
 from offprior.families.product import Product as Product
 from offprior.families.quadratic import Quadratic as Quadratic
+from offprior.families.relabelled import Relabelled as Relabelled
 from offprior.families.relu_network import ReluNetwork as ReluNetwork
+from offprior.families.retrieval import Retrieval as Retrieval
 from offprior.families.rotated_subspaces import RotatedSubspaces as RotatedSubspaces
 from offprior.families.scaled import Scaled as Scaled
 from offprior.families.sinusoid import Sinusoid as Sinusoid
@@ -19,5 +28,7 @@ from offprior.families.sparse_linear import SparseLinear as SparseLinear
 from offprior.families.spherical_cap import SphericalCap as SphericalCap
 from offprior.families.spherical_ring import SphericalRing as SphericalRing
 from offprior.families.step_function import StepFunction as StepFunction
+from offprior.families.sticky_chain import StickyChain as StickyChain
 from offprior.families.task_pool import TaskPool as TaskPool
+from offprior.families.unigram_source import UnigramSource as UnigramSource
 from offprior.families.union_of_subspaces import UnionOfSubspaces as UnionOfSubspaces

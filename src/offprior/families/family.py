@@ -1,4 +1,4 @@
-"""The base class of function classes: a prior over functions, written for one task and one point."""
+"""The base classes of task families: a prior over tasks; for functions, written for one task and one point."""
 
 import abc
 import dataclasses
@@ -15,8 +15,8 @@ from offprior.laws.law import Law
 from offprior.parameter import CLOSE, Part, Scalar, alike
 
 
-class Family(Part):
-    """A prior over functions of `dimension` inputs."""
+class TaskFamily(Part):
+    """A prior over tasks, whatever a task is: a function, or a source of tokens."""
 
     @property
     @abc.abstractmethod
@@ -25,7 +25,34 @@ class Family(Part):
 
     @abc.abstractmethod
     def draw(self, key: PRNGKeyArray) -> Any:
-        """Draws one task: the parameters of one function, as a pytree."""
+        """Draws one task: its parameters, as a pytree."""
+
+    def includes(self, other: "TaskFamily") -> bool:
+        """Whether every task of the other prior is also a task of this one.
+
+        This holds if both are the same prior, even if they are written differently. It also holds if this prior draws
+        a parameter, or a function, that the other prior fixes to one of the values drawn.
+        """
+        return self.includes_alone(other) or other.lies_in(self)
+
+    def includes_alone(self, other: "TaskFamily") -> bool:
+        """Compares two families that are not sums: by default, same class and parameter by parameter."""
+        if type(self) is not type(other):
+            return False
+        return all(_held(getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
+
+    def lies_in(self, other: "TaskFamily") -> bool:
+        """Whether this family lies in the prior of another class; False unless overridden."""
+        return False
+
+    @property
+    def label(self) -> str:
+        """The name in tables and figures: the family's name in the catalogue."""
+        return catalog.name_of(type(self))
+
+
+class Family(TaskFamily):
+    """A prior over functions of `dimension` inputs."""
 
     @abc.abstractmethod
     def value(self, task: Any, x: Float[Array, " d"]) -> Float[Array, ""]:
@@ -57,12 +84,9 @@ class Family(Part):
         """
         return [(1.0, self)]
 
-    def includes(self, other: "Family") -> bool:
-        """Whether every function of the other prior is also a function of this one.
-
-        This holds if both are the same prior, even if they are written differently. It also holds if this prior draws
-        a parameter, or a function, that the other prior fixes to one of the values drawn.
-        """
+    def includes(self, other: TaskFamily) -> bool:
+        if not isinstance(other, Family):
+            return False
         mine, theirs = (
             [(float(factor), family) for factor, family in side.summands() if float(factor) != 0]
             for side in (self, other)
@@ -77,25 +101,10 @@ class Family(Part):
             for order in itertools.permutations(mine)
         )
 
-    def includes_alone(self, other: "Family") -> bool:
-        """Compares two families that are not sums: by default, same class and parameter by parameter."""
-        if type(self) is not type(other):
-            return False
-        return all(_held(getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
-
-    def lies_in(self, other: "Family") -> bool:
-        """Whether this family lies in the prior of another class; False unless overridden."""
-        return False
-
-    @property
-    def label(self) -> str:
-        """The name in tables and figures: the family's name in the catalogue."""
-        return catalog.name_of(type(self))
-
 
 def _held(mine: Any, theirs: Any) -> bool:
     """Whether one parameter of `mine` covers that of `theirs`."""
-    for kind in (Law, Family):
+    for kind in (Law, TaskFamily):
         if isinstance(mine, kind) and isinstance(theirs, kind):
             return mine.includes(theirs)  # pyright: ignore[reportArgumentType]
     return alike(mine, theirs)

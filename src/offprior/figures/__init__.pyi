@@ -6,6 +6,7 @@ from offprior.figures.headline import Headline as Headline
 from offprior.figures.implied_weight import ImpliedWeight as ImpliedWeight
 from offprior.figures.prediction_panels import PredictionPanels as PredictionPanels
 from offprior.figures.study_curve import StudyCurve as StudyCurve
+from offprior.figures.study_distances import StudyDistances as StudyDistances
 from offprior.figures.study_map import StudyMap as StudyMap
 from offprior.figures.train_test_matrix import TrainTestMatrix as TrainTestMatrix
 from offprior.figures.training_curve import TrainingCurve as TrainingCurve

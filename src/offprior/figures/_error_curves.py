@@ -107,9 +107,9 @@ def mark_prior(axis: Any, data: ReportData, cells: pd.DataFrame, look: Look) -> 
 
 def mark_training_length(axis: Any, data: ReportData, lengths: pd.Series, look: Look) -> None:
     """Marks the longest context length of pretraining, if longer contexts were tested."""
-    longest = data.training_length
+    longest, of = data.training_length, data.wording.of
     if longest is not None and lengths.max() > longest:
-        label = f"trained to {longest} pairs" if look.is_paper else f"longest in pretraining, {longest} pairs"
+        label = f"trained to {longest} {of}" if look.is_paper else f"longest in pretraining, {longest} {of}"
         line = {"color": "#555555", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
         axis.axvline(longest, label=label, **look.line(line))
 

@@ -58,9 +58,9 @@ class BetweenAndBeyond(Figure):
         look.panel_titles(axes, [WHERE[placement] for placement in parts])
         limit_errors(axes[0], *parts.values())
         words = coordinate_in_words(data, next(iter(parts.values())))
-        look.labels(axes, words, "normalised error (NMSE)", letters=2 * LABEL_WIDTH)
+        look.labels(axes, words, data.wording.error, letters=2 * LABEL_WIDTH)
         look.few_ticks(axes)
-        look.title(canvas, f"{probe}, {length} context pairs: between the points and beyond them")
+        look.title(canvas, f"{probe}, {length} context {data.wording.of}: between the points and beyond them")
         legend_below(canvas, look, *axes)
         return canvas
 

@@ -35,7 +35,7 @@ class ErrorByLength(Figure):
             mark_training_length(axis, data, cells["length"], look)
             _log_axes(axis, cells["length"], look)
         look.panel_titles(axes, [_title(probe, cells) for probe, cells in chosen.items()])
-        look.labels(axes, "context length k [pairs]", "normalised error (NMSE)")
+        look.labels(axes, f"context length k [{data.wording.of}]", data.wording.error)
         look.title(canvas, "Error against context length")
         legend_below(canvas, look, *axes)
         return canvas

@@ -59,9 +59,11 @@ class ErrorByStrength(Figure):
             if own_length:
                 _context_axis(axis, cells["strength"], look)
         own = "each k with contexts of its own length"
-        look.panel_titles(axes, [own if length is None else f"{length} context pairs" for length in lengths])
+        look.panel_titles(
+            axes, [own if length is None else f"{length} context {data.wording.of}" for length in lengths]
+        )
         _limit(axes, cells, data)
-        look.labels(axes, coordinate_in_words(data, cells), "normalised error (NMSE)", letters=LABEL_WIDTH)
+        look.labels(axes, coordinate_in_words(data, cells), data.wording.error, letters=LABEL_WIDTH)
         look.few_ticks(axes)
         look.title(canvas, f"{probe}: error along the path")
         legend_below(canvas, look, *axes)

@@ -13,7 +13,7 @@ import pandas as pd
 from offprior.analysis.metrics import metrics
 from offprior.analysis.study import StudyResult
 from offprior.analysis.verdict import verdicts
-from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
+from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER, Wording, wording
 from offprior.figures._look import REPORT, Look
 
 # Okabe and Ito's palette, which readers with any kind of colour vision can distinguish.
@@ -65,8 +65,8 @@ RUN_STYLES = (
 MEANING = {
     "model": "model",
     "B": "B: Bayes, pretraining mixture",
-    "C": "C: Bayes, the probe's functions included",
-    "B = C": "B = C: Bayes, with and without the probe's functions",
+    "C": "C: Bayes, the probe's tasks included",
+    "B = C": "B = C: Bayes, with and without the probe's tasks",
     SMOOTHER: "S: smoother, knows no family",
 }
 """The names of predictors in legends."""
@@ -131,6 +131,11 @@ class ReportData:
             parts = {"metrics": measured[whole], "placed": measured[~whole]}
         parts = {name: part.reset_index(drop=True) for name, part in parts.items()}
         return cls(evaluation=rows, verdicts=judged, **parts, **tables)
+
+    @property
+    def wording(self) -> Wording:
+        """The words for errors and prompts."""
+        return wording(self.metrics["unit"].iloc[0] if "unit" in self.metrics and len(self.metrics) else None)
 
     @property
     def probes(self) -> list[str]:

@@ -62,11 +62,11 @@ class Headline(Figure):
             width = 0.45 * look.width if len(parts) > 1 else 0.85 * look.width
             axis.set_xlabel(look.words(words, width, look.rc["axes.labelsize"]))
         limit_errors(axes[0], here if parts[0] == PATH else here[here["strength"] == cell["strength"]])
-        where = "along the path" if look.is_paper else f"{cell['probe']}, {cell['length']:g} context pairs"
+        where = "along the path" if look.is_paper else f"{cell['probe']}, {cell['length']:g} context {data.wording.of}"
         look.panel_titles(
             axes, [where if part == PATH else f"at {cell['coordinate']} = {cell['strength']:.3g}" for part in parts]
         )
-        error = "normalised error (NMSE)"
+        error = data.wording.error
         canvas.supylabel(error) if look.is_paper else axes[0].set_ylabel(error)
         look.few_ticks([axis for axis, part in zip(axes, parts, strict=True) if part == PATH])
         look.title(canvas, "The cell that the summary quotes")

@@ -54,7 +54,9 @@ class ImpliedWeight(Figure):
                 axis.set_xlabel(look.words(x, panel_width(axis), look.rc["axes.labelsize"]) if is_narrow else x)
         titled = [*axes[0], *axes[1]] if is_narrow else list(axes[0])
         if len(lengths) > 1 or not look.is_paper:
-            look.panel_titles(titled, [f"{length} context pairs" for length in lengths] * (2 if is_narrow else 1))
+            look.panel_titles(
+                titled, [f"{length} context {data.wording.of}" for length in lengths] * (2 if is_narrow else 1)
+            )
         if is_narrow:
             canvas.supylabel("implied weight: pooled (left), of a task (right)")
         else:

@@ -43,7 +43,7 @@ class StudyCurve(Figure):
                 axis.axvspan(found.low, found.high, color=SHADE, linewidth=0, zorder=0, label="its 95% interval")
             line = {"color": VERMILLION, "linestyle": (0, (1, 1.5)), "linewidth": 1.5}
             axis.axvline(found.at, label=f"crossing at {found.at:.3g}", **line)
-        _place_axis(axis, x, rows, study.scale == "log" and is_numeric, look)
+        place_axis(axis, x, rows, study.scale == "log" and is_numeric, look)
         look.labels([axis], study.axis or study.coordinate or "place", str(study.measure))
         look.title(canvas, result.reads)
         legend_below(canvas, look, axis, columns=5)
@@ -59,7 +59,8 @@ def _seeds(axis: Any, seeds: pd.DataFrame, x_of: dict[int, float], connected: bo
         axis.plot(x, rows["value"], color="#777777", label="training seeds" if number == 0 else None, **line)
 
 
-def _place_axis(axis: Any, x: np.ndarray, rows: pd.DataFrame, is_log: bool, look: Look) -> None:
+def place_axis(axis: Any, x: np.ndarray, rows: pd.DataFrame, is_log: bool, look: Look) -> None:
+    """Sets the scale and the ticks of a study's coordinate."""
     if rows["at"].isna().any():
         axis.set_xticks(x, rows["label"], rotation=90 if look.is_paper else 20 if len(rows) > 6 else 0)
         return

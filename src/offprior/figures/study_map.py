@@ -43,7 +43,7 @@ class StudyMap(Figure):
         )
         axis.set_yticks(range(len(lengths)), [f"{length:g}" for length in lengths])
         axis.set_xlabel(result.study.axis or result.study.coordinate or "place")
-        axis.set_ylabel("context pairs k")
+        axis.set_ylabel(f"context {data.wording.of} k")
         axis.grid(False)
         write_numbers(axis, values, drawn, look)
         canvas.colorbar(drawn, ax=axis, label=str(measure))

@@ -43,6 +43,6 @@ class TrainTestMatrix(Figure):
         axis.set_ylabel("trained on")
         axis.grid(False)
         write_numbers(axis, values, drawn, look)
-        canvas.colorbar(drawn, ax=axis, label="normalised error (NMSE)")
-        look.title(canvas, f"Train on one, test on another, {data.study.study.measure.length} pairs")
+        canvas.colorbar(drawn, ax=axis, label=data.wording.error)
+        look.title(canvas, f"Train on one, test on another, {data.study.study.measure.length} {data.wording.of}")
         return canvas

@@ -1,5 +1,6 @@
 # Written by scripts/write_stubs.py; `make format` writes it again.
 from offprior.input_laws.affine import Affine as Affine
+from offprior.input_laws.digit_images import DigitImages as DigitImages
 from offprior.input_laws.evened import Evened as Evened
 from offprior.input_laws.evenly import Evenly as Evenly
 from offprior.input_laws.first_coordinates import FirstCoordinates as FirstCoordinates

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
-from offprior.errors import OffpriorError
+from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.networks.heads import PredictiveMoments
 from offprior.networks.layout import AttentionByPair
 from offprior.parameter import Part
@@ -89,6 +89,17 @@ class Network(eqx.Module):
         name = type(self).__name__
         raise OffpriorError(f"{name} does not expose its attention and its layers; define {name}.trace")
 
+    def next_tokens(self, x: Float[Array, "b n v"]) -> Float[Array, "b n v"]:
+        """Returns the probabilities of each token at every place of sequences, in one causal pass.
+
+        Args:
+            x: the token before each place, one-hot, with zeros before the first.
+
+        Raises:
+            OffpriorError: the network predicts real values.
+        """
+        raise OffpriorError(f"{type(self).__name__} predicts real values, not tokens: it defines no `next_tokens`")
+
     @abc.abstractmethod
     def sequence_length(self, points: int) -> int:
         """Returns the number of pairs in a training prompt whose context has up to `points` pairs."""
@@ -137,6 +148,25 @@ class Model(Part):
     @abc.abstractmethod
     def longest(self, points: int) -> int | None:
         """Returns the longest context of a network made for `points` pairs; None if there is no limit."""
+
+    @property
+    def predicts_tokens(self) -> bool:
+        """Whether its networks predict tokens, not real values."""
+        return False
+
+    def check_vocabulary(self, vocabulary: int) -> None:
+        """Checks that the model fits a mixture of token processes (`vocabulary` > 0), or one of functions (0).
+
+        Raises:
+            SettingError: it does not.
+        """
+        if self.predicts_tokens == bool(vocabulary):
+            return
+        kinds = "tokens", "real values"
+        own, wanted = kinds if self.predicts_tokens else kinds[::-1]
+        message = f"the model predicts {own}, but the mixture's families have {wanted}"
+        hint = "; write tokens: sequence and head: softmax" if vocabulary else ""
+        raise SettingError(Problem("", f"{message}{hint}", about=("mixture.families",)))
 
     def skeleton(self, *, dimension: int, points: int) -> Network:
         """Creates a network of the right shapes without numbers, for a checkpoint to fill."""

@@ -15,7 +15,7 @@ from offprior.models.model import Model, Network, Trace
 from offprior.networks import layout as layouts
 from offprior.networks.attention import attend, attend_and_tell
 from offprior.networks.decoder import Affine, Attend, Block, Normalisation
-from offprior.networks.heads import BucketHead, GaussianHead, Head, PredictiveMoments, ValueHead
+from offprior.networks.heads import BucketHead, Head, PredictiveMoments, SoftmaxHead, initial_head
 from offprior.parameter import parameter
 
 
@@ -30,16 +30,17 @@ class Transformer(Model):
     heads: int = parameter(4, "attention heads of a block", minimum=1)
     width: int = parameter(128, "numbers that represent a token between blocks", minimum=1)
     hidden: int = parameter(0, "units of the feed-forward layer; 0 means four times the width", minimum=0)
-    tokens: Literal["alternating", "paired"] = parameter(
-        "alternating", "two tokens per pair, x then y; or one, their sum"
+    tokens: Literal["alternating", "paired", "sequence"] = parameter(
+        "alternating", "two tokens per pair, x then y; or one, their sum; or a sequence of tokens, for token processes"
     )
     attention: Literal["causal", "context"] = parameter(
         "causal", "context tokens see only earlier ones; or the whole context"
     )
     positions: Literal["learned", "none"] = parameter("learned", "a learned vector per position; or none")
     norm: Literal["pre", "post"] = parameter("pre", "normalise a block's input; or its output")
-    head: Literal["value", "gaussian", "buckets"] = parameter(
-        "value", "a number, trained by squared error; a mean and a variance; or a density in buckets"
+    head: Literal["value", "gaussian", "buckets", "softmax"] = parameter(
+        "value",
+        "a number, trained by squared error; a mean and a variance; a density in buckets; or a probability per token",
     )
     buckets: int = parameter(1000, "buckets of the density, at the prior's quantiles", minimum=3)
     head_hidden: int = parameter(
@@ -52,6 +53,7 @@ class Transformer(Model):
         minimum=0,
         added=True,
     )
+    attention_only: bool = parameter(False, "leave out the feed-forward layers", added=True)
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "deepmind": {
@@ -76,11 +78,23 @@ class Transformer(Model):
             fitting = [str(h) for h in range(1, self.width + 1) if self.width % h == 0][:8]
             message = f"width {self.width} is not divisible by {self.heads} heads; choose {', '.join(fitting)}"
             raise SettingError([Problem("heads", message, about=("width",))])
+        is_sequence = self.tokens == "sequence"
+        wrong = {
+            "head": is_sequence != (self.head == "softmax") and "a sequence of tokens, and nothing else, has softmax",
+            "attention": is_sequence and self.attention != "causal" and "a sequence of tokens is causal",
+            "instruction": is_sequence and self.instruction and "a sequence of tokens has none",
+        }
+        if any(wrong.values()):
+            raise SettingError([Problem(key, said, about=("tokens",)) for key, said in wrong.items() if said])
 
     @property
     def feedforward(self) -> int:
-        """The number of units in the feed-forward layer."""
-        return self.hidden or 4 * self.width
+        """The number of units in the feed-forward layer; 0 if there is none."""
+        return 0 if self.attention_only else self.hidden or 4 * self.width
+
+    @property
+    def predicts_tokens(self) -> bool:
+        return self.tokens == "sequence"
 
     def longest(self, points: int) -> int | None:
         return None if self.positions == "none" else points
@@ -95,22 +109,23 @@ class Transformer(Model):
             read_in=Affine.initialise(read_in, dimension, self.width),
             y_in=Affine.initialise(y_in, 1, self.width) if self.tokens == "paired" else None,
             positions=self._initial_positions(positions, points),
-            blocks=tuple(
-                Block.initialise(
-                    block,
-                    width=self.width,
-                    heads=self.heads,
-                    hidden=self.feedforward,
-                    layers=self.layers,
-                    norm=self.norm,
-                    activation=self.activation,
-                )
-                for block in jax.random.split(blocks, self.layers)
-            ),
+            blocks=tuple(self._initial_block(block) for block in jax.random.split(blocks, self.layers)),
             final_norm=Normalisation.initialise(self.width) if self.norm == "pre" else None,
-            head=self._initial_head(head, targets),
+            head=initial_head(
+                self.head,
+                head,
+                width=self.width,
+                hidden=self.head_hidden or self.hidden or 4 * self.width,
+                buckets=self.buckets,
+                targets=targets,
+                tokens=dimension,
+            ),
             instructions=self._initial_instructions(key),
         )
+
+    def _initial_block(self, key: PRNGKeyArray) -> Block:
+        sizes = {"width": self.width, "heads": self.heads, "hidden": self.feedforward, "layers": self.layers}
+        return Block.initialise(key, **sizes, norm=self.norm, activation=self.activation)
 
     def _initial_positions(self, key: PRNGKeyArray, points: int) -> Float[Array, "p w"] | None:
         if self.positions == "none":
@@ -124,13 +139,6 @@ class Transformer(Model):
             return None
         # One for each family, and one that names none. It has its own key, so that other weights do not depend on it.
         return 0.02 * jax.random.normal(fold(key, "instruction"), (self.instruction + 1, self.width))
-
-    def _initial_head(self, key: PRNGKeyArray, targets: Float[Array, " samples"]) -> Head:
-        if self.head == "value":
-            return ValueHead(Affine.initialise(key, self.width, 1))
-        if self.head == "gaussian":
-            return GaussianHead(Affine.initialise(key, self.width, 2))
-        return BucketHead.initialise(key, self.width, self.head_hidden or self.feedforward, self.buckets, targets)
 
 
 class TransformerNetwork(Network):
@@ -180,6 +188,11 @@ class TransformerNetwork(Network):
         layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
         return self.head.moments(self._outputs(layout, instruction))
 
+    def next_tokens(self, x: Float[Array, "b n v"]) -> Float[Array, "b n v"]:
+        layout = jax.vmap(layouts.sequence_layout)(x)
+        assert isinstance(self.head, SoftmaxHead)
+        return self.head.probabilities(self._outputs(layout, None))
+
     def trace(
         self,
         x: Float[Array, "b n d"],
@@ -215,7 +228,7 @@ class TransformerNetwork(Network):
     def tokens(self, points: int) -> int:
         pairs, settings = self.sequence_length(points), self.settings
         # A causal paired prompt has its queries in addition to its context.
-        both = settings.tokens == "alternating" or settings.attention == "causal"
+        both = settings.tokens == "alternating" or (settings.tokens == "paired" and settings.attention == "causal")
         return (2 * pairs if both else pairs) + bool(settings.instruction)
 
     def made_by(self) -> Transformer:
@@ -223,17 +236,11 @@ class TransformerNetwork(Network):
 
     def matrices(self) -> Any:
         """Returns the matrices inside the blocks, without embeddings and the head."""
-
-        def inside_block(node: Any) -> Any:
-            if not isinstance(node, Block):
-                return node
-            return eqx.tree_at(
-                lambda block: (block.projections.weight, block.output.weight, block.up.weight, block.down.weight),
-                node,
-                (True, True, True, True),
-            )
-
-        return jax.tree.map(inside_block, super().matrices(), is_leaf=lambda node: isinstance(node, Block))
+        return eqx.tree_at(
+            lambda network: [matrix for block in network.blocks for matrix in block.matrices()],
+            super().matrices(),
+            replace_fn=lambda _: True,
+        )
 
     def frozen(self) -> Any:
         nothing = super().frozen()
@@ -276,7 +283,9 @@ class TransformerNetwork(Network):
         return self.head(features if self.final_norm is None else self.final_norm(features))
 
     def _embed(self, layout: layouts.Layout) -> Float[Array, "b t w"]:
-        if self.y_in is None:
+        if self.settings.tokens == "sequence":
+            embedded = self.read_in(layout.x)
+        elif self.y_in is None:
             # The y of the alternating layout is zero-padded to the width of x and shares the read-in.
             first = layout.y[..., None] * jnp.eye(1, layout.x.shape[-1], dtype=layout.x.dtype)[None]
             embedded = self.read_in(layout.x + first)

@@ -4,7 +4,7 @@ Shapes in names: B prompts, T tokens, Q tokens that are read, W width.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -74,9 +74,10 @@ class Block(eqx.Module):
     projections: Affine
     """Query, key and value projections, stacked."""
     output: Affine
-    feedforward_norm: Normalisation
-    up: Affine
-    down: Affine
+    feedforward_norm: Normalisation | None
+    """None, like `up` and `down`, for a block of attention alone."""
+    up: Affine | None
+    down: Affine | None
     heads: int = eqx.field(static=True)
     norm: Norm = eqx.field(static=True)
     activation: Activation = eqx.field(static=True)
@@ -85,16 +86,19 @@ class Block(eqx.Module):
     def initialise(
         cls, key: PRNGKeyArray, *, width: int, heads: int, hidden: int, layers: int, norm: Norm, activation: Activation
     ):
-        """Draws weights, residual outputs scaled by 1/√(2·layers) as in GPT-2 (Radford et al. 2019, section 2.3)."""
+        """Draws weights, residual outputs scaled by 1/√(2·layers) as in GPT-2 (Radford et al. 2019, section 2.3).
+
+        With 0 `hidden` units the block is attention alone.
+        """
         projections, output, up, down = jax.random.split(key, 4)
         residual = (2 * layers) ** -0.5
         return cls(
             attention_norm=Normalisation.initialise(width),
             projections=Affine.initialise(projections, width, width, stack=3),
             output=Affine.initialise(output, width, width, gain=residual),
-            feedforward_norm=Normalisation.initialise(width),
-            up=Affine.initialise(up, width, hidden),
-            down=Affine.initialise(down, hidden, width, gain=residual),
+            feedforward_norm=Normalisation.initialise(width) if hidden else None,
+            up=Affine.initialise(up, width, hidden) if hidden else None,
+            down=Affine.initialise(down, hidden, width, gain=residual) if hidden else None,
             heads=heads,
             norm=norm,
             activation=activation,
@@ -110,9 +114,18 @@ class Block(eqx.Module):
         """Returns the features at `rows`, as the last block reads only some; another `attend` may record weights."""
         if self.norm == "pre":
             read_BxQxW = x_BxTxW[:, rows] + self._attend(self.attention_norm(x_BxTxW), visible, rows, attend)
+            if self.feedforward_norm is None:
+                return read_BxQxW
             return read_BxQxW + self._feed_forward(self.feedforward_norm(read_BxQxW))
         read_BxQxW = self.attention_norm(x_BxTxW[:, rows] + self._attend(x_BxTxW, visible, rows, attend))
+        if self.feedforward_norm is None:
+            return read_BxQxW
         return self.feedforward_norm(read_BxQxW + self._feed_forward(read_BxQxW))
+
+    def matrices(self) -> list[Any]:
+        """Returns the weights that are matrices."""
+        parts = (self.projections, self.output, self.up, self.down)
+        return [part.weight for part in parts if part is not None]
 
     def _attend(
         self, x_BxTxW: Float[Array, "b t w"], visible: Bool[Array, "b t t"], rows: slice, attend: Attend
@@ -127,4 +140,5 @@ class Block(eqx.Module):
         return self.output(mixed.reshape(*mixed.shape[:2], -1))
 
     def _feed_forward(self, x_BxQxW: Float[Array, "b q w"]) -> Float[Array, "b q w"]:
+        assert self.up is not None and self.down is not None
         return self.down(ACTIVATIONS[self.activation](self.up(x_BxQxW)))

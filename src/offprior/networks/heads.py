@@ -4,11 +4,12 @@
 - `GaussianHead`: mean and log-variance, negative log-likelihood.
 - `BucketHead`: a density that is constant on buckets fitted to the prior's quantiles, with half-normal tails
   (Müller et al. 2022, section 4, the "Riemann distribution"); its mean is the prediction.
+- `SoftmaxHead`: one probability per token, cross-entropy.
 """
 
 import abc
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -135,6 +136,63 @@ class BucketHead(Head):
         mean = share @ centres
         deviations = centres.reshape((1,) * mean.ndim + centres.shape) - mean[..., None]
         return PredictiveMoments(mean, (share * jnp.square(deviations)).sum(-1) + share @ spreads)
+
+
+class SoftmaxHead(Head):
+    """A head with one probability per token, trained by cross-entropy."""
+
+    read_out: Affine
+
+    def __call__(self, features: Float[Array, "*rows w"]) -> Float[Array, "*rows o"]:
+        return self.read_out(features)
+
+    def loss(self, outputs: Float[Array, "*rows o"], y: Float[Array, "*rows"]) -> Float[Array, "*rows"]:
+        outputs, token = outputs.astype(jnp.float32), y.astype(jnp.int32)
+        chosen = jnp.take_along_axis(outputs, token[..., None], axis=-1)[..., 0]
+        return jax.nn.logsumexp(outputs, axis=-1) - chosen
+
+    def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
+        """Returns the mean and the variance of the token's number, which say little; see `probabilities`."""
+        share = self.probabilities(outputs)
+        number = jnp.arange(share.shape[-1], dtype=share.dtype)
+        mean = share @ number
+        return PredictiveMoments(mean, share @ jnp.square(number) - jnp.square(mean))
+
+    def probabilities(self, outputs: Float[Array, "*rows o"]) -> Float[Array, "*rows o"]:
+        """Returns the probability of each token."""
+        return jax.nn.softmax(outputs.astype(jnp.float32), axis=-1)
+
+
+def initial_head(
+    kind: Literal["value", "gaussian", "buckets", "softmax"],
+    key: PRNGKeyArray,
+    *,
+    width: int,
+    hidden: int,
+    buckets: int,
+    targets: Float[Array, " samples"],
+    tokens: int,
+) -> Head:
+    """Draws a head's weights.
+
+    Args:
+        kind: which head.
+        key: the random key.
+        width: the number of features.
+        hidden: the hidden units of a density in buckets.
+        buckets: the number of buckets.
+        targets: draws of y from the prior, to which buckets are fitted.
+        tokens: the size of the vocabulary, for probabilities of tokens.
+    """
+    match kind:
+        case "softmax":
+            return SoftmaxHead(Affine.initialise(key, width, tokens))
+        case "value":
+            return ValueHead(Affine.initialise(key, width, 1))
+        case "gaussian":
+            return GaussianHead(Affine.initialise(key, width, 2))
+        case "buckets":
+            return BucketHead.initialise(key, width, hidden, buckets, targets)
 
 
 def _mean_excess(beyond: Float[Array, " samples"]) -> Float[Array, ""]:

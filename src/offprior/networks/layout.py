@@ -1,10 +1,11 @@
 """How a prompt becomes tokens: what each token holds, its position and what it may see.
 
-Two layouts, each with two visibilities (`attention`):
+Two layouts of pairs, each with two visibilities (`attention`), and one of sequences:
 
 - ``alternating``: x₁ y₁ x₂ y₂ …, two tokens per pair; y is zero-padded to the width of x (Garg et al. 2022, section 2).
 - ``paired``: one token per pair, the embedding of x plus the embedding of y (Müller et al. 2022, section 3); a query
   is a token with x only.
+- ``sequence``: one token per place, the embedding of the token before it; always causal.
 
 ``causal`` lets a context token see itself and earlier tokens, ``context`` lets it see the whole context. A query sees
 the context and itself, never another query, and stands at the position after the context.
@@ -18,7 +19,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-Tokens = Literal["alternating", "paired"]
+Tokens = Literal["alternating", "paired", "sequence"]
 Attention = Literal["causal", "context"]
 
 
@@ -146,12 +147,22 @@ def by_pair(tokens: Tokens, weights: Float[Array, "*rows t"], pairs: int, querie
     return AttentionByPair(on_x + on_y, on_x, on_y, own, instruction)
 
 
+def sequence_layout(x: Float[Array, "n d"]) -> Layout:
+    """Lays out a sequence of tokens; the prediction at each place sees the tokens before it, which are its `x`."""
+    order = jnp.arange(x.shape[0])
+    nothing = jnp.zeros(x.shape[0], x.dtype)
+    is_wanted = jnp.ones(x.shape[0], dtype=bool)
+    return Layout(x, nothing, ~is_wanted, order, order[None, :] <= order[:, None], is_wanted, first=0, stride=1)
+
+
 def causal_training_layout(tokens: Tokens, x: Float[Array, "n d"], y: Float[Array, " n"]) -> Layout:
     """Lays out a prompt so that a causal model predicts every position from the pairs before it, in one pass.
 
     The alternating layout reads its predictions at the x tokens. In the paired layout a context token already holds its
     y, so the queries are separate tokens.
     """
+    if tokens == "sequence":
+        return sequence_layout(x)
     n = x.shape[0]
     pair_x, pair_y, pair_has_y, _ = _pair_tokens(tokens, x, y)
     order = jnp.arange(pair_x.shape[0])

@@ -1,5 +1,6 @@
 # Written by scripts/write_stubs.py; `make format` writes it again.
 from offprior.predictors.averaging import Averaging as Averaging
+from offprior.predictors.back_off import BackOff as BackOff
 from offprior.predictors.bayes import Bayes as Bayes
 from offprior.predictors.boosted_trees import BoostedTrees as BoostedTrees
 from offprior.predictors.class_blend import ClassBlend as ClassBlend
@@ -7,11 +8,14 @@ from offprior.predictors.class_fit import ClassFit as ClassFit
 from offprior.predictors.decision_tree import DecisionTree as DecisionTree
 from offprior.predictors.gaussian_process import GaussianProcess as GaussianProcess
 from offprior.predictors.gradient_descent import GradientDescent as GradientDescent
+from offprior.predictors.induction_copy import InductionCopy as InductionCopy
 from offprior.predictors.lasso import Lasso as Lasso
 from offprior.predictors.least_squares import LeastSquares as LeastSquares
 from offprior.predictors.mean import Mean as Mean
+from offprior.predictors.n_gram import NGram as NGram
 from offprior.predictors.nadaraya_watson import NadarayaWatson as NadarayaWatson
 from offprior.predictors.nearest_neighbours import NearestNeighbours as NearestNeighbours
+from offprior.predictors.nearest_prototype import NearestPrototype as NearestPrototype
 from offprior.predictors.pool_posterior import PoolPosterior as PoolPosterior
 from offprior.predictors.pretrained import Pretrained as Pretrained
 from offprior.predictors.ridge import Ridge as Ridge

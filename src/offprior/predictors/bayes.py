@@ -2,18 +2,22 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
+import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from offprior.components import FIXED_GRID, Components, approximations, equal, merged
 from offprior.errors import ApproximationWarning, Problem, QuadratureWarning, SettingError
+from offprior.families.family import Family, TaskFamily
+from offprior.families.token_process import TokenProcess
 from offprior.laws.law import concrete
 from offprior.mixture import Mixture
-from offprior.posterior import Posterior, best_fit, posterior
+from offprior.posterior import Posterior, posterior
+from offprior.posterior.token_posterior import mixed_posterior
 from offprior.predictors.predictor import BatchPrediction, Predictor
-from offprior.prompt_check import many_prompts, many_values
+from offprior.prompt_check import many_prompts
 
 MOST_ERROR = 0.5
 """Estimated error, as a share of the evidence, above which a warning is given; boxes of four laws are cut at 0.001."""
@@ -53,8 +57,12 @@ class Bayes(Predictor):
         self.nodes = nodes
         self.label = label
         self.extra = tuple(extra)
-        self.noise = noise_of(self.mixture, noise)
-        self.groups, self.weights = _prior(self.mixture, self.extra, nodes)
+        if self.mixture.vocabulary:
+            self.noise, self.groups = 0.0, []
+            self.families, self.weights = token_prior(self.mixture, self.extra)
+        else:
+            self.noise = noise_of(self.mixture, noise)
+            self.groups, self.weights = prior_of(self.mixture, self.extra, nodes)
 
     def __repr__(self) -> str:
         approximate = f"; approximate: {self.approximation}" if self.approximation else ""
@@ -66,7 +74,7 @@ class Bayes(Predictor):
         cls, mixture: Mixture, probe_mixtures: Sequence[Mixture], nodes: int = NODES, label: str = "C"
     ) -> "Bayes":
         """Builds C: half of the prior is `mixture`, half is spread evenly over a probe's prompt distributions."""
-        return cls(mixture, nodes, label, _evenly(probe_mixtures))
+        return cls(mixture, nodes, label, evenly(probe_mixtures))
 
     @property
     def approximation(self) -> str:
@@ -85,6 +93,10 @@ class Bayes(Predictor):
         warn_of_quadrature(of_groups)
         self._warn_of_fixed_grids(of_groups)
         return BatchPrediction(*mixed(of_groups, self.weights)[:2])
+
+    def next_tokens(self, tokens: Int[Any, "B n"], lengths: Sequence[int]) -> Float[np.ndarray, "B L vocabulary"]:
+        """Returns the posterior predictive probabilities of the next token, for a mixture of token processes."""
+        return mixed_posterior(self.families, self.weights, tokens, lengths).predictive
 
     def classes(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]
@@ -136,93 +148,7 @@ class Bayes(Predictor):
         return found.log_evidence[0, 0] + _logarithm(self.weights)
 
 
-class ReferenceBatch(NamedTuple):
-    """What the exact predictors say of B prompts at L context lengths, m queries, F families."""
-
-    bayes_mean: Float[np.ndarray, "B L m"]
-    bayes_variance: Float[np.ndarray, "B L m"]
-    combined_mean: Float[np.ndarray, "B L m"]
-    """Posterior means of C: half of its prior is the mixture, the other half the probe."""
-    combined_variance: Float[np.ndarray, "B L m"]
-    class_means: Float[np.ndarray, "B L F m"]
-    class_probability: Float[np.ndarray, "B L F"]
-    """Posterior probabilities of the families under the mixture."""
-    log_evidence: Float[np.ndarray, "B L"]
-    """Log-density of the context's y under the mixture, in nats."""
-
-
-def unknown_references(shape: tuple[int, int, int, int]) -> ReferenceBatch:
-    """Returns not-a-number everywhere, for prompts [B, L, F, m] of a mixture without an exact posterior."""
-    prompts, lengths, families, queries = shape
-    of_queries, of_classes = (np.full(size, np.nan) for size in ((prompts, lengths, queries), shape))
-    of_contexts = np.full((prompts, lengths), np.nan)
-    share = np.full((prompts, lengths, families), np.nan)
-    return ReferenceBatch(of_queries, of_queries, of_queries, of_queries, of_classes, share, of_contexts)
-
-
-class References:
-    """B, C and the single families' posteriors in one call of the engine."""
-
-    def __init__(
-        self,
-        mixture: Mixture,
-        probe_mixtures: Sequence[Mixture] = (),
-        nodes: int = NODES,
-        noise: float | None = None,
-    ):
-        self.mixture = mixture
-        self.noise = noise_of(mixture, noise)
-        self.groups, self.weights = _prior(mixture, _evenly(probe_mixtures), nodes)
-
-    def batch(
-        self,
-        x: Float[Any, "B n d"],
-        y: Float[Any, "B n"],
-        queries: Float[Any, "B m d"],
-        lengths: Sequence[int],
-        *,
-        variance: bool = False,
-        room: int = 0,
-    ) -> ReferenceBatch:
-        """Computes all references from the first k pairs of every prompt, for every k in `lengths`.
-
-        Variances take about as long again; without them they are not-a-number. `room` is passed to `posterior`.
-        """
-        x, y, queries, lengths = many_prompts(x, y, queries, lengths, self.mixture.dimension)
-        families = len(self.mixture.families)
-        found = posterior(self.groups, x, y, queries, lengths, self.noise, variance=variance, room=room)
-        warn_of_quadrature(found)
-        alone = Posterior(*(getattr(found, name)[:, :, :families] for name in Posterior.__dataclass_fields__))
-        own = np.asarray(self.mixture.weights, np.float64)
-        bayes_mean, bayes_variance, log_mass = mixed(alone, own / own.sum())
-        combined_mean, combined_variance, _ = mixed(found, self.weights)
-        log_evidence = np.logaddexp.reduce(log_mass, axis=-1)
-        return ReferenceBatch(
-            bayes_mean,
-            bayes_variance,
-            combined_mean,
-            combined_variance,
-            alone.mean,
-            np.exp(log_mass - log_evidence[..., None]),
-            log_evidence,
-        )
-
-    @property
-    def approximation(self) -> str:
-        """What is approximate about B or C beyond a refined quadrature, in words; empty if nothing is."""
-        return approximations(self.groups)
-
-    def best_fits(self, queries: Float[Any, "B m d"], truth: Float[Any, "B m"]) -> Float[np.ndarray, "B F m"]:
-        """Finds, for each of the mixture's families, the function nearest to the truth at the queries.
-
-        Raises:
-            SettingError: a number is missing or not finite; shapes do not fit together.
-        """
-        queries, truth = many_values(queries, truth, self.mixture.dimension)
-        return best_fit(self.groups[: len(self.mixture.families)], queries, truth)
-
-
-def _prior(
+def prior_of(
     mixture: Mixture, extra: Sequence[tuple[float, Mixture]], nodes: int
 ) -> tuple[list[Components], Float[np.ndarray, " groups"]]:
     """Returns the families' components, then those of `extra`, with their weights; equal components are merged."""
@@ -231,14 +157,47 @@ def _prior(
         message = f"the shares {[share for share, _ in extra]} must be at least 0 and sum to less than 1"
         raise SettingError(Problem("extra", message))
     own = np.asarray(mixture.weights, np.float64)
-    groups = [family.components(nodes) for family in mixture.families]
+    groups = [family.components(nodes) for family in mixture.functions]
     weights = list((1 - taken) * own / own.sum())
     for share, other in extra:
         of_families = np.asarray(other.weights, np.float64)
-        for weight, family in zip(share * of_families / of_families.sum(), other.families, strict=True):
+        for weight, family in zip(share * of_families / of_families.sum(), other.functions, strict=True):
             if weight > 0:
                 _add(groups, weights, family.components(nodes), float(weight), len(own))
     return groups, np.asarray(weights)
+
+
+def check_posterior(family: TaskFamily) -> None:
+    """Checks that a family has an exact posterior.
+
+    Raises:
+        NoClosedForm: it has none.
+    """
+    if isinstance(family, TokenProcess):
+        if family.memory() is None:
+            family.grid(8)
+    elif isinstance(family, Family):
+        family.components(8)
+
+
+def token_prior(
+    mixture: Mixture, extra: Sequence[tuple[float, Mixture]]
+) -> tuple[list[TokenProcess], Float[np.ndarray, " families"]]:
+    """Returns the mixture's families, then those of `extra`, with their weights; equal families are merged."""
+    own = np.asarray(mixture.weights, np.float64)
+    families: list[Any] = list(mixture.families)
+    weights = list((1 - sum(share for share, _ in extra)) * own / own.sum())
+    for share, other in extra:
+        for weight, family in zip(np.asarray(other.weights, np.float64), other.families, strict=True):
+            if weight <= 0:
+                continue
+            place = next((at for at, known in enumerate(families) if bool(eqx.tree_equal(known, family))), None)
+            if place is None:
+                families.append(family)
+                weights.append(0.0)
+                place = len(families) - 1
+            weights[place] += share * float(weight)
+    return families, np.asarray(weights)
 
 
 def _add(groups: list[Components], weights: list[float], group: Components, weight: float, families: int) -> None:
@@ -274,7 +233,8 @@ def warn_of_quadrature(found: Posterior) -> None:
         warnings.warn(warning, stacklevel=3)
 
 
-def _evenly(probe_mixtures: Sequence[Mixture]) -> list[tuple[float, Mixture]]:
+def evenly(probe_mixtures: Sequence[Mixture]) -> list[tuple[float, Mixture]]:
+    """Returns each of a probe's mixtures with its share of C's prior: a half, spread evenly."""
     return [(0.5 / len(probe_mixtures), each) for each in probe_mixtures]
 
 

@@ -36,7 +36,7 @@ class ClassBlend(AlgorithmOfMixture):
     @functools.cached_property
     def groups(self) -> list[Components]:
         """The families as components."""
-        return [family.components(NODES) for family in self.known.families]
+        return [family.components(NODES) for family in self.known.functions]
 
     def predict_batch(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], lengths: Sequence[int]

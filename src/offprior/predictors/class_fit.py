@@ -30,7 +30,7 @@ class ClassFit(AlgorithmOfMixture):
     @functools.cached_property
     def groups(self) -> list[Components]:
         """The families as components."""
-        return [family.components(NODES) for family in self.known.families]
+        return [family.components(NODES) for family in self.known.functions]
 
     def answer(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]

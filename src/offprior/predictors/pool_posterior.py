@@ -35,7 +35,7 @@ class PoolPosterior(AlgorithmOfMixture):
     @property
     def pool(self) -> TaskPool:
         """The pool that the predictor uses."""
-        families = self.known.families
+        families = self.known.functions
         pools = [family for family in families if isinstance(family, TaskPool)]
         return pools[0] if pools else TaskPool(family=families[0], size=self.size, seed=self.pool_seed)
 

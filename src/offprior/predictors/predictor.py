@@ -157,6 +157,27 @@ class Predictor(abc.ABC):
             Means and variances, [B, L, m].
         """
 
+    @property
+    def predicts_tokens(self) -> bool:
+        """Whether it defines `next_tokens`."""
+        return type(self).next_tokens is not Predictor.next_tokens
+
+    @property
+    def predicts_values(self) -> bool:
+        """Whether it predicts real values."""
+        return True
+
+    def next_tokens(self, tokens: Int[Any, "B n"], lengths: Sequence[int]) -> Float[np.ndarray, "B L vocabulary"]:
+        """Predicts the token after the first k tokens of every sequence, for every k in `lengths`.
+
+        Returns:
+            The probability of each token.
+
+        Raises:
+            OffpriorError: the predictor predicts real values.
+        """
+        raise OffpriorError(f"{self.label} predicts real values, not tokens: it defines no `next_tokens`")
+
     def for_mixture(self, mixture: Mixture) -> "Predictor":
         """Returns the predictor to compare with models pretrained on `mixture`.
 

@@ -21,6 +21,7 @@ from offprior.models.transformer import Transformer
 from offprior.networks.heads import PredictiveMoments
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import as_single
+from offprior.prompt_sampling import tokens_before
 from offprior.recipe.parts import part_from, plain, settings_from
 from offprior.storage.arrays import read_about, read_arrays, write_arrays
 
@@ -167,6 +168,20 @@ class Pretrained(Predictor):
         variance = np.concatenate(variances).astype(np.float64) - noise**2
         return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
 
+    def next_tokens(self, tokens: Int[Any, "B n"], lengths: Sequence[int]) -> Float[np.ndarray, "B L vocabulary"]:
+        """Returns the probabilities of the next token [B, L, vocabulary], all lengths in one causal pass.
+
+        Raises:
+            OffpriorError: a prefix is longer than the network can take, or the network predicts real values.
+        """
+        read = np.asarray(tokens)[:, : self.room(max(lengths))].astype(np.int32)
+        chunk = even_chunk(len(read), read.shape[1] + 1)
+        found = []
+        for start in range(0, len(read), chunk):
+            before = tokens_before(jnp.asarray(filled_up(read[start : start + chunk], chunk)), self.mixture.vocabulary)
+            found.append(np.asarray(_next_tokens(self.network, before), np.float64)[: len(read) - start])
+        return np.concatenate(found)[:, list(lengths)]
+
     def room(self, length: int) -> int:
         """Returns the number of pairs to which a context of `length` is padded, so that few programs are compiled.
 
@@ -189,6 +204,11 @@ def filled_up(array: np.ndarray, size: int) -> np.ndarray:
     """Pads the last chunk, so that every chunk runs the same compiled program."""
     missing = size - array.shape[0]
     return array if missing == 0 else np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+
+
+@eqx.filter_jit
+def _next_tokens(network: Network, x: Float[Array, "b n v"]) -> Float[Array, "b n v"]:
+    return network.next_tokens(x)
 
 
 @eqx.filter_jit

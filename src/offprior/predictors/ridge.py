@@ -87,7 +87,7 @@ class Ridge(AlgorithmOfMixture):
 
 def oracle_penalty(mixture: Mixture) -> float:
     """Returns noise²/scale² of a mixture, where scale is that of the slopes of its linear family."""
-    families = [family.family if isinstance(family, TaskPool) else family for family in mixture.families]
+    families = [family.family if isinstance(family, TaskPool) else family for family in mixture.functions]
     lines = [family for family in families if isinstance(family, Linear)]
     square = float(lines[0].scale) ** 2 if lines else float(np.mean([_square_at_unit(family) for family in families]))
     return (concrete(mixture.bayes_noise) or 0.0) ** 2 / max(square, 1e-12)

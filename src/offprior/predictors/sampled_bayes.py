@@ -79,8 +79,8 @@ class SampledBayes(Predictor):
         self.noise = noise_of(self.mixture, noise)
         self.verbose = verbose
         self.diagnostics: list[Diagnostics] = []
-        self._closed = [_components(family) if exact else None for family in self.mixture.families]
-        for place, (family, closed) in enumerate(zip(self.mixture.families, self._closed, strict=True)):
+        self._closed = [_components(family) if exact else None for family in self.mixture.functions]
+        for place, (family, closed) in enumerate(zip(self.mixture.functions, self._closed, strict=True)):
             if closed is None:
                 try:
                     latents.latents_of(family.draw)
@@ -113,7 +113,7 @@ class SampledBayes(Predictor):
         x, y, queries = as_double(x), as_double(y), as_double(queries)
         diagnostics: list[Diagnostics] = []  # local to this call, because several threads may call at once
         parts = []
-        for name, family, closed in zip(self.mixture.family_names, self.mixture.families, self._closed, strict=True):
+        for name, family, closed in zip(self.mixture.family_names, self.mixture.functions, self._closed, strict=True):
             if closed is not None:
                 exact = posterior([closed], x, y, queries, lengths, self.noise)
                 parts.append([exact.log_evidence, exact.mean, exact.variance, exact.quadrature_error])

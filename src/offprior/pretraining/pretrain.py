@@ -97,9 +97,12 @@ def pretrain_population(
     continue.
 
     Raises:
+        SettingError: the model predicts tokens and a mixture has functions, or the reverse.
         OffpriorError: as `pretrain`, but for members that diverge.
         Interrupted: Ctrl-C or SIGTERM; what was trained so far is in the folders.
     """
+    for member in members:
+        model.check_vocabulary(member.mixture.vocabulary)
     use_one_device_per_core()
     if unshared_cores() and processes.is_first():
         warn(unshared_cores())

@@ -1,6 +1,8 @@
 # Written by scripts/write_stubs.py; `make format` writes it again.
+from offprior.probes.alphabet_permutation import AlphabetPermutation as AlphabetPermutation
 from offprior.probes.amplitude import Amplitude as Amplitude
 from offprior.probes.cap_angle import CapAngle as CapAngle
+from offprior.probes.chain_order import ChainOrder as ChainOrder
 from offprior.probes.composition import Composition as Composition
 from offprior.probes.context_length import ContextLength as ContextLength
 from offprior.probes.context_order import ContextOrder as ContextOrder
@@ -10,9 +12,12 @@ from offprior.probes.even_contexts import EvenContexts as EvenContexts
 from offprior.probes.frequency import Frequency as Frequency
 from offprior.probes.half_subspace import HalfSubspace as HalfSubspace
 from offprior.probes.held_out_pairs import HeldOutPairs as HeldOutPairs
+from offprior.probes.held_out_sources import HeldOutSources as HeldOutSources
 from offprior.probes.in_distribution import InDistribution as InDistribution
 from offprior.probes.input_law import InputLaw as InputLaw
 from offprior.probes.input_scale import InputScale as InputScale
+from offprior.probes.kernel_sum import KernelSum as KernelSum
+from offprior.probes.log_linear import LogLinear as LogLinear
 from offprior.probes.mixture_weight import MixtureWeight as MixtureWeight
 from offprior.probes.noise_level import NoiseLevel as NoiseLevel
 from offprior.probes.noise_tail import NoiseTail as NoiseTail
@@ -28,3 +33,4 @@ from offprior.probes.skewed_inputs import SkewedInputs as SkewedInputs
 from offprior.probes.slope import Slope as Slope
 from offprior.probes.sparsity import Sparsity as Sparsity
 from offprior.probes.subspace_angle import SubspaceAngle as SubspaceAngle
+from offprior.probes.unseen_classes import UnseenClasses as UnseenClasses

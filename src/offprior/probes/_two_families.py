@@ -52,7 +52,7 @@ class TwoFamilies(Probe):
             SettingError: the mixture has one family, and the probe none of its own.
         """
         own = [self.first, self.second]
-        found = [known if given is None else given for given, known in zip(own, mixture.families, strict=False)]
+        found = [known if given is None else given for given, known in zip(own, mixture.functions, strict=False)]
         if self.first is not None and self.second is not None:
             return self.first, self.second
         if len(found) < 2:

@@ -15,6 +15,7 @@ class ContextLength(Probe):
 
     coordinate: ClassVar[str] = "k"
     axis: ClassVar[str] = "context length k"
+    applies_to: ClassVar[tuple[str, ...]] = ("functions", "tokens")
     along_context: ClassVar[bool] = True
 
     ks: tuple[int, ...] = parameter((1, 2, 5, 10, 20, 40, 60, 80), "the context lengths, in pairs", static=True)

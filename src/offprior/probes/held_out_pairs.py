@@ -63,7 +63,7 @@ class HeldOutPairs(Probe):
         return alone or numbers_of(mixture, *pair) or super().made_of(strength, mixture)
 
     def _pairs(self, mixture: Mixture) -> list[tuple[Family, Family]]:
-        plain = [family for family in mixture.families if not isinstance(family, Combination)]
+        plain = [family for family in mixture.functions if not isinstance(family, Combination)]
         return list(itertools.combinations(plain, 2))
 
     def _held(self, mixture: Mixture) -> list[Combination]:

@@ -13,6 +13,7 @@ class InDistribution(Probe):
 
     coordinate: ClassVar[str] = ""
     axis: ClassVar[str] = "in distribution"
+    applies_to: ClassVar[tuple[str, ...]] = ("functions", "tokens")
 
     inputs: LawLike | None = inputs_parameter()
     noise: Scalar | None = noise_parameter()

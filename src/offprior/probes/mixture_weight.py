@@ -22,6 +22,7 @@ class MixtureWeight(Probe):
 
     coordinate: ClassVar[str] = "w"
     axis: ClassVar[str] = "share w of the prompts"
+    applies_to: ClassVar[tuple[str, ...]] = ("functions", "tokens")
 
     count: int = count_parameter(5, "how many shares, from 0 to 1", minimum=2)
     sums: bool = parameter(False, "whether the rest are unscaled sums f + g, not the other families")
@@ -38,7 +39,7 @@ class MixtureWeight(Probe):
         weights = np.asarray(mixture.weights, dtype=float)
         families = list(mixture.families)
         if self.sums:
-            first, second = families[:2]
+            first, second = mixture.functions[:2]
             families.append(Combination(first=first, second=second, scaled=False))  # pyright: ignore[reportCallIssue]
             weights = np.append(strength * weights, 1 - strength)
         else:

@@ -27,6 +27,6 @@ class OutputScale(Probe):
             return mixture
         families = [
             Scaled(family=family, factor=strength, stretch=1.0)  # pyright: ignore[reportCallIssue]
-            for family in mixture.families
+            for family in mixture.functions
         ]
         return mixture.changed(families=families, weights=mixture.weights)

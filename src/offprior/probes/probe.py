@@ -9,13 +9,13 @@ import numpy as np
 
 from offprior import catalog
 from offprior.errors import Problem, SettingError
-from offprior.families.family import Family
+from offprior.families.family import TaskFamily
 from offprior.laws.law import Law, law, number_in_words
 from offprior.mixture import Mixture
 from offprior.parameter import CLOSE, Part, Scalar, alike, parameter
 from offprior.recipe.study import MOST_PLACES
 
-FamilyKind = TypeVar("FamilyKind", bound=Family)
+FamilyKind = TypeVar("FamilyKind", bound=TaskFamily)
 
 
 def law_or_none(value: object) -> Law | None:
@@ -33,6 +33,8 @@ class Probe(Part):
     along_context: ClassVar[bool] = False
     """Whether the coordinate is the context length itself."""
 
+    applies_to: ClassVar[tuple[str, ...]] = ("functions",)
+    """Which mixtures it can change: those of functions, of tokens, or both."""
     combines: ClassVar[bool] = False
     """Whether the functions are combinations of the mixture's families; if so, C knows them in prediction panels."""
 
@@ -47,6 +49,22 @@ class Probe(Part):
     def example_mixture(cls) -> Mixture:
         """A mixture that the probe applies to: the default mixture, unless the probe needs another."""
         return Mixture()
+
+    def check_applies(self, mixture: Mixture) -> None:
+        """Checks that the probe can change a mixture's kind of prompts.
+
+        Raises:
+            SettingError: it is for functions and the mixture has tokens, or the reverse; or it has inputs or noise of
+                its own, which tokens have not.
+        """
+        kind, other = ("tokens", "functions") if mixture.vocabulary else ("functions", "tokens")
+        if kind not in self.applies_to:
+            message = f"the probe is for {other}, but the mixture's families have {kind}"
+            raise SettingError(Problem("name", message, about=("mixture.families",)))
+        own = {"inputs": self.inputs, "noise": self.noise} if mixture.vocabulary else {}
+        given = [name for name, value in own.items() if value is not None]
+        if given:
+            raise SettingError([Problem(name, "sequences of tokens have none; leave it out") for name in given])
 
     @abc.abstractmethod
     def strengths(self, mixture: Mixture) -> tuple[float, ...]:
@@ -91,6 +109,10 @@ class Probe(Part):
         If so, B is the optimum there, and M1 is measured on the prompts of that place.
         """
         return False
+
+    def gated_inputs(self, strength: float, mixture: Mixture) -> Law:
+        """Returns the law of inputs under which M1 is measured for the place at `strength`: by default its own."""
+        return self.distribution(strength, mixture).inputs
 
     def frequencies(self, mixture: Mixture) -> tuple[float, float] | None:
         """The pretrained range of frequencies, for a probe that leaves it; its ends are tested for aliases."""
@@ -149,12 +171,12 @@ def places(name: str, values: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({float(value) for value in values}))
 
 
-def holds(mixture: Mixture, family: Family) -> bool:
+def holds(mixture: Mixture, family: TaskFamily) -> bool:
     """Whether one of the mixture's families with a positive share includes `family`."""
     return any(share > 0 and known.includes(family) for known, share in _shares(mixture))
 
 
-def _shares(mixture: Mixture) -> list[tuple[Family, float]]:
+def _shares(mixture: Mixture) -> list[tuple[TaskFamily, float]]:
     return list(zip(mixture.families, np.asarray(mixture.weights, float).tolist(), strict=True))
 
 
@@ -167,7 +189,7 @@ def _same_conditions(here: Mixture, begin: Mixture) -> bool:
     return not families or bool(np.allclose(np.asarray(here.weights), np.asarray(begin.weights), rtol=0, atol=CLOSE))
 
 
-def numbers_of(mixture: Mixture, *families: Family) -> tuple[int, ...]:
+def numbers_of(mixture: Mixture, *families: TaskFamily) -> tuple[int, ...]:
     """Returns the indices of the mixture's families that have a positive share and are among `families`."""
     weights = np.asarray(mixture.weights, float)
     return tuple(

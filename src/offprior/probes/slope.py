@@ -38,7 +38,7 @@ class Slope(Probe):
         return mixture.changed(families=[self._sum(strength, mixture)])
 
     def _sum(self, slope: float, mixture: Mixture) -> Family:
-        second = mixture.families[1] if self.second is None and len(mixture.families) > 1 else self.second
+        second = mixture.functions[1] if self.second is None and len(mixture.families) > 1 else self.second
         if second is None:
             raise SettingError(Problem("second", "the mixture has one family; give the one that the line is added to"))
         if second.dimension != 1:

@@ -52,8 +52,8 @@ class Sparsity(Probe):
 
     def made_of(self, strength: float, mixture: Mixture) -> tuple[int, ...]:
         """Returns the families that have the functions at `strength`, or else the family that they are made from."""
-        (here,) = self.path(strength, mixture).families
-        known = [family for family in mixture.families if family.includes(here)]
+        (here,) = self.path(strength, mixture).functions
+        known = [family for family in mixture.functions if family.includes(here)]
         return numbers_of(mixture, *(known or [self._linear(mixture)])) or super().made_of(strength, mixture)
 
     def departures(self) -> list[str]:

@@ -13,9 +13,9 @@ import pydantic
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from offprior import catalog
-from offprior.errors import Problem, SettingError, choose_from, in_a_line
+from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe import file as recipe_file
+from offprior.recipe.conflicts import conflicts
 from offprior.recipe.mistakes import further_problems
 from offprior.recipe.parts import part_from, plain, settings_from
 from offprior.recipe.study import SECTIONS as STUDY_SECTIONS
@@ -114,7 +114,7 @@ class Recipe(BaseModel):
         if self.specialists:
             mapping["specialists"] = True
         if self.study is not None:
-            mapping["study"] = self.study.model_dump(mode="json")
+            mapping["study"] = self.study.model_dump(mode="json", exclude=None if self.study.also else {"also"})
         return mapping
 
     def at_place(self, place: StudyPlace, number: int) -> "Recipe":
@@ -216,7 +216,7 @@ def _validated(raw: dict[str, Any], label: str) -> Recipe:
         recipe = Recipe.model_validate(raw)
     except pydantic.ValidationError as error:
         raise SettingError([_problem(detail, label) for detail in error.errors(include_url=False)]) from None
-    problems = [problem.inside("", label) for problem in _disagreements(recipe)]
+    problems = [problem.inside("", label) for problem in conflicts(recipe)]
     if problems:
         raise SettingError(problems)
     return recipe
@@ -240,43 +240,3 @@ def _problem(detail: Any, label: str) -> Problem:
         return Problem(key, message, label)
     own = Problem(told["key"], message, about=told["about"])
     return own.inside(key.removesuffix(told["key"]).removesuffix("."), label)
-
-
-def _disagreements(recipe: Recipe) -> list[Problem]:
-    """Returns conflicts between sections that are valid by themselves."""
-    problems = []
-    points = recipe.training.points
-    longest = recipe.model.longest(points)
-    for place, length in enumerate(recipe.evaluation.lengths):
-        if longest is not None and length > longest:
-            message = f"got {length}, but the model takes at most {longest} pairs (training.points is {points})"
-            about = ("training.points", "model.positions")
-            problems.append(Problem(f"evaluation.lengths.{place}", message, about=about))
-    from offprior.columns import is_reference
-
-    labels = [predictor.label for predictor in recipe.predictors]
-    for place, label in enumerate(labels):
-        if label in labels[:place] or is_reference(label) or label in ("", "model"):
-            taken = f"{label!r} is taken; give every predictor its own label" if label else "it must not be empty"
-            problems.append(Problem(f"predictors.{place}.label", taken, about=()))
-    named, families = getattr(recipe.model, "instruction", 0), len(recipe.mixture.families)
-    if named and named != families:
-        message = f"got {named}, but the mixture has {families} families; write {families}, or 0 for no instruction"
-        problems.append(Problem("model.instruction", message, about=("mixture.families",)))
-    if recipe.specialists and len(recipe.mixture.families) < 2:
-        message = "the mixture has one family; a specialist would be the model itself"
-        problems.append(Problem("specialists", message, about=("mixture.families",)))
-    for place, probe in enumerate(recipe.probes):
-        try:
-            for strength in probe.strengths(recipe.mixture):
-                probe.distribution(strength, recipe.mixture)
-        except SettingError as error:
-            about = ("mixture.", f"probes.{place}.")
-            found = [problem.inside(f"probes.{place}") for problem in error.problems]
-            problems.extend(Problem(problem.key, problem.message, about=about) for problem in found)
-        except Exception as error:
-            if catalog.is_ours(type(probe)):
-                raise
-            message = f"the probe fails: {in_a_line(error)}"
-            problems.append(Problem(f"probes.{place}", message, about=("mixture.", f"probes.{place}.")))
-    return problems

@@ -81,6 +81,10 @@ class Study(_Section):
     vary: Annotated[str | None, Field(description="the dotted key that `values` and bisection set")] = None
     values: Annotated[list[Any], Field(description="shorthand for places: the values of `vary`")] = []
     measure: Annotated[Measure, BeforeValidator(_measure)] = Measure()
+    also: Annotated[
+        list[Annotated[Measure, BeforeValidator(_measure)]],
+        Field(description="further measures: their values, and their crossings of the same threshold, are reported"),
+    ] = []
     threshold: Annotated[float | int | None, Field(description="the value whose crossing is looked for")] = None
     direction: Annotated[
         Literal["rising", "falling"], Field(description="direction of the crossing as places grow")
@@ -123,6 +127,11 @@ def measure_problem(name: str) -> str | None:
         return None
     named = [f"{prefix}NAME" for prefix in OF_PREDICTOR]
     return f"unknown measure {shown(name)}; {choose_from(name, [*MEASURES, *named])}"
+
+
+def measures(study: Study) -> list[tuple[str, Measure]]:
+    """Returns the measures of a study by their keys, the one that bisection follows first."""
+    return [("measure", study.measure), *((f"also.{number}", each) for number, each in enumerate(study.also))]
 
 
 def listed_places(study: Study) -> list[tuple[str, StudyPlace]]:
@@ -175,11 +184,12 @@ def disagreements(study: Study) -> list[Problem]:
         wrong("scale", "places that are labels have no logarithm")
     if study.cross and along_training:
         wrong("cross", "along training all places have the same prompts")
-    for key in ("name", "minus"):
-        name = getattr(study.measure, key)
-        message = measure_problem(name) if name is not None else None
-        if message is not None:
-            wrong(f"measure.{key}", message)
+    for where, measure in measures(study):
+        for key in ("name", "minus"):
+            name = getattr(measure, key)
+            message = measure_problem(name) if name is not None else None
+            if message is not None:
+                wrong(f"{where}.{key}", message)
     return found
 
 

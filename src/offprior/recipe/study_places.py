@@ -7,11 +7,13 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe.parts import plain, settings_from
 from offprior.recipe.study import (
     VARIABLE,
+    Measure,
     Study,
     StudyPlace,
     changes,
     disagreements,
     listed_places,
+    measures,
     mixture_label,
     overridden,
     rekeyed,
@@ -61,13 +63,13 @@ def with_places(
             # Written even if it happens to be the same, because it belongs to another optimiser.
             changed["training.learning_rate"] = there["training"]["learning_rate"]
         places.append(StudyPlace(at=place.at, set=changed))
-    problems = problems or [*_other_mixtures(recipe, study), *_measure_problems(recipe, study, recipes)]
+    problems = problems or [*_other_mixtures(recipe, study), *_measures_problems(recipe, study, recipes)]
     if problems:
         raise SettingError([problem.inside("", label) for problem in problems])
     vary = study.vary if study.bisect else None
-    length = study.measure.length or max(recipe.evaluation.lengths)
-    measure = study.measure.model_copy(update={"length": length})
-    written = {"places": places, "values": [], "vary": vary, "measure": measure}
+    longest = max(recipe.evaluation.lengths)
+    measure, *also = (each.model_copy(update={"length": each.length or longest}) for _, each in measures(study))
+    written = {"places": places, "values": [], "vary": vary, "measure": measure, "also": also}
     return recipe.model_copy(update={"study": study.model_copy(update=written)})
 
 
@@ -120,9 +122,16 @@ def _other_mixtures(recipe: Any, study: Study) -> list[Problem]:
     return problems
 
 
-def _measure_problems(recipe: Any, study: Study, recipes: dict[str, Any]) -> list[Problem]:
-    """Checks that every place has a cell at which to read the measure."""
-    measure = study.measure
+def _measures_problems(recipe: Any, study: Study, recipes: dict[str, Any]) -> list[Problem]:
+    """Checks that every place has a cell at which to read each measure."""
+    found = []
+    for key, measure in measures(study):
+        problems = _measure_problems(recipe, study, measure, recipes)
+        found += [problem.inside(f"study.{key}") for problem in problems]
+    return found
+
+
+def _measure_problems(recipe: Any, study: Study, measure: Measure, recipes: dict[str, Any]) -> list[Problem]:
     tests = [mixture_label(name) for name in study.others]
     tests += [mixture_label(place.label) for _, place in listed_places(study) if study.cross]
     for key, there in recipes.items() or [("", recipe)]:
@@ -130,7 +139,7 @@ def _measure_problems(recipe: Any, study: Study, recipes: dict[str, Any]) -> lis
         lengths = there.evaluation.lengths
         if measure.length is not None and measure.length not in lengths:
             message = f"{measure.length} is not evaluated{where}; {choose_from(measure.length, map(str, lengths))}"
-            return [Problem("study.measure.length", message)]
+            return [Problem("length", message)]
         probes = {probe.label: probe for probe in there.probes}
         if measure.probe in ("in-distribution", *tests):
             strengths = (0.0,)
@@ -139,10 +148,10 @@ def _measure_problems(recipe: Any, study: Study, recipes: dict[str, Any]) -> lis
             strengths = probes[measure.probe].strengths(judged.mixture)
         else:
             message = f"{measure.probe!r} is not probed{where}; "
-            return [Problem("study.measure.probe", message + choose_from(measure.probe, [*probes, *tests]))]
+            return [Problem("probe", message + choose_from(measure.probe, [*probes, *tests]))]
         given = measure.strength
         if (given is None and len(strengths) > 1) or not any(given is None or abs(given - s) < 1e-9 for s in strengths):
             what = "missing" if given is None else f"{given:g} is not a place of the probe{where}"
             choices = ", ".join(f"{strength:g}" for strength in strengths)
-            return [Problem("study.measure.strength", f"{what}; {measure.probe} has {choices}")]
+            return [Problem("strength", f"{what}; {measure.probe} has {choices}")]
     return []

@@ -20,7 +20,7 @@ from offprior.analysis.verdict import (
     families_that_fail,
     is_judged,
 )
-from offprior.columns import BETWEEN, BEYOND, WHERE
+from offprior.columns import BETWEEN, BEYOND, OF_FUNCTIONS, WHERE, wording
 from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import held_verdict
 from offprior.report.words import enumeration, interval, number
@@ -49,17 +49,19 @@ def summary(data: ReportData) -> str:
         )
     if cell is None:
         return f"{recipe}: nothing outside the pretraining mixture was measured."
-    families = f" on {enumeration(data.families)} functions" if data.families else ""
+    families = f" on {enumeration(data.families)} {data.wording.tasks}" if data.families else ""
     return f"Pretrained{families} (recipe {recipe}). {of_cell(cell)}{''.join(_placed(data, cell))}"
 
 
 def of_cell(cell: Mapping[Any, Any]) -> str:
     """Describes the model's error in a cell, the errors of B, C and S, and the verdict that holds among all cells."""
     where = f"{cell['coordinate']} = {cell['strength']:.3g} of the {cell['probe']} probe"
+    words = wording(cell.get("unit"))
+    error = "a normalised error" if words == OF_FUNCTIONS else "a divergence from the truth, in nats per token,"
     begun = (
-        f"At {where}, with {cell['length']:g} context pairs, the model has a normalised error of "
-        f"{interval(cell, 'M2')}. The Bayes predictor of its own pretraining mixture has {number(cell['bayes_nmse'])}, "
-        f"one that also knows the probe's functions {number(cell['combined_nmse'])}"
+        f"At {where}, with {cell['length']:g} context {words.of}, the model has {error} of {interval(cell, 'M2')}. "
+        f"The Bayes predictor of its own pretraining mixture has {number(cell['bayes_nmse'])}, "
+        f"one that also knows the probe's {words.tasks} {number(cell['combined_nmse'])}"
     )
     smoother = cell.get("smoother_nmse", np.nan)
     known = np.isfinite(smoother)
@@ -134,4 +136,5 @@ def study_summary(data: ReportData) -> str:
         if sure is not None
         else ""
     )
-    return f"{begun[0].upper()}{begun[1:]}: {ends}. {data.study.crossing_in_words}{first}".rstrip()
+    also = "".join(f" {each.reads}: {each.crossing_in_words}" for each in data.study.also if each.crossing_in_words)
+    return f"{begun[0].upper()}{begun[1:]}: {ends}. {data.study.crossing_in_words}{first}{also}".rstrip()

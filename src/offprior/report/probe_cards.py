@@ -51,4 +51,4 @@ def _where(data: ReportData, probe: str) -> str:
     lengths = shown(data, cells)["length"].unique()
     if along_context(cells) or len(lengths) > 1:
         return "Error by context length."
-    return f"Error along the path, {lengths[0]:g} pairs."
+    return f"Error along the path, {lengths[0]:g} {data.wording.of}."

@@ -171,6 +171,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], wr
     return environment.get_template("template.html.j2").render(
         title=data.recipe.get("title") or data.label or "offprior",
         data=data,
+        wording=data.wording,
         manifest=data.manifest,
         recipe=data.recipe,
         recipe_yaml=recipe,

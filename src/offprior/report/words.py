@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from offprior.analysis.verdict import M1_GATE, SEEDS_WANTED, is_judged
-from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
+from offprior.columns import ALL, IN_DISTRIBUTION, WHERE, wording
 from offprior.figures.figure import ReportData
 
 
@@ -63,7 +63,7 @@ def gate(data: ReportData, probe: str = IN_DISTRIBUTION, placement: str = ALL) -
     for name, column in families if families else [("all", "M1")]:
         if column in rows and rows[column].notna().any():
             values = {int(row["length"]): float(row[column]) for row in rows.to_dict("records")}
-            found.append({"family": name, "values": values, **_passing(values, data.training_length)})
+            found.append({"family": name, "values": values, **_passing(values, data.training_length, data.wording.of)})
     return found
 
 
@@ -80,12 +80,12 @@ def further_gates(data: ReportData) -> list[dict[str, Any]]:
     return found
 
 
-def _passing(values: Mapping[int, float], trained_to: int | None) -> dict[str, Any]:
+def _passing(values: Mapping[int, float], trained_to: int | None, of: str) -> dict[str, Any]:
     values = {length: value for length, value in values.items() if np.isfinite(value)}
     good = [length for length, value in values.items() if value <= M1_GATE]
     bad = [length for length, value in values.items() if value > M1_GATE]
     longest = max([length for length in values if trained_to is None or length <= trained_to], default=max(values))
-    at_longest = f"M1 = {number(values[longest])} at {longest} pairs"
+    at_longest = f"M1 = {number(values[longest])} at {longest} {of}"
     if not good and not bad:
         words = "not measured"
     elif not bad:
@@ -93,16 +93,16 @@ def _passing(values: Mapping[int, float], trained_to: int | None) -> dict[str, A
     elif not good:
         words = f"under-trained at every context length ({at_longest})"
     else:
-        words = f"trained enough at {enumeration(good)} pairs, under-trained at {enumeration(bad)} ({at_longest})"
+        words = f"trained enough at {enumeration(good)} {of}, under-trained at {enumeration(bad)} ({at_longest})"
     return {"words": words, "passed": bool(good) and not bad, "failed": bool(bad) and not good}
 
 
 def place(row: Mapping[Any, Any]) -> str:
     """Formats the place of a cell as in "a = 0.5, 40 pairs"."""
-    pairs = f"{row['length']:g} pairs"
+    context = f"{row['length']:g} {wording(row.get('unit')).of}"
     if not row["coordinate"] or row["strength"] == row["length"]:
-        return pairs
-    return f"{row['coordinate']} = {row['strength']:.3g}, {pairs}"
+        return context
+    return f"{row['coordinate']} = {row['strength']:.3g}, {context}"
 
 
 TASKS_ADD = 0.1

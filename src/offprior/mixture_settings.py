@@ -1,13 +1,20 @@
-"""The shares of families in a mixture: validation and normalisation."""
+"""Validation of a mixture's settings: its families, and their shares, which are normalised."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from offprior.errors import Problem, SettingError
+from offprior.families.family import TaskFamily
+from offprior.families.token_process import TokenProcess
+
+MOST_SHOWN = 16
+"""The largest array whose numbers a mixture's `repr` shows."""
 
 EXACT = 1e-6
 """How far the sum of weights may be from 1 because of floating-point rounding."""
@@ -56,3 +63,41 @@ def _rounded(shares: Float[np.ndarray, " families"]) -> Float[np.ndarray, " fami
 
 def _written(numbers: Any) -> str:
     return f"[{', '.join(f'{number:.6g}' for number in np.asarray(numbers))}]"
+
+
+def check_families(families: Sequence[TaskFamily]) -> None:
+    """Checks that families can be mixed.
+
+    Raises:
+        SettingError: some have functions and others tokens, or they differ in dimension or vocabulary.
+    """
+    first = families[0]
+    for place, family in enumerate(families):
+        if isinstance(family, TokenProcess) != isinstance(first, TokenProcess):
+            message = "a mixture has either families of functions or token processes, not both"
+            raise SettingError(Problem(f"families.{place}", message, about=("families.",)))
+        if family.dimension != first.dimension:
+            name = "vocabulary" if isinstance(family, TokenProcess) else "dimension"
+            message = f"it must be {first.dimension}, as for the first family; got {family.dimension}"
+            about = (f"families.{place}.", "families.0.")
+            raise SettingError(Problem(f"families.{place}.{name}", message, about=about))
+
+
+def check_unset(**is_unset: bool) -> None:
+    """Checks that settings of functions are left alone in a mixture of token processes.
+
+    Raises:
+        SettingError: one of them is set.
+    """
+    message = "token processes have no inputs and no noise; leave it out"
+    problems = [Problem(name, message, about=("families.",)) for name, unset in is_unset.items() if not unset]
+    if problems:
+        raise SettingError(problems)
+
+
+def shown(leaf: Any) -> Any:
+    """Returns a small array of known numbers as plain Python numbers, and anything else unchanged."""
+    is_array = isinstance(leaf, np.ndarray | jax.Array) and not isinstance(leaf, Tracer)
+    if not is_array or leaf.dtype.kind != "f" or leaf.size > MOST_SHOWN:
+        return leaf
+    return float(str(np.asarray(leaf))) if leaf.ndim == 0 else [shown(np.asarray(one)) for one in np.asarray(leaf)]
