@@ -260,9 +260,11 @@ def verdicts(metrics: pd.DataFrame) -> Verdicts:
     """Returns one row per cell outside the plain in-distribution test: its place, its verdict and their numbers.
 
     `verdict_fdr` is what remains of the verdict when the false-discovery rate is controlled over the probe's cells
-    (`controlled`). `families_that_fail` names the cell's families that miss the gate of M1.
+    (`controlled`). `families_that_fail` names the cell's families that miss the gate of M1. Of tokens there is the
+    `unit` too.
     """
     cells = metrics[metrics["probe"] != "in-distribution"]
     failing = [", ".join(families_that_fail(cell)) for cell in cells.to_dict("records")]
     cells = cells.assign(families_that_fail=failing)
-    return Verdicts(cells[list(COLUMNS)].reset_index(drop=True))
+    kept = [*COLUMNS, *(["unit"] if "unit" in cells else [])]
+    return Verdicts(cells[kept].reset_index(drop=True))
