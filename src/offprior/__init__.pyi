@@ -64,6 +64,7 @@ from offprior.laws.normal import Normal as Normal
 from offprior.laws.rayleigh import Rayleigh as Rayleigh
 from offprior.laws.uniform import Uniform as Uniform
 from offprior.mixture import Mixture as Mixture
+from offprior.models.digit_transformer import DigitTransformer as DigitTransformer
 from offprior.models.transformer import Transformer as Transformer
 from offprior.predictors.averaging import Averaging as Averaging
 from offprior.predictors.back_off import BackOff as BackOff

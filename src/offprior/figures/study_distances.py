@@ -1,5 +1,6 @@
 """The model's distance from other predictors along a study."""
 
+import itertools
 from typing import ClassVar
 
 import matplotlib.figure
@@ -8,7 +9,7 @@ import pandas as pd
 
 from offprior.figures._error_curves import SMALLEST_ERROR, log_error_axis
 from offprior.figures._look import Look, legend_below
-from offprior.figures.figure import RUN_STYLES, STYLES, Figure, ReportData
+from offprior.figures.figure import CLASS_STYLES, RUN_STYLES, STYLES, Figure, ReportData
 from offprior.figures.study_curve import place_axis
 
 SHOWN = 5
@@ -31,14 +32,14 @@ class StudyDistances(Figure):
         rows = result.distances
         canvas = look.canvas(0.75 * look.width if look.is_paper else 4.2)
         axis = canvas.subplots()
-        styles = iter(RUN_STYLES)
+        styles = itertools.cycle((*RUN_STYLES, *CLASS_STYLES))
         for name in _drawn(rows):
             own = rows[rows["algorithm"] == name].sort_values("at")
             style = STYLES[name] if name in STYLES else next(styles)
             values = np.maximum(own["value"].to_numpy(float), SMALLEST_ERROR)
             axis.plot(own["at"], values, label=name, **look.line(style.line))
-            low = np.maximum(own["low"], SMALLEST_ERROR)
-            axis.fill_between(own["at"], low, own["high"], color=style.color, alpha=0.12, linewidth=0)
+            # On a logarithmic axis an interval that holds 0 would fill the panel.
+            axis.fill_between(own["at"], own["low"], own["high"], where=own["low"] > 0, color=style.color, alpha=0.12)
         log_error_axis(axis)
         places = result.at_length if len(result.at_length) else rows.drop_duplicates("place")
         place_axis(axis, places["at"].to_numpy(float), places, result.study.scale == "log", look)
@@ -50,8 +51,12 @@ class StudyDistances(Figure):
 
 def _drawn(rows: pd.DataFrame) -> list[str]:
     """Returns the predictors to draw, in the order of the table."""
-    names = list(rows["algorithm"].unique())
     table = rows.pivot_table(index="place", columns="algorithm", values="value")
+    names: list[str] = []
+    for name in rows["algorithm"].unique():  # with one family, its own posterior is B
+        if not any(np.allclose(table[name], table[known], rtol=1e-6, atol=0) for known in names):
+            names.append(name)
+    table = table[names]
     nearest = list(dict.fromkeys(table.idxmin(axis=1)))
     on_the_whole = np.log(table.clip(lower=SMALLEST_ERROR)).mean().sort_values().index
     further = [name for name in on_the_whole if name not in nearest]
