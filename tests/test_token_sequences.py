@@ -1,6 +1,8 @@
 """Token sequences from end to end: mixtures, networks, predictors, evaluations, and refusals."""
 
 import itertools
+import re
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -19,9 +21,11 @@ from offprior.families.log_linear import LogLinear as LogLinearSource
 from offprior.families.markov_chain import MarkovChain
 from offprior.families.process_pool import ProcessPool
 from offprior.families.sticky_chain import StickyChain
+from offprior.families.token_process import TokenProcess
 from offprior.families.unigram_source import UnigramSource
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
+from offprior.parameter import parameter
 from offprior.posterior import token_posterior as engine
 from offprior.posterior.token_posterior import token_posterior
 from offprior.predictors.bayes import Bayes
@@ -227,3 +231,21 @@ def test_what_does_not_fit_together_is_refused():
         evaluate([], Convex(), [2], mixture=Mixture([MarkovChain()]), tasks=2)
     with pytest.raises(SettingError, match="head: a sequence of tokens, and nothing else, has softmax"):
         Transformer(tokens="sequence")
+
+
+def test_the_examples_of_the_page_work_as_they_are():
+    """The mixture with its exact predictor, and a family of one's own, whose posterior is enumerated."""
+    text = (Path(__file__).parents[1] / "docs" / "tokens.md").read_text(encoding="utf-8")
+    mixture, family = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    *setting, last = mixture.strip().splitlines()
+    names: dict = {"TokenProcess": TokenProcess, "parameter": parameter, "jax": jax, "jnp": jnp, "np": np}
+    exec("\n".join(setting), names)
+    call, said = last.split("  # ")
+    assert str(list(eval(call, names).shape)) in said
+    exec(family, {**names, "__name__": "somebody"}, names)
+    own = names["Alternating"]()
+    every = np.asarray(list(itertools.product(range(2), repeat=5)), np.int32)
+    found = token_posterior(own, every)
+    assert np.exp(found.log_evidence[:, -1]).sum() == pytest.approx(1)
+    drawn = Mixture([own]).prompts(KEY, 50, 6, 1)
+    assert token_posterior(own, np.asarray(drawn.y, np.int32)).predictive.shape == (50, 7, 2)
