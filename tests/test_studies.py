@@ -103,7 +103,7 @@ def test_its_report_says_where_it_crosses(study):
     page = (study.folder / "report" / "index.html").read_text(encoding="utf-8")
     assert study.study().crossing_in_words in page.replace("&#39;", "'")
     figures = {path.name for path in (study.folder / "report" / "figures").glob("*.svg")}
-    assert figures == {"study-curve.svg", "study-map.svg", "train-test-matrix.svg"}
+    assert figures == {"study-curve.svg", "study-distances.svg", "study-map.svg", "train-test-matrix.svg"}
     assert "Not shown" not in page and 'id="verdicts"' not in page
     assert (study.folder / "report" / "tables" / "train-test.csv").is_file()
     # A place is a run like any other.

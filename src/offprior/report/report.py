@@ -149,6 +149,7 @@ def _tables(data: ReportData, folder: Path) -> list[str]:
     found: dict[str, pd.DataFrame] = {name: getattr(data, name) for name in TABLES}
     if data.study is not None:
         found |= {"study": data.study.curve, "study-seeds": data.study.seeds, "train-test": data.study.matrix}
+        found["study-distances"] = data.study.distances
     for name, rows in found.items():
         if not rows.empty:
             write_parquet(folder / f"{name}.parquet", rows)
