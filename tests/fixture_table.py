@@ -82,6 +82,20 @@ def study_data(seeds: int = 2) -> ReportData:
     )
 
 
+def token_data() -> ReportData:
+    """Transition matrices of three tokens, as a run on token sequences stores them."""
+    tokens = np.arange(3)
+    rows = [
+        {"panel": panel, "series": series, "before": before, "token": token, "probability": share, "length": 15}
+        for panel in ("sticky-chain", "kernel-sum, a = 0.5")
+        for number, series in enumerate(("truth", "model", "B", "C", "S"))
+        for before in tokens
+        for token, share in enumerate(np.roll([0.8 - 0.1 * number, 0.1, 0.1 + 0.1 * number], before))
+    ]
+    metrics = pd.DataFrame({"probe": ["in-distribution"], "unit": ["nats per token"]})
+    return ReportData(label="tokens", metrics=metrics, panels=pd.DataFrame(rows))
+
+
 def study_rows(seeds: int = 2) -> pd.DataFrame:
     """The rows of all places, with what a study's table has before them."""
     found = []

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 import pytest
-from fixture_table import report_data, study_data, write_run
+from fixture_table import report_data, study_data, token_data, write_run
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
@@ -43,7 +43,7 @@ def figures_of(data):
     """Every figure and every panel of the catalogue, by name."""
     for name in catalog.names("figures"):
         kind = catalog.find("figures", name)()
-        of_kind = study_data() if kind.of_study else data
+        of_kind = token_data() if kind.of_tokens else study_data() if kind.of_study else data
         for added, figure in kind.variants(of_kind).items():
             yield f"{name}:{added}", figure, of_kind
             yield from ((f"{name}:{added}:{part}", each, of_kind) for part, each in figure.panels(of_kind).items())

@@ -14,6 +14,7 @@ from hmmlearn.hmm import CategoricalHMM
 from offprior.analysis.identification import identification
 from offprior.errors import SettingError
 from offprior.evaluation.evaluate import evaluate
+from offprior.evaluation.prediction_panels import panels
 from offprior.families.automaton import Automaton
 from offprior.families.hidden_markov import HiddenMarkov
 from offprior.families.linear import Linear
@@ -249,3 +250,25 @@ def test_the_examples_of_the_page_work_as_they_are():
     assert np.exp(found.log_evidence[:, -1]).sum() == pytest.approx(1)
     drawn = Mixture([own]).prompts(KEY, 50, 6, 1)
     assert token_posterior(own, np.asarray(drawn.y, np.int32)).predictive.shape == (50, 7, 2)
+
+
+def test_transition_matrices_are_those_of_the_source_and_of_b():
+    """For chains of order 1 the truth is the chain itself; B's rows are those of its own predictions."""
+    recipe = from_mapping({
+        **{"name": "small", "title": "A small one"},
+        "mixture": {"families": [{"name": "sticky-chain", "vocabulary": 4}, {
+            "name": "process-pool", "size": 3, "family": {"name": "unigram-source", "vocabulary": 4}
+        }]},
+        "model": {"name": "transformer", "tokens": "sequence", "head": "softmax", "layers": 1, "heads": 1, "width": 8},
+        "training": {"steps": 2, "points": 12}, "evaluation": {"lengths": [4, 12]}, "probes": ["kernel-sum"],
+    })  # fmt: skip
+    network = recipe.model.initialise(KEY, dimension=4, points=12, targets=jnp.zeros(8))
+    rows = panels(Pretrained(network, recipe.mixture, trained_to=12, limit=12), recipe)
+    assert set(rows["panel"]) == {"sticky-chain", "process-pool", "kernel-sum, a = 0.5"}
+    assert set(rows["series"]) == {"truth", "model", "B", "C", "S"} and set(rows["length"]) == {11}
+    tables = rows.pivot_table(index=["panel", "series", "before"], columns="token", values="probability")
+    np.testing.assert_allclose(tables.sum(axis=1), 1, atol=1e-5)
+    sticky = tables.loc[("sticky-chain", "truth")].to_numpy()
+    assert all(np.allclose(np.roll(sticky[0], shift), sticky[shift]) for shift in range(4)), "one step for all tokens"
+    unigram = tables.loc[("process-pool", "truth")].to_numpy()
+    np.testing.assert_allclose(unigram, unigram[:1].repeat(4, axis=0), atol=1e-6)

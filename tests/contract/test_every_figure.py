@@ -2,7 +2,7 @@
 
 import matplotlib.figure
 import pytest
-from fixture_table import report_data, study_data
+from fixture_table import report_data, study_data, token_data
 
 from offprior import catalog
 from offprior.figures.figure import Figure, ReportData
@@ -15,6 +15,12 @@ def test_the_catalogue_has_figures():
     assert {"error-by-strength", "prediction-panels", "verdict-map"} <= set(NAMES)
 
 
+def data_of(figure: Figure) -> ReportData:
+    if figure.of_tokens:
+        return token_data()
+    return study_data() if figure.of_study else report_data(placed=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure(name, tmp_path):
     """Built with no arguments, captioned in a sentence, drawn from a run's tables, and writable."""
@@ -22,7 +28,7 @@ def test_a_figure(name, tmp_path):
     assert isinstance(figure, Figure)
     assert catalog.name_of(type(figure)) == name
     assert figure.caption.endswith(".") and figure.caption == catalog.caption("figures", name)
-    canvas = figure.draw(study_data() if figure.of_study else report_data(placed=True))
+    canvas = figure.draw(data_of(figure))
     assert canvas is not None and isinstance(canvas, matplotlib.figure.Figure)
     assert sum(len(axis.get_children()) for axis in canvas.axes) > 12
     svg = images.save(canvas, tmp_path, name)
@@ -39,7 +45,7 @@ def test_without_its_tables_a_figure_is_none(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_figure_leaves_the_tables_alone(name):
     figure = catalog.find("figures", name)()
-    data = study_data() if figure.of_study else report_data()
+    data = data_of(figure)
 
     def tables():
         of_study = () if data.study is None else (data.study.curve, data.study.seeds, data.study.matrix)

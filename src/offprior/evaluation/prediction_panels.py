@@ -10,6 +10,7 @@ from offprior.columns import SMOOTHER
 from offprior.components import NoClosedForm
 from offprior.compute.precision import single
 from offprior.compute.randomness import fold, key_for
+from offprior.evaluation.token_panels import token_panels
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.mixture import Mixture
@@ -27,9 +28,11 @@ def panels(model: Any, recipe: Recipe) -> pd.DataFrame:
     """Returns context points, truth and predictive means with 95% bands of the model, B, C, S and the classes.
 
     Columns: panel, series, x, y, lower, upper, seed, length. The table is empty if inputs have more than one dimension,
-    which a panel cannot show.
+    which a panel cannot show; of tokens it has transition matrices instead (`token_panels`).
     """
     mixture = recipe.mixture
+    if mixture.vocabulary:
+        return token_panels(model, recipe)
     if mixture.dimension != 1:
         return pd.DataFrame(columns=["panel", "series", "x", "y", "lower", "upper", "seed", "length"])
     length = min(CONTEXT, max(recipe.evaluation.lengths))

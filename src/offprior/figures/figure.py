@@ -13,7 +13,7 @@ import pandas as pd
 from offprior.analysis.metrics import metrics
 from offprior.analysis.study import StudyResult
 from offprior.analysis.verdict import verdicts
-from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER, Wording, wording
+from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, OF_TOKENS, PLACEMENTS, SMOOTHER, Wording, wording
 from offprior.figures._look import REPORT, Look
 
 # Okabe and Ito's palette, which readers with any kind of colour vision can distinguish.
@@ -253,9 +253,13 @@ class Figure(abc.ABC):
     """The figure's position in a report: small numbers come first."""
     of_study: ClassVar[bool] = False
     """Whether the figure shows a study rather than a single run."""
+    of_tokens: ClassVar[bool] = False
+    """Whether the figure is for runs on sequences of tokens alone."""
 
     def belongs_to(self, data: ReportData) -> bool:
         """Whether a report of `data` should have this figure; if so, the report mentions its absence."""
+        if self.of_tokens:
+            return data.wording == OF_TOKENS
         return data.study is not None if self.of_study else not data.metrics.empty
 
     def draw(self, data: ReportData, look: Look = REPORT) -> matplotlib.figure.Figure | None:

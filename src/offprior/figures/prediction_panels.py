@@ -6,7 +6,7 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from offprior.columns import SMOOTHER
+from offprior.columns import OF_TOKENS, SMOOTHER
 from offprior.figures._error_curves import name_of
 from offprior.figures._look import Look, legend_below
 from offprior.figures.figure import Figure, ReportData, style_of
@@ -21,6 +21,9 @@ class PredictionPanels(Figure):
     """
 
     place: ClassVar[int] = 10
+
+    def belongs_to(self, data: ReportData) -> bool:
+        return super().belongs_to(data) and data.wording != OF_TOKENS
 
     def __init__(self, panel: str | None = None):
         self.panel = panel
@@ -49,7 +52,7 @@ class PredictionPanels(Figure):
 
 
 def _names(data: ReportData) -> list[str]:
-    return [] if data.panels.empty else [str(name) for name in data.panels["panel"].unique()]
+    return [] if "x" not in data.panels else [str(name) for name in data.panels["panel"].unique()]
 
 
 def _depth(series: str) -> int:
