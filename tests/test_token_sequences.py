@@ -1,5 +1,6 @@
 """Token sequences from end to end: mixtures, networks, predictors, evaluations, and refusals."""
 
+import dataclasses
 import itertools
 import re
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 from hmmlearn.hmm import CategoricalHMM
 
+from offprior.analysis.breaks import breaks
 from offprior.analysis.identification import identification
 from offprior.errors import SettingError
+from offprior.evaluation.atlas import applicable
+from offprior.evaluation.comparison_panel import panel
 from offprior.evaluation.evaluate import evaluate
 from offprior.evaluation.prediction_panels import panels
 from offprior.families.automaton import Automaton
@@ -24,6 +28,7 @@ from offprior.families.process_pool import ProcessPool
 from offprior.families.sticky_chain import StickyChain
 from offprior.families.token_process import TokenProcess
 from offprior.families.unigram_source import UnigramSource
+from offprior.figures.figure import ReportData
 from offprior.mixture import Mixture
 from offprior.models.transformer import Transformer
 from offprior.parameter import parameter
@@ -36,6 +41,7 @@ from offprior.pretraining.pretrain import pretrain
 from offprior.probes.convex import Convex
 from offprior.probes.kernel_sum import KernelSum
 from offprior.recipe.recipe import from_mapping
+from offprior.report import where_it_breaks
 
 KEY = jax.random.key(11)
 TOKENS = Transformer(layers=2, heads=2, width=16, tokens="sequence", head="softmax")
@@ -224,6 +230,11 @@ def test_what_does_not_fit_together_is_refused():
         from_mapping({**small, "predictors": ["ridge"]})
     with pytest.raises(SettingError, match=r"mixture.noise: token processes have no inputs and no noise"):
         from_mapping({**small, "mixture": {"families": ["markov-chain"], "noise": 0.3}})
+    with pytest.raises(SettingError, match=r"predictors.0.source: retrieval needs a mixture with a pool"):
+        from_mapping({**small, "predictors": [{"name": "n-gram", "source": "retrieval"}]})
+    wide = {**small, "mixture": {"families": [{"name": "markov-chain", "vocabulary": 50}]}}
+    with pytest.raises(SettingError, match=r"predictors.0.n: 4-grams of 50 tokens are too many to count"):
+        from_mapping({**wide, "predictors": [{"name": "n-gram", "n": 4}]})
     with pytest.raises(SettingError, match="either families of functions or token processes"):
         Mixture([MarkovChain(), Linear()])
     with pytest.raises(SettingError, match=r"families.1.vocabulary: it must be 2, as for the first family; got 10"):
@@ -272,3 +283,33 @@ def test_transition_matrices_are_those_of_the_source_and_of_b():
     assert all(np.allclose(np.roll(sticky[0], shift), sticky[shift]) for shift in range(4)), "one step for all tokens"
     unigram = tables.loc[("process-pool", "truth")].to_numpy()
     np.testing.assert_allclose(unigram, unigram[:1].repeat(4, axis=0), atol=1e-6)
+
+
+def test_n_grams_are_called_what_they_are():
+    found = [NGram(n=n).label for n in (0, 1, 4)] + [NGram(n=2, source="retrieval").label, NGram(label="mine").label]
+    assert found == ["uniform", "unigram inference", "4-gram inference", "bigram retrieval", "mine"]
+
+
+def test_the_panel_and_the_atlas_are_of_tokens():
+    """Every predictor of a panel applies, retrieval where the mixture has a pool; probes are those of tokens."""
+    chains, pool = (
+        Mixture([MarkovChain(vocabulary=3)]),
+        Mixture([ProcessPool(family=MarkovChain(vocabulary=3), size=4)]),
+    )
+    labels = [predictor.label for predictor in panel(pool)]
+    assert {"uniform", "trigram inference", "unigram retrieval", "bigram retrieval", "induction copy"} <= set(labels)
+    assert not any("retrieval" in predictor.label for predictor in panel(chains))
+    found = applicable(pool)
+    assert {type(probe).__name__ for probe in found.probes} >= {"HeldOutSources", "AlphabetPermutation", "ChainOrder"}
+    assert found.left_out["convex"] == "the probe is for functions, but the mixture's families have tokens"
+    table = evaluate(panel(pool), found.probes[:1], [8], mixture=pool, tasks=8)
+    assert set(labels) <= set(table.to_pandas()["predictor"])
+
+
+def test_where_it_breaks_is_said_in_tokens():
+    mixture = KernelSum.example_mixture()
+    table = evaluate([NGram(n=1, label="model")], KernelSum(count=3), [24], mixture=mixture, tasks=60)
+    found = ReportData.from_evaluation(table.to_pandas())
+    data = dataclasses.replace(found, breaks=breaks(found.metrics, trained=False))
+    (row,) = where_it_breaks.breaks(data)
+    assert "24 tokens" in row["place"] and "pairs" not in row["sentence"]

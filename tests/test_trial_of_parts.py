@@ -1,5 +1,6 @@
 """Parts of other packages are tried before anything is trained: what they return wrongly is one line."""
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -8,6 +9,7 @@ from offprior.commands.trial_of_parts import problems_of
 from offprior.families.combination import Combination
 from offprior.families.family import Family
 from offprior.families.linear import Linear
+from offprior.families.token_process import TokenProcess
 from offprior.input_laws.input_law import InputLaw, base_parameter
 from offprior.laws.law import Law, LawLike, law
 from offprior.mixture import Mixture
@@ -46,6 +48,34 @@ class Whole(Vee):
 class Torn(Vee):
     def draw(self, key):
         return self.no_such_thing
+
+
+class Coin(TokenProcess):
+    """Two tokens, as it should be."""
+
+    vocabulary = 2
+
+    def draw(self, key):
+        return jax.random.uniform(key)
+
+    def start(self, task):
+        return jnp.int32(0)
+
+    def next(self, task, state):
+        return jnp.stack([task, 1 - task])
+
+    def follow(self, task, state, token):
+        return state
+
+
+class Three(Coin):
+    def next(self, task, state):
+        return jnp.full(3, 1 / 3)
+
+
+class Forgetful(Coin):
+    def follow(self, task, state, token):
+        return jnp.zeros(2)
 
 
 class Exponential(Law):
@@ -148,6 +178,7 @@ def found(families=None, model=None, probes=(), **mixture):
 
 
 def test_parts_that_keep_to_their_interfaces_are_right():
+    assert not found([Coin()])
     assert not problems_of(*GOOD) and not found([Vee(scale=Exponential())], model=Theirs())
 
 
@@ -160,6 +191,11 @@ def test_parts_that_keep_to_their_interfaces_are_right():
         ),
         ({"families": [Whole()]}, "mixture.families.0: value has to return real numbers of shape [], got int32[]"),
         ({"families": [Torn()]}, "mixture.families.0: draw fails: AttributeError: 'Torn' object has no attribute"),
+        ({"families": [Three()]}, "mixture.families.0: next has to return real numbers of shape [2], got float32[3]"),
+        (
+            {"families": [Forgetful()]},
+            "mixture.families.0: follow has to return a state like that of start",
+        ),
         ({"families": [Combination(Linear(), Row())]}, "mixture.families.0.second: value has to return"),
         ({"families": [Vee(scale=Logarithm())]}, "mixture.families.0.scale: quantile has to be finite between 0 and 1"),
         ({"families": [Vee(scale=Falling())]}, "mixture.families.0.scale: quantile must not fall; at 0.1, 0.5, 0.9 it"),

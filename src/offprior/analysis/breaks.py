@@ -67,7 +67,8 @@ def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = 
     rest = [row for row in found if row["fault"] in (HOLDS, UNDECIDED)]
     rest.sort(key=lambda row: (row["fault"] == HOLDS, -_finite(row["shortfall"], -np.inf)))
     ranked = [{**row, "rank": place + 1} for place, row in enumerate(broken)]
-    return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in rest)])[COLUMNS]
+    kept = [*COLUMNS, *(["unit"] if "unit" in metrics else [])]
+    return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in rest)])[kept]
 
 
 def is_broken(cells: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Series:

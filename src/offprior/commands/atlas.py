@@ -145,7 +145,9 @@ def _print(data: Any, label: str, console: Console) -> None:
     from offprior.report.where_it_breaks import breaking_summary, breaks
 
     style: Any = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "show_edge": False, "title_style": "bold"}
-    caption = "NMSE; outside: surprise above the mixture's own, nats per pair; no rank: holds or undecided, worst place"
+    words = data.wording
+    outside = f"outside: surprise above the mixture's own, nats per {words.of.removesuffix('s')}"
+    caption = f"{words.short}; {outside}; no rank: holds or undecided, worst place"
     table = Grid(title=f"Where {label} breaks first", caption=caption, **style)
     for name in ("", "probe", "at"):
         table.add_column(name, overflow="fold")

@@ -18,6 +18,7 @@ from offprior import catalog
 from offprior.compute.precision import single
 from offprior.errors import Problem, SettingError, in_a_line
 from offprior.families.family import Family
+from offprior.families.token_process import TokenProcess
 from offprior.input_laws.input_law import InputLaw
 from offprior.laws.law import Law
 from offprior.mixture import Mixture
@@ -97,6 +98,8 @@ def _try(part: Part, mixture: Mixture) -> None:
             _law(part)
         case Family():
             _family(part)
+        case TokenProcess():
+            _process(part)
         case Model():
             _model(part, mixture.dimension)
         case Probe():
@@ -107,6 +110,15 @@ def _family(family: Family) -> None:
     task = _called("draw", family.draw, jax.random.key(0))
     _returns("value", (), family.value, task, jnp.zeros(family.dimension))
     _returns("evaluate", (PAIRS,), family.evaluate, task, jnp.zeros((PAIRS, family.dimension)))
+
+
+def _process(family: TokenProcess) -> None:
+    task = _called("draw", family.draw, jax.random.key(0))
+    state = _called("start", family.start, task)
+    _returns("next", (family.vocabulary,), family.next, task, state)
+    after = _called("follow", family.follow, task, state, jnp.int32(0))
+    if jax.tree.map(_kind, after) != jax.tree.map(_kind, state):
+        raise _Wrong(f"follow has to return a state like that of start, {_shown(state)}, got {_shown(after)}")
 
 
 def _law(law: Law) -> None:
@@ -173,6 +185,10 @@ def _called(name: str, method: Callable[..., Any], *arguments: Any) -> Any:
         return eqx.filter_eval_shape(method, *arguments)
     except Exception as error:
         raise _Wrong(f"{name} fails: {in_a_line(error)}") from error
+
+
+def _kind(leaf: Any) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}"
 
 
 def _shown(found: Any) -> str:

@@ -40,6 +40,7 @@ def applicable(mixture: Mixture, names: Sequence[str] = ()) -> Applicable:
     for name, kind in kinds.items():
         try:
             probe = kind()
+            probe.check_applies(mixture)
             for strength in probe.strengths(mixture):
                 probe.distribution(strength, mixture)
         except OffpriorError as error:

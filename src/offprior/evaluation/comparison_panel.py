@@ -1,6 +1,9 @@
 """The default panel: the algorithms that a predictor is compared with, in addition to B and C."""
 
+import contextlib
+
 from offprior.components import NoClosedForm
+from offprior.errors import SettingError
 from offprior.families.relu_network import ReluNetwork
 from offprior.families.task_pool import TaskPool
 from offprior.mixture import Mixture
@@ -10,9 +13,11 @@ from offprior.predictors.class_blend import ClassBlend
 from offprior.predictors.class_fit import ClassFit
 from offprior.predictors.decision_tree import DecisionTree
 from offprior.predictors.gradient_descent import GradientDescent
+from offprior.predictors.induction_copy import InductionCopy
 from offprior.predictors.lasso import Lasso
 from offprior.predictors.least_squares import LeastSquares
 from offprior.predictors.mean import Mean
+from offprior.predictors.n_gram import NGram
 from offprior.predictors.nadaraya_watson import NadarayaWatson
 from offprior.predictors.nearest_neighbours import NearestNeighbours
 from offprior.predictors.pool_posterior import PoolPosterior
@@ -26,8 +31,11 @@ def panel(mixture: Mixture) -> list[Predictor]:
     Averaging and the Lasso are for inputs of two numbers or more, a network by gradient descent for mixtures of
     networks, and fits inside classes for families with a closed form. Their blend and the posterior of a pool need more
     than one family, because for one family the latter is B. S, a fitted Gaussian process, is already in every
-    evaluation.
+    evaluation. For tokens the panel is n-grams, by inference and, where the mixture has a pool, by retrieval, and
+    induction copying.
     """
+    if mixture.vocabulary:
+        return _of_tokens(mixture)
     found: list[Predictor] = [
         Mean(),
         LeastSquares(),
@@ -49,6 +57,14 @@ def panel(mixture: Mixture) -> list[Predictor]:
             found.append(ClassBlend())
             found += [PoolPosterior()] * any(isinstance(family, TaskPool) for family in families)
     return [predictor.for_mixture(mixture) for predictor in found]
+
+
+def _of_tokens(mixture: Mixture) -> list[Predictor]:
+    found = [NGram(n=n).for_mixture(mixture) for n in range(4)]
+    for n in (1, 2):
+        with contextlib.suppress(SettingError):  # the mixture has no pool of sources that look back a few tokens
+            found.append(NGram(n=n, source="retrieval").for_mixture(mixture))
+    return [*found, InductionCopy().for_mixture(mixture)]
 
 
 def _has_components(mixture: Mixture) -> bool:

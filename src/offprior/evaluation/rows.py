@@ -1,6 +1,6 @@
 """The tidy rows of one place on a probe's path: every predictor's errors on the same prompts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -149,14 +149,21 @@ def between(x: Float[np.ndarray, "b k d"], queries: Float[np.ndarray, "b m d"]) 
 
 def products(answer: Answer, others: list[Answer]) -> dict[str, Float[np.ndarray, "b lengths"]]:
     """Returns the product with every algorithm, averaged over queries; not-a-number at lengths that it cannot take."""
+    return compared(answer, others, PRODUCT, lambda own, other: (own * other).mean(-1))
+
+
+def compared(
+    answer: Answer, others: list[Answer], prefix: str, compare: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> dict[str, Float[np.ndarray, "b lengths"]]:
+    """Compares an answer with every algorithm's; the columns are named by `prefix` and the algorithm's label."""
     found = {}
     for other in others:
         values = np.full(answer.mean.shape[:2], np.nan)
         for number, length in enumerate(answer.lengths):
             if length in other.lengths:
                 at = other.lengths.index(length)
-                values[:, number] = (answer.mean[:, number] * other.mean[:, at]).mean(-1)
-        found[PRODUCT + other.label] = values
+                values[:, number] = compare(answer.mean[:, number], other.mean[:, at])
+        found[prefix + other.label] = values
     return found
 
 

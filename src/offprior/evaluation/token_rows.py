@@ -15,9 +15,9 @@ from offprior.analysis.identification import DIVERGENCE
 from offprior.analysis.implied import implied_columns
 from offprior.columns import NATS, SMOOTHER
 from offprior.evaluation.references import Known
-from offprior.evaluation.rows import UNTRAINED, Answer, PromptBatch, Rows
+from offprior.evaluation.rows import UNTRAINED, Answer, PromptBatch, Rows, compared
 from offprior.mixture import Mixture
-from offprior.predictors._references import ReferenceBatch
+from offprior.predictors._references import ReferenceBatch, unknown_references
 from offprior.predictors._token_references import TokenReferences
 from offprior.predictors.back_off import BackOff
 from offprior.predictors.predictor import Predictor
@@ -42,7 +42,10 @@ def token_rows(
     truth = np.asarray(place.prompts.truth, np.float64)[:, list(place.lengths)]
     references, has_combined = known
     assert references is None or isinstance(references, TokenReferences)
-    exact = _unknown(truth, len(mixture.families)) if references is None else references.batch(tokens, place.lengths)
+    if references is None:
+        exact = unknown_references((*truth.shape[:2], len(mixture.families), mixture.vocabulary))
+    else:
+        exact = references.batch(tokens, place.lengths)
     answers = [Answer("B", UNTRAINED, place.lengths, exact.bayes_mean, None, references is not None)]
     if has_combined is not None:
         combined = exact.combined_mean if has_combined else np.full_like(exact.bayes_mean, np.nan)
@@ -63,21 +66,12 @@ def token_rows(
     # M11 needs one column per algorithm; these are computed only if predictors were given to compare with.
     has_panel = any(not predictor.trained for predictor in predictors)
     algorithms = [answer for answer in answers if answer.is_algorithm] if has_panel else []
-    rows = TokenRows(place, truth, exact)
-    return [rows.of(answer, _divergences(answer, algorithms)) for answer in answers]
+    rows = TokenRows(place, mixture, truth, exact)
+    return [rows.of(answer, compared(answer, algorithms, DIVERGENCE, _from_other)) for answer in answers]
 
 
-def _divergences(answer: Answer, others: list[Answer]) -> dict[str, Float[np.ndarray, "b lengths"]]:
-    """Returns KL(q ‖ p) for every algorithm q; not-a-number at lengths that it cannot take."""
-    found = {}
-    for other in others:
-        values = np.full(answer.mean.shape[:2], np.nan)
-        for number, length in enumerate(answer.lengths):
-            if length in other.lengths:
-                at = other.lengths.index(length)
-                values[:, number] = divergence(other.mean[:, at], answer.mean[:, number])
-        found[DIVERGENCE + other.label] = values
-    return found
+def _from_other(own: Float[np.ndarray, "b v"], other: Float[np.ndarray, "b v"]) -> Float[np.ndarray, " b"]:
+    return divergence(other, own)
 
 
 class TokenRows(Rows):
@@ -86,13 +80,14 @@ class TokenRows(Rows):
     def __init__(
         self,
         place: PromptBatch,
+        mixture: Mixture,
         truth: Float[np.ndarray, "b lengths v"],
         exact: ReferenceBatch,
     ):
         self._place, self._truth, self._exact = place, truth, exact
         names = place.distribution.family_names
         self._families = np.asarray(names)[np.asarray(place.prompts.family)]
-        self._prior_low, self._prior_high = place.probe.prior_range(place.distribution) or (np.nan, np.nan)
+        self._prior_low, self._prior_high = place.probe.prior_range(mixture) or (np.nan, np.nan)
 
     def _columns(
         self, length: int, mean: Float[np.ndarray, "b v"], variance: Float[np.ndarray, "b v"]
@@ -110,12 +105,3 @@ class TokenRows(Rows):
             **dict.fromkeys(OF_FUNCTIONS, nothing + np.nan),
             "unit": np.full(len(mean), NATS, dtype=object),
         }
-
-
-def _unknown(truth: Float[np.ndarray, "b lengths v"], families: int) -> ReferenceBatch:
-    """Returns not-a-number everywhere, for a mixture without an exact posterior."""
-    nothing = np.full_like(truth, np.nan)
-    of_classes = np.full((*truth.shape[:2], families, truth.shape[2]), np.nan)
-    return ReferenceBatch(
-        nothing, nothing, nothing, nothing, of_classes, of_classes[..., 0], np.full(truth.shape[:2], np.nan)
-    )

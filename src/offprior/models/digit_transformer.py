@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import Problem, SettingError
 from offprior.models.model import Model, Network
-from offprior.networks.decoder import Affine, Block, Normalisation
+from offprior.networks.decoder import Affine, Block, Normalisation, mark_matrices
 from offprior.networks.heads import PredictiveMoments
 from offprior.parameter import parameter
 
@@ -192,11 +192,7 @@ class DigitNetwork(Network):
 
     def matrices(self) -> Any:
         """Returns the matrices inside the blocks, without embeddings and the read-out."""
-        return eqx.tree_at(
-            lambda network: [matrix for block in network.blocks for matrix in block.matrices()],
-            super().matrices(),
-            replace_fn=lambda _: True,
-        )
+        return mark_matrices(super().matrices())
 
     def frozen(self) -> Any:
         return eqx.tree_at(lambda network: network.y_range, super().frozen(), True)

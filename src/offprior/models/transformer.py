@@ -14,7 +14,7 @@ from offprior.errors import Problem, SettingError
 from offprior.models.model import Model, Network, Trace
 from offprior.networks import layout as layouts
 from offprior.networks.attention import attend, attend_and_tell
-from offprior.networks.decoder import Affine, Attend, Block, Normalisation
+from offprior.networks.decoder import Affine, Attend, Block, Normalisation, mark_matrices
 from offprior.networks.heads import BucketHead, Head, PredictiveMoments, SoftmaxHead, initial_head
 from offprior.parameter import parameter
 
@@ -236,11 +236,7 @@ class TransformerNetwork(Network):
 
     def matrices(self) -> Any:
         """Returns the matrices inside the blocks, without embeddings and the head."""
-        return eqx.tree_at(
-            lambda network: [matrix for block in network.blocks for matrix in block.matrices()],
-            super().matrices(),
-            replace_fn=lambda _: True,
-        )
+        return mark_matrices(super().matrices())
 
     def frozen(self) -> Any:
         nothing = super().frozen()

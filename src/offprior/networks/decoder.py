@@ -142,3 +142,12 @@ class Block(eqx.Module):
     def _feed_forward(self, x_BxQxW: Float[Array, "b q w"]) -> Float[Array, "b q w"]:
         assert self.up is not None and self.down is not None
         return self.down(ACTIVATIONS[self.activation](self.up(x_BxQxW)))
+
+
+def mark_matrices(nothing: Any) -> Any:
+    """Marks the matrices inside the blocks of a network, in a pytree like the network that marks nothing."""
+    return eqx.tree_at(
+        lambda network: [matrix for block in network.blocks for matrix in block.matrices()],
+        nothing,
+        replace_fn=lambda _: True,
+    )

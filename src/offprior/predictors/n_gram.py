@@ -12,12 +12,14 @@ from offprior.families._dirichlet_rows import DirichletRows
 from offprior.families.markov_chain import MarkovChain
 from offprior.families.process_pool import ProcessPool
 from offprior.families.unigram_source import UnigramSource
+from offprior.mixture import Mixture
 from offprior.parameter import Scalar, parameter
 from offprior.posterior.token_posterior import token_posterior, wide
-from offprior.posterior.token_tables import contexts, table_of, tabulated
-from offprior.predictors.predictor import LABEL
+from offprior.posterior.token_tables import MOST_CONTEXTS, contexts, table_of, tabulated
+from offprior.predictors.predictor import LABEL, Predictor
 from offprior.predictors.token_predictor import TokenPredictor
 
+NAMES = {1: "unigram", 2: "bigram", 3: "trigram"}
 MOST_STEPS, STILL = 10_000, 1e-13
 """Steps of a chain towards its stationary law, and the change at which they end."""
 
@@ -36,7 +38,27 @@ class NGram(TokenPredictor):
     n: int = parameter(2, "tokens of an n-gram: 0 is uniform, 1 unigram, 2 bigram, 3 trigram", minimum=0, maximum=6)
     source: Literal["inference", "retrieval"] = parameter("inference", "count in the sequence; or recognise its source")
     concentration: Scalar = parameter(1.0, "Dirichlet parameter α of every token, for inference", above=0)
-    label: str = parameter("bigram inference", LABEL)
+    label: str = parameter("", f"{LABEL}; n and source in words unless given")
+
+    def __post_init__(self):
+        # A dataclass's default cannot depend on other settings.
+        of = NAMES.get(self.n, f"{self.n}-gram")
+        self.label = self.label or (f"{of} {self.source}" if self.n else "uniform")
+
+    def for_mixture(self, mixture: Mixture) -> Predictor:
+        """Returns the predictor for a mixture's tokens.
+
+        Raises:
+            SettingError: the vocabulary is too large for n-grams of this length, or retrieval has no pool.
+        """
+        found = super().for_mixture(mixture)
+        if isinstance(found, NGram) and found.mixture is not None and found.n:
+            if 2 * found.vocabulary ** (found.n - 1) > MOST_CONTEXTS:
+                message = f"{found.n}-grams of {found.vocabulary} tokens are too many to count; choose a smaller n"
+                raise SettingError(Problem("n", message, about=("mixture.families",)))
+            if found.source == "retrieval":
+                found._pool()
+        return found
 
     def next_tokens(self, tokens: Int[Any, "B n"], lengths: Sequence[int]) -> Float[np.ndarray, "B L vocabulary"]:
         tokens = np.asarray(tokens, np.int32)

@@ -63,4 +63,9 @@ def _token_conflicts(recipe: "Recipe") -> list[Problem]:
             has, lacks = ("tokens", "real values") if vocabulary else ("functions", "tokens")
             message = f"{predictor.label} predicts {lacks}, but the mixture's families are {has}"
             problems.append(Problem(f"predictors.{place}", message, about=("mixture.families",)))
+            continue
+        try:
+            predictor.for_mixture(recipe.mixture)
+        except SettingError as error:
+            problems += [problem.inside(f"predictors.{place}") for problem in error.problems]
     return problems
