@@ -31,6 +31,23 @@ def two_runs(folder):
     return carried_out(folder, "one", **FILMED), carried_out(folder, "two", **NOISY)
 
 
+TOKENS = {
+    "title": TITLE,
+    "mixture": {"families": [
+        {"name": "sticky-chain", "vocabulary": 4, "strength": [0.5, 0.9]},
+        {"name": "process-pool", "family": {"name": "unigram-source", "vocabulary": 4}, "size": 3},
+    ]},
+    "model": {"name": "transformer", "layers": 1, "heads": 2, "width": 16, "tokens": "sequence", "head": "softmax"},
+    "changes": {"training.points": 16, "training.trajectory": 4, "evaluation.lengths": [4, 16]},
+    "probes": [{"name": "kernel-sum", "count": 3}],
+}  # fmt: skip
+
+
+def token_run(folder):
+    """A run on sequences of four tokens, with weights along its training."""
+    return carried_out(folder, **TOKENS)
+
+
 CURVE = """label => {
     const plot = Bokeh.documents[0].get_model_by_name("prompt");
     const item = plot.above.flatMap(each => each.items ?? []).find(each => each.label.value === label);

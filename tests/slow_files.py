@@ -18,6 +18,7 @@ SLOW = (
     "test_input_laws.py", "test_checkpoint.py", "test_recipe_predictors.py", "test_figures.py", "test_latents.py",
     "test_function_probes.py", "test_process_settings.py", "test_input_probes.py", "test_recipe_fuzz.py",
     "test_literature_recipes.py", "test_specialists.py", "test_paper.py", "test_report_in_browser.py",
+    "test_token_explorer.py", "test_token_explorer_in_browser.py",
 )  # fmt: skip
 
 _lost = set(SLOW) - {path.name for path in Path(__file__).parent.rglob("test_*.py")}

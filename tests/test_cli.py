@@ -123,7 +123,7 @@ def test_exploring_without_bokeh_says_what_to_install(finished, capsys, monkeypa
     monkeypatch.setitem(sys.modules, "bokeh", None)
     for module in [name for name in sys.modules if name.startswith(("bokeh.", "offprior.explorer"))]:
         monkeypatch.delitem(sys.modules, module)
-    assert cli.main(["explore", "runs/small"]) == 2
+    assert cli.main(["explore", str(finished[0])]) == 2
     assert "pip install 'offprior[explore]'" in capsys.readouterr().err
 
 

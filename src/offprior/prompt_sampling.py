@@ -170,7 +170,7 @@ def next_tokens_of(family: TokenProcess, tasks: Any, tokens: Int[Array, "b n"]) 
 def tokens_before(tokens: Int[Array, "b n"], vocabulary: int) -> Float[Array, "b n_and_1 vocabulary"]:
     """Returns the token before each place, one-hot, and before the next token; before the first one there are zeros."""
     shown = jax.nn.one_hot(tokens, vocabulary, dtype=jnp.float32)
-    return jnp.concatenate([jnp.zeros_like(shown[:, :1]), shown], axis=1)
+    return jnp.pad(shown, ((0, 0), (1, 0), (0, 0)))
 
 
 class TokenDraws(NamedTuple):

@@ -2,13 +2,28 @@
 
 import threading
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from offprior.explorer.state import State
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.checkpoint import at_step, steps_kept
 
 KEPT = 24
 """The most models kept in memory."""
+
+
+@runtime_checkable
+class Choice(Protocol):
+    """What a page's state says of the model to show."""
+
+    @property
+    def model(self) -> int:
+        """The number of the model among those of the run."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """The training step whose weights are used; 0 for the last."""
+        ...
 
 
 class Film:
@@ -20,14 +35,14 @@ class Film:
         self._known: dict[tuple[int, int], Pretrained] = {}
         self._lock = threading.Lock()
 
-    def step_of(self, state: State) -> int:
+    def step_of(self, state: Choice) -> int:
         """Returns the kept step nearest to the one that a state names; 0 for the last."""
         if not state.step or not self.steps:
             return 0
         step = min(self.steps, key=lambda kept: abs(kept - state.step))
         return 0 if step == self.steps[-1] else step
 
-    def model_of(self, state: State) -> Pretrained:
+    def model_of(self, state: Choice) -> Pretrained:
         """Returns the model that a state selects, at the training step that it names.
 
         Raises:

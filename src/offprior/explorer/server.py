@@ -19,15 +19,12 @@ from offprior.commands.stored_run import Run
 from offprior.compute.devices import cores
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.explorer.answers import Answerer
+from offprior.explorer.listening import LOOPBACK, address_of, exposure_of, free_port, names_of
+from offprior.explorer.listening import say as _say
 from offprior.explorer.page import Page
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LARGEST_MESSAGE = 1 << 20
 """The most bytes of a websocket message, of which CSV files are the largest."""
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # flushed, because the server keeps running and its output may be a pipe
 
 
 def explore(
@@ -56,18 +53,13 @@ def explore(
     server = made(answerer, host, port)
     say("compiling the computations of a page")
     answerer.compile()
-    shown = "localhost" if host in LOOPBACK else host
-    address = f"http://{shown}:{server.port}/"
     if host not in LOOPBACK:
-        say(
-            f"--host {host}: everybody who reaches this machine on port {server.port} can use its processor, read this "
-            "run's curves and its folder's name; nothing is encrypted"
-        )
+        say(exposure_of(host, cast(int, server.port)))
     if opens_browser:
         server.io_loop.add_callback(server.show, "/")
     try:
         _end_on_request(server)
-        say(f"ready: {address}  (Ctrl-C stops it)")
+        say(f"ready: {address_of(host, cast(int, server.port))}  (Ctrl-C stops it)")
         server.io_loop.start()
         say("ended")
     except KeyboardInterrupt:
@@ -109,12 +101,12 @@ def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
         Page(document, answerer, threads, arguments)
 
     try:
-        port = port or _free(host)
+        port = port or free_port(host)
         server = Server(
             {"/": Application(FunctionHandler(page))},
             address=host,
             port=port,
-            allow_websocket_origin=[f"{name}:{port}" for name in _names(host)],
+            allow_websocket_origin=[f"{name}:{port}" for name in names_of(host)],
             websocket_max_message_size=LARGEST_MESSAGE,
             check_unused_sessions_milliseconds=5_000,
             unused_session_lifetime_milliseconds=15_000,
@@ -127,15 +119,3 @@ def made(answerer: Answerer, host: str = "127.0.0.1", port: int = 0) -> Server:
         raise OffpriorError(f"--host {host}: {error}") from None
     server.start()
     return server
-
-
-def _names(host: str) -> set[str]:
-    """Returns the host names from which a page may open a websocket; pages of other sites may not."""
-    own = {"localhost", "127.0.0.1"}
-    return own if host in LOOPBACK else own | {host, socket.gethostname(), socket.getfqdn()}
-
-
-def _free(host: str) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]

@@ -122,11 +122,11 @@ def from_query(
             elif name == "shown":
                 found[name] = tuple(label for label in value.split(",") if not known or label in known)
             elif name == "preset":
-                found[name] = _one_of(
+                found[name] = one_of(
                     value, (*PRESETS, *(FAMILY + family for family in families), OWN, *([CELL] if probes else []))
                 )
             elif name == "probe":
-                found[name] = _one_of(value, probes)
+                found[name] = one_of(value, probes)
             else:
                 found[name] = number_of(name, value)
         except ValueError as error:
@@ -140,19 +140,24 @@ def from_query(
     return State(**found)
 
 
-def _one_of(value: str, choices: tuple[str, ...]) -> str:
+def one_of(value: str, choices: tuple[str, ...]) -> str:
+    """Returns the value if it is one of the choices.
+
+    Raises:
+        ValueError: it is none of them.
+    """
     if value not in choices:
         raise ValueError(f"unknown value {value[:80]!r}; {choose_from(value, choices)}")
     return value
 
 
-def number_of(name: str, text: str) -> float | int:
+def number_of(name: str, text: str, bounds: Mapping[str, tuple[float, float]] = BOUNDS) -> float | int:
     """Returns a number that is checked against its bounds.
 
     Raises:
         ValueError: the text is not a number, or the number lies outside its bounds.
     """
-    low, high = BOUNDS[name]
+    low, high = bounds[name]
     kind = int if isinstance(low, int) else float
     if len(text) > LONGEST_NUMBER:
         raise ValueError(f"{text[:LONGEST_NUMBER]!r}… is too long for a number")

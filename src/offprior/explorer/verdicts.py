@@ -50,7 +50,10 @@ class Verdicts:
 
         The verdicts for queries between the context's points and beyond them follow, if they are known.
         """
-        probe, strength = self._place_of(state)
+        return self.nearest_cell(*self._place_of(state), length)
+
+    def nearest_cell(self, probe: str, strength: float, length: int, of: str = "pairs") -> str:
+        """Returns the verdict of a probe's cell nearest to a strength and a length; empty if there is none."""
         cells = self.of(probe)
         if cells.empty:
             return ""
@@ -63,7 +66,7 @@ class Verdicts:
             here = self.of(probe, placement)
             here = here[(here["strength"] == cell["strength"]) & (here["length"] == cell["length"])]
             further += [f"; {WHERE[placement]}: {held_verdict(other)}" for other in here.to_dict("records")]
-        return in_words(cell.to_dict()) + "".join(further)
+        return in_words(cell.to_dict(), of) + "".join(further)
 
     def _place_of(self, state: State) -> tuple[str, float]:
         """Returns the probe and the place on its path that match a preset; an empty name if there is none."""
@@ -83,10 +86,10 @@ def is_along_length(cells: pd.DataFrame) -> bool:
     return bool((cells["strength"] == cells["length"]).all())
 
 
-def in_words(cell: Any) -> str:
-    """Describes a cell: its verdict as it holds among the probe's cells, and its place."""
+def in_words(cell: Any, of: str = "pairs") -> str:
+    """Describes a cell of a context of pairs or tokens: its verdict as it holds in the probe's cells, and its place."""
     note = f" ({cell['provisional']})" if cell["provisional"] else ""
-    where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} pairs"
+    where = f"{cell['probe']}, {cell['coordinate']} = {cell['strength']:g}, {cell['length']} {of}"
     where += "" if cell["placement"] == ALL else f", {WHERE[cell['placement']]}"
     return f"{held_verdict(cell)}{note}: {where}"
 
