@@ -78,8 +78,26 @@ def study_data(seeds: int = 2) -> ReportData:
     )
     rows = study_rows(seeds)
     return ReportData(
-        label="study", study=study_result(rows, study), manifest=manifest("study", seeds), recipe={"title": "A study"}
+        label="study",
+        study=study_result(rows, study),
+        trajectory=distances_along_training(),
+        manifest=manifest("study", seeds),
+        recipe={"title": "A study"},
     )
+
+
+def distances_along_training() -> pd.DataFrame:
+    """The model is nearest to retrieval early and where there is little, to inference elsewhere."""
+    return pd.DataFrame(
+        [
+            {"place": number, "at": at, "label": f"{at:g}", "step": float(step), "probe": probe, "strength": 1.0,
+             "length": 40, "algorithm": name, "value": value, "low": 0.8 * value, "high": 1.2 * value}
+            for probe in ("in-distribution", "held-out-sources")
+            for number, at in enumerate(PLACES)
+            for step in (1, 10, 100)
+            for name, value in (("retrieval", (1 + number) * step / 10), ("inference", 1.0), ("B", 0.01))
+        ]
+    )  # fmt: skip
 
 
 def token_data() -> ReportData:

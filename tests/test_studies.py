@@ -16,7 +16,8 @@ from offprior.commands.pretrain import pretrain_run
 from offprior.commands.probe import probe_run
 from offprior.commands.report import report_run
 from offprior.commands.run import run as run_recipe
-from offprior.errors import OffpriorError
+from offprior.errors import OffpriorError, SettingError
+from offprior.recipe.recipe import read as read_recipe
 from offprior.recipe.study import Measure
 
 
@@ -175,6 +176,31 @@ def test_a_study_along_training_reads_the_kept_weights(tmp_path):
     assert len(set(errors)) == 3
     page = (run.folder / "report" / "index.html").read_text(encoding="utf-8")
     assert 'id="verdicts"' in page and 'id="study"' in page
+
+
+def test_every_place_of_a_study_is_read_along_its_training(tmp_path):
+    changes = {"training.trajectory": 3}
+    study = {
+        "along": "both", "vary": "mixture.noise", "values": [0.1, 0.5], "coordinate": "s",
+        "measure": {"name": "distance: ridge", **MIDDLE}, "also": [{"name": "distance: ridge", "length": 4}],
+    }  # fmt: skip
+    run = carried_out(tmp_path, "both", changes=changes, study=study, predictors=["ridge", "mean"], report=True)
+    found = run.trajectory()
+    assert sorted(found["step"].unique()) == [1, 3, 12] and sorted(found["at"].unique()) == [0.1, 0.5]
+    assert set(found["probe"]) == {"convex", "in-distribution"} and {"ridge", "mean"} <= set(found["algorithm"])
+    last = found[(found["step"] == 12) & (found["probe"] == "convex")].set_index(["at", "algorithm"])
+    whole = run.study().distances.set_index(["at", "algorithm"])
+    for at in (0.1, 0.5):
+        for name in ("ridge", "mean"):
+            want = whole.loc[(at, name), ["value", "low", "high"]].to_numpy(float)
+            got = last.loc[(at, name), ["value", "low", "high"]].to_numpy(float)
+            np.testing.assert_allclose(got, want, rtol=1e-6, err_msg="the last step is the model itself")
+    first = found[(found["step"] == 1) & (found["probe"] == "convex")].set_index(["at", "algorithm"])
+    assert (first.loc[(0.1, "ridge"), "value"] != last.loc[(0.1, "ridge"), "value"]).all()
+    assert (run.folder / "report" / "figures" / "training-map.svg").is_file()
+    assert (run.folder / "report" / "tables" / "training-map.csv").is_file()
+    with pytest.raises(SettingError, match=r"training.trajectory: got 0, but a study along training"):
+        read_recipe(write(tmp_path, "none", study=study, predictors=["ridge", "mean"]))
 
 
 def test_a_place_that_diverges_is_left_out_and_the_others_go_on(tmp_path, capsys):

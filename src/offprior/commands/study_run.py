@@ -9,24 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from offprior.analysis.study import PLACE, StudyResult, next_at, probes_read, study_result
 from offprior.columns import MODEL
-from offprior.commands.recipe_run import Job, about, check_pretrained, evaluated, pretrain, pretrained, probe
+from offprior.commands.recipe_run import Job, about, check_pretrained, pretrain, pretrained, probe
+from offprior.commands.study_training import distances_along, rows_along
 from offprior.components import NoClosedForm
 from offprior.console.output import Console
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.pretrained import Pretrained
-from offprior.pretraining.checkpoint import at_step
 from offprior.probes._other_mixture import MixtureTest
 from offprior.recipe.study import Study, StudyPlace, mixture_label, number_of
 from offprior.recipe.study_places import other_mixture
 from offprior.storage import run_folder
 from offprior.storage.parquet import concatenated
-from offprior.storage.run_folder import EVALUATION, RunFolder
+from offprior.storage.run_folder import EVALUATION, TRAJECTORY, RunFolder
 from offprior.table import Table
 
 
@@ -142,6 +140,9 @@ def _probe_place(
         keep=keep,
         mixture=judged.mixture,
     )
+    if study.along == "both" and not keep:
+        own = [model for model in models if model.label == MODEL]
+        place.run.write(TRAJECTORY, distances_along(place, study, own, progress, judged.mixture))
 
 
 def _crossed(job: Job, jobs: Sequence[Job]) -> dict[str, Mixture]:
@@ -164,31 +165,14 @@ def _posteriors(others: dict[str, Mixture]) -> list[Bayes]:
 
 def _evaluate_trajectory(job: Job, models: Sequence[Pretrained], progress: bool, further: Sequence[Any] = ()) -> None:
     """Evaluates the weights that were kept during training, each as a model on the same prompts."""
-    study, training = _study(job), job.recipe.training
-    steps = training.trajectory_steps()
+    study = _study(job)
     others = {name: other_mixture(job.recipe, changed) for name, changed in study.others.items()}
     tests = [MixtureTest(name=mixture_label(name), other=mixture) for name, mixture in others.items()]
     own = [model for model in models if model.label == MODEL]
-    along = [at_step(job.run.folder, model, step, _step_label(step)) for model in own for step in steps]
-    beside = [model for model in models if model.label != MODEL]
-    asked = [*along, *beside, *_posteriors(others)]
-    table, approximate = evaluated(job.recipe, asked, [*job.recipe.probes, *further, *tests], progress)
-    rows = table.to_pandas()
-    of_step = {step: rows["predictor"] == _step_label(step) for step in steps}
-    common = ~pd.concat(of_step, axis=1).any(axis=1)
-    found = []
-    for number, step in enumerate(steps):
-        here = rows[of_step[step] | common].copy()
-        here.loc[here["predictor"] == _step_label(step), "predictor"] = MODEL
-        for place, (name, value) in enumerate(zip(PLACE, (number, float(step), str(step)), strict=True)):
-            here.insert(place, name, value)
-        found.append(here)
-    Table(pd.concat(found, ignore_index=True)).save(job.run.folder / EVALUATION)
+    beside = [*(model for model in models if model.label != MODEL), *_posteriors(others)]
+    rows, approximate = rows_along(job, own, [*job.recipe.probes, *further, *tests], progress, beside=beside)
+    Table(rows).save(job.run.folder / EVALUATION)
     job.run.update(approximate=approximate)
-
-
-def _step_label(step: int) -> str:
-    return f"model after {step} steps"
 
 
 def _jobs(job: Job, places: Sequence[StudyPlace]) -> list[Job]:
@@ -211,16 +195,18 @@ def place_folder(folder: Path, number: int) -> Path:
 
 
 def _gather(job: Job, jobs: Sequence[Job], places: Sequence[StudyPlace]) -> None:
-    """Writes the rows of all places as one table."""
-    parts = []
-    for number, (place, there) in enumerate(zip(places, jobs, strict=True)):
-        path = there.run.folder / EVALUATION
-        if path.is_file():
-            first = zip(PLACE, (number, number_of(place.at), place.label), strict=True)
-            parts.append((path, dict(first)))
-    if not parts:
-        raise OffpriorError(f"{job.run.folder}: no place of the study has been probed")
-    concatenated(job.run.folder / EVALUATION, parts)
+    """Writes the rows of all places as one table, and so their distances along training if they were read."""
+    for name in (EVALUATION, TRAJECTORY):
+        parts = []
+        for number, (place, there) in enumerate(zip(places, jobs, strict=True)):
+            path = there.run.folder / name
+            if path.is_file():
+                first = zip(PLACE, (number, number_of(place.at), place.label), strict=True)
+                parts.append((path, dict(first)))
+        if parts:
+            concatenated(job.run.folder / name, parts)
+        elif name == EVALUATION:
+            raise OffpriorError(f"{job.run.folder}: no place of the study has been probed")
 
 
 def _places(job: Job) -> list[StudyPlace]:

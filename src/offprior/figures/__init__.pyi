@@ -10,5 +10,6 @@ from offprior.figures.study_distances import StudyDistances as StudyDistances
 from offprior.figures.study_map import StudyMap as StudyMap
 from offprior.figures.train_test_matrix import TrainTestMatrix as TrainTestMatrix
 from offprior.figures.training_curve import TrainingCurve as TrainingCurve
+from offprior.figures.training_map import TrainingMap as TrainingMap
 from offprior.figures.transition_matrices import TransitionMatrices as TransitionMatrices
 from offprior.figures.verdict_map import VerdictMap as VerdictMap

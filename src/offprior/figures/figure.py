@@ -111,6 +111,8 @@ class ReportData:
     """Metrics of the queries between the context's points and beyond them, if known; see the column `placement`."""
     breaks: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
     """Where the predictor of an atlas breaks first, one row per probe."""
+    trajectory: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    """Of a study read along training: the model's distances from other predictors, by place, step and cell."""
     study: StudyResult | None = None
     """The result of the study, if the run is one."""
 

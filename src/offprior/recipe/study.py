@@ -75,7 +75,8 @@ class Study(_Section):
     axis: Annotated[str, Field(description="what varies, in words")] = ""
     scale: Annotated[Literal["linear", "log"], Field(description="scale of the coordinate")] = "linear"
     along: Annotated[
-        Literal["places", "training"], Field(description="one model per place; or one model's training.trajectory")
+        Literal["places", "training", "both"],
+        Field(description="one model per place; one model's training.trajectory; or the trajectory of every place"),
     ] = "places"
     places: Annotated[list[StudyPlace], Field(description="where models are trained")] = []
     vary: Annotated[str | None, Field(description="the dotted key that `values` and bisection set")] = None

@@ -39,7 +39,7 @@ def with_places(
         SettingError: every mistake of every place, with the key under which it was written.
     """
     problems = disagreements(study)
-    if study.along == "training" and len(recipe.training.trajectory_steps()) < 2:
+    if study.along != "places" and len(recipe.training.trajectory_steps()) < 2:
         message = f"got {recipe.training.trajectory}, but a study along training needs at least two steps"
         problems.append(Problem("training.trajectory", message))
     if problems:

@@ -92,8 +92,9 @@ def read_run(folder: Path) -> ReportData:
         return ReportData.from_evaluation(run.evaluation(), **tables)
     study = Study.model_validate(recipe["study"])
     result = study_result(run.evaluation(probe=probes_read(study)), study)
-    if study.along == "places":
-        return ReportData(study=result, **tables)  # each place has a report in its own folder
+    if study.along != "training":
+        # Each place has a report in its own folder.
+        return ReportData(study=result, trajectory=_or_empty(run.trajectory), **tables)
     last = run.evaluation(place=[len(result.at_length) - 1])
     return ReportData.from_evaluation(last, study=result, **tables)
 
@@ -149,7 +150,7 @@ def _tables(data: ReportData, folder: Path) -> list[str]:
     found: dict[str, pd.DataFrame] = {name: getattr(data, name) for name in TABLES}
     if data.study is not None:
         found |= {"study": data.study.curve, "study-seeds": data.study.seeds, "train-test": data.study.matrix}
-        found["study-distances"] = data.study.distances
+        found |= {"study-distances": data.study.distances, "training-map": data.trajectory}
     for name, rows in found.items():
         if not rows.empty:
             write_parquet(folder / f"{name}.parquet", rows)

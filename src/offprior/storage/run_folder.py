@@ -29,6 +29,8 @@ EVALUATION = "evaluation.parquet"
 ATLAS = "atlas"
 """The subfolder of a run that `offprior atlas` writes to."""
 PANELS = "panels.parquet"
+TRAJECTORY = "trajectory.parquet"
+"""The model's distances from other predictors along its training, of a study that reads them."""
 RUNS = Path("runs")
 PACKAGES = ("jax", "jaxlib", "equinox", "optax")
 
@@ -74,6 +76,10 @@ class RunFolder:
     def panels(self) -> pd.DataFrame:
         """Returns the prediction panels: series of y against x on a few prompts."""
         return self._rows(PANELS, "the run has no prediction panels yet; use offprior probe")
+
+    def trajectory(self) -> pd.DataFrame:
+        """Returns the distances along training: one row per place, step, cell and other predictor."""
+        return self._rows(TRAJECTORY, "the study is not read along training")
 
     def write(self, name: str, rows: pd.DataFrame) -> None:
         """Writes one of the run's tables."""
