@@ -11,12 +11,14 @@ import sys
 import time
 from collections import namedtuple
 
+import pandas as pd
 import pytest
 import yaml
 
 from offprior import cli
 from offprior.analysis.verdict import VERDICTS
 from offprior.commands.list import SORTS
+from offprior.commands.printed_tables import print_verdicts
 from offprior.commands.stored_run import Run
 
 RECIPE = {
@@ -80,7 +82,7 @@ def test_a_run_ends_with_verdicts_and_a_report(finished):
     folder, done = finished
     assert "convex" in done.stdout and "1 seed: provisional" in done.stdout
     cells = dict(re.findall(r"^ *(0|0\.5|1) +(\S[^:]*?)\s*$", done.stdout, re.MULTILINE))
-    assert cells["0"] == cells["1"] == "no prior gap"
+    assert all(cells[end].startswith("no prior gap, off B by 0.") for end in "01"), "it was trained for a second"
     assert any(cells["0.5"].startswith(word) for word in VERDICTS)
     assert done.stdout.count("report/index.html") == 1
     progress = done.stderr.splitlines()
@@ -117,6 +119,18 @@ def test_more_seeds_join_the_first(finished, tmp_path):
     assert done.returncode == 0 and "2 seeds: provisional" in done.stdout, done.stderr
     assert (home / "runs" / "small" / "seed-0" / "model.safetensors").read_bytes() == weights
     assert (home / "runs" / "small" / "seed-1" / "model.safetensors").read_bytes() != weights
+
+
+def test_a_model_off_b_where_there_is_no_prior_gap_is_told(capsys):
+    place = {"probe": "context-length", "coordinate": "k", "placement": "all", "provisional": "", "unit": None}
+    nothing = dict.fromkeys(("M4", "M5", "M20", "carried_by"), float("nan"))
+    cell = {**place, **nothing, "verdict": "no prior gap", "few_tasks_carry": False, "families_that_fail": ""}
+    rows = [{**cell, "strength": k, "length": k, "bayes_distance": far, "off_bayes": far > 0.02}
+            for k, far in ((16, 0.001), (512, 0.115))]  # fmt: skip
+    print_verdicts(pd.DataFrame(rows))
+    printed = capsys.readouterr().out
+    assert re.search(r"16 +no prior gap *$", printed, re.MULTILINE)
+    assert re.search(r"512 +no prior gap, off B by 0.12", printed)
 
 
 def test_exploring_without_bokeh_says_what_to_install(finished, capsys, monkeypatch):

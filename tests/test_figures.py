@@ -8,8 +8,9 @@ from typing import Any
 
 import matplotlib.colors
 import numpy as np
+import pandas as pd
 import pytest
-from fixture_table import OF_PLACEMENT, RANGE, evaluation, report_data
+from fixture_table import OF_PLACEMENT, RANGE, evaluation, report_data, study_data
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from offprior import catalog
@@ -30,8 +31,28 @@ from offprior.figures.headline import Headline
 from offprior.figures.implied_weight import ImpliedWeight
 from offprior.figures.prediction_panels import PredictionPanels
 from offprior.figures.training_curve import TrainingCurve
+from offprior.figures.training_map import TrainingMap
 from offprior.figures.verdict_map import LOOKS, OFF, VerdictMap, look_of, verdict_of
 from offprior.report import images
+
+
+def test_every_predictor_of_a_training_map_has_a_colour_of_its_own():
+    data = study_data()
+    rows = data.trajectory[data.trajectory["algorithm"] != "B"]
+    one = rows[rows["algorithm"] == "inference"]
+    names = [f"predictor {number}" for number in range(6)]
+    parts = []
+    for number, name in enumerate(names):  # each is the nearest at one place and step
+        lowest = (one["place"] + 3 * np.log10(one["step"])) % 6 == number
+        value = np.where(lowest, 0.1, 1.0)
+        parts.append(one.assign(algorithm=name, value=value, low=0.9 * value, high=1.1 * value))
+    canvas = TrainingMap().draw(dataclasses.replace(data, trajectory=pd.concat(parts)))
+    assert canvas is not None
+    patches = {patch.get_label(): patch.get_facecolor() for patch in canvas.legends[0].get_patches()}
+    found = [patches[name] for name in names]
+    assert len(set(found)) == 6
+    titles = [axis.get_title() for axis in canvas.axes]
+    assert titles == ["in distribution, 40 pairs", "held-out-sources, 1, 40 pairs"]
 
 
 def drawn(figure, data):

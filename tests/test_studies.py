@@ -203,6 +203,16 @@ def test_every_place_of_a_study_is_read_along_its_training(tmp_path):
         read_recipe(write(tmp_path, "none", study=study, predictors=["ridge", "mean"]))
 
 
+def test_a_place_is_read_along_its_training_beside_other_mixtures_too(tmp_path):
+    measure = {"name": "distance: lines", "probe": "mixture: lines", "length": 8}
+    study = {"along": "both", "places": WEIGHTS, "others": {"lines": {"weights": [0.9, 0.1]}},
+             "measure": measure}  # fmt: skip
+    run = carried_out(tmp_path, "both", changes={"training.trajectory": 2}, study=study)
+    found = run.trajectory()
+    assert set(found["probe"]) == {"mixture: lines"} and "lines" in set(found["algorithm"])
+    assert sorted(found["step"].unique()) == [1, 12]
+
+
 def test_a_place_that_diverges_is_left_out_and_the_others_go_on(tmp_path, capsys):
     study = {"vary": "training.learning_rate", "values": [1e-2, 1e30]}
     changes = {"training.clip": 1e30, "training.optimiser": "adam", "training.schedule": "constant"}

@@ -77,7 +77,7 @@ def test_all_mistakes_of_an_address_are_told_at_once():
     for part in ("lenght: unknown setting; did you mean length", "'9', number 3", "0 to 3", "step: -1 is not between",
                  "a cell needs a probe"):  # fmt: skip
         assert part in said
-    with pytest.raises(SettingError, match="at most 8192 are read"):
+    with pytest.raises(SettingError, match="tokens: it has 9000 characters; at most 8192 are read"):
         from_settings({"tokens": "0" * 9000}, 4, FAMILIES, ())
 
 
@@ -148,6 +148,28 @@ def test_what_is_typical_is_the_mixture_s_own_surprise(answerer):
     assert np.isclose(answerer.answer(TokenState(tokens=tokens)).surprise[-1], -log_evidence)
 
 
+def test_c_is_known_at_the_place_of_a_key_at_once_and_everywhere_later(answerer):
+    state = TokenState(tokens=(0, 1, 2, 3, 0), after=3)
+    quick, whole = answerer.answer(state), answerer.further(state)[0]
+    there = np.isfinite(quick.probabilities["C"]).all(-1)
+    assert there.tolist() == [False, False, False, True, False, False]
+    assert np.allclose(quick.probabilities["C"][3], whole.probabilities["C"][3], atol=1e-12)
+    assert np.isfinite(whole.divergences["C"]).all()
+
+
+def test_every_source_can_be_drawn_and_none_has_a_length_of_its_own(answerer):
+    answerer.warm()
+    labels = list(answerer.sources.strengths)
+    assert {"kernel-sum", "log-linear", "alphabet-permutation"} <= set(labels)
+    assert any(label.startswith("held-out-sources") for label in labels) and "context-length" not in labels
+
+
+def test_a_page_has_tokens_that_are_too_many_for_trigrams():
+    mixture = op.Mixture([op.HiddenMarkov(vocabulary=50, states=3)])
+    labels = [predictor.label for predictor in op.panel(mixture)]
+    assert "bigram inference" in labels and "trigram inference" not in labels
+
+
 def test_what_a_page_is_told_is_json_without_infinities(answerer):
     state = first_state(answerer)
     found = told(answerer, state, *answerer.further(state))
@@ -160,8 +182,10 @@ def test_the_page_says_a_title_as_text_alone(answerer):
     assert "<script>globalThis" not in page and "&lt;/script&gt;&lt;script&gt;" in page
 
 
-def test_the_python_of_a_page_computes_its_bars_by_public_names(answerer, capsys):
-    state = TokenState(tokens=(1, 2, 3, 0))
+@pytest.mark.parametrize(("step", "after"), [(0, 512), (1, 2)])
+def test_the_python_of_a_page_computes_its_bars_by_public_names(answerer, capsys, step, after):
+    steps = answerer.film.steps
+    state = TokenState(tokens=(1, 2, 3, 0), step=step and steps[step], after=after)
     answers = answerer.answer(state)
     source = as_python(answerer, state, answers)
     assert "offprior." not in source
@@ -169,7 +193,7 @@ def test_the_python_of_a_page_computes_its_bars_by_public_names(answerer, capsys
     printed = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
     for label in ("model", "B", "S"):
         numbers = np.fromstring(printed[label].strip("[]"), sep=" ")
-        assert np.allclose(numbers, answers.probabilities[label][-1], atol=1e-4)
+        assert np.allclose(numbers, answers.probabilities[label][min(after, 4)], atol=1e-4)
 
 
 def test_a_page_of_tokens_is_not_written_as_a_file_nor_beside_another_run(answerer, tmp_path, capsys):
@@ -201,7 +225,8 @@ def asked(address, body, path="answer", **headers):
 def test_a_server_answers_its_own_page_alone_and_bounds_what_it_reads(answerer):
     with served(answerer.run.folder) as address:
         status, found = asked(address, json.dumps({"tokens": "0123"}).encode())
-        assert status == 200 and found["tokens"] == [0, 1, 2, 3] and "C" not in found["probabilities"]
+        assert status == 200 and found["tokens"] == [0, 1, 2, 3] and found["probabilities"]["C"][3] == [None] * 4
+        assert None not in found["probabilities"]["C"][4]
         status, found = asked(address, json.dumps({"tokens": "0123"}).encode(), "further")
         assert status == 200 and len(found["matrices"]["C"]) == 4
         status, found = asked(address, json.dumps({"tokens": "0?"}).encode())

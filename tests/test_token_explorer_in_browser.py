@@ -57,6 +57,9 @@ def test_a_wrong_token_is_told_and_nothing_stale_looks_current(page):
     page.locator("#typed").fill("01?")
     page.wait_for_function("document.getElementById('message').textContent.includes('is not a token')")
     assert "stale" in page.locator("#bars").get_attribute("class")
+    page.get_by_label("S", exact=True).uncheck()
+    assert "stale" in page.locator("#bars").get_attribute("class"), "what is drawn again is as old as before"
+    assert "stale" in page.locator("aside").get_attribute("class")
     page.locator("#typed").fill("01")
     page.wait_for_function("document.getElementById('message').textContent === ''")
     assert "stale" not in page.locator("#bars").get_attribute("class")
@@ -113,6 +116,7 @@ def test_an_address_with_mistakes_is_told_and_shows_the_start(page, address):
 def test_the_place_that_is_read_and_the_training_step_change_the_bars(page):
     page.locator("#typed").fill("0123012301")
     page.wait_for_function("answer.text === '0123012301' && further !== null")
+    assert "after 10 tokens" in page.locator("#matrices-title").inner_text()
     last = bars(page)
     page.locator("#after").focus()
     page.keyboard.press("ArrowLeft")
@@ -168,3 +172,29 @@ def test_nothing_on_the_page_needs_more_than_its_policy_allows(browser, address)
     found.locator("#bars-title", has_text="of 4").wait_for()
     assert found.locator("#strip rect[data-token]").count() == 4 and complaints == []
     found.close()
+
+
+def test_one_token_is_not_called_impossible(page):
+    page.locator("#typed").fill("0")
+    page.wait_for_function("answer.text === '0' && isCurrent")
+    assert page.locator("#outside").inner_text() == "typical of the prior"
+
+
+def test_a_place_slid_to_while_an_answer_is_under_way_gets_its_own(page):
+    page.route("**/answer", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    page.locator("#typed").fill("01230123")
+    page.locator("#after").evaluate("e => { e.value = 3; e.dispatchEvent(new Event('input')); }")
+    page.wait_for_function("further !== null && further.matrices_after === 3 && isCurrent")
+    assert page.locator(".stale").count() == 0
+    page.unroute("**/answer")
+
+
+def test_the_address_holds_the_place_and_no_cell_of_a_typed_prompt(page, browser):
+    page.locator("#typed").fill("0123")
+    page.wait_for_function("answer.text === '0123' && isCurrent")
+    page.locator("#after").evaluate("e => { e.value = 2; e.dispatchEvent(new Event('input')); }")
+    page.wait_for_function("location.hash.includes('after=2') && !location.hash.includes('probe')")
+    other = browser.new_page(bypass_csp=True)
+    other.goto(page.url)
+    other.locator("#bars-title", has_text="after 2 of 4").wait_for()
+    other.close()

@@ -138,9 +138,12 @@ def _in_order(verdicts: Any) -> list[tuple[tuple[str, str], Any]]:
 
 def _verdict(cell: dict[Any, Any]) -> str:
     from offprior.analysis.verdict import carry_mark
+    from offprior.figures.verdict_map import OFF, look_of
 
     if not _counts(cell):
-        return f"{cell['verdict']}{carry_mark(cell)}"
+        # Without a prior gap what is lost is the model's own.
+        off = f", off B by {cell['bayes_distance']:.2g}" if look_of(cell) == OFF else ""
+        return f"{cell['verdict']}{off}{carry_mark(cell)}"
     index = f" / {cell['M20']:.2f}" if cell["M20"] == cell["M20"] else ""
     return f"{cell['verdict']} {cell['M5']:.2f}{index}{carry_mark(cell)}"
 

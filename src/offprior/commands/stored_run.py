@@ -42,13 +42,22 @@ class Run(RunFolder):
         """The recipe, read back from the folder."""
         return read(self.folder / RECIPE)
 
-    def models(self) -> list[Any]:
+    def models(self, step: int | None = None) -> list[Any]:
         """Returns the pretrained models as predictors, one per seed.
+
+        Args:
+            step: the training step whose weights are wanted, one of those that `training.trajectory` keeps; the last if
+                None.
 
         Raises:
             OffpriorError: a checkpoint is missing or cannot be read.
         """
-        return [model for model in self._pretrained() if model.label == MODEL]
+        found = [model for model in self._pretrained() if model.label == MODEL]
+        if step is None:
+            return found
+        from offprior.pretraining.checkpoint import at_step
+
+        return [at_step(self.folder, model, step, MODEL) for model in found]
 
     def specialists(self) -> list[Any]:
         """Returns the models that were trained on one family alone as predictors, one per family and seed.

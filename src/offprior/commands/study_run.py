@@ -132,17 +132,11 @@ def _probe_place(
     judged = job.recipe if study.reference == "recipe" else place.recipe
     others = {name: other_mixture(judged, changed) for name, changed in study.others.items()}
     tests = {mixture_label(name): mixture for name, mixture in others.items()} | crossed
-    probe(
-        place,
-        [*models, *_posteriors(others)],
-        [*probes, *(MixtureTest(name=label, other=mixture) for label, mixture in tests.items())],
-        progress,
-        keep=keep,
-        mixture=judged.mixture,
-    )
+    asked = [*models, *_posteriors(others)]
+    wanted = [*probes, *(MixtureTest(name=label, other=mixture) for label, mixture in tests.items())]
+    probe(place, asked, wanted, progress, keep=keep, mixture=judged.mixture)
     if study.along == "both" and not keep:
-        own = [model for model in models if model.label == MODEL]
-        place.run.write(TRAJECTORY, distances_along(place, study, own, progress, judged.mixture))
+        place.run.write(TRAJECTORY, distances_along(place, study, asked, wanted, progress, judged.mixture))
 
 
 def _crossed(job: Job, jobs: Sequence[Job]) -> dict[str, Mixture]:

@@ -61,15 +61,30 @@ def rows_along(
 
 
 def distances_along(
-    job: Job, study: Study, models: Sequence[Pretrained], progress: bool, mixture: Mixture | None
+    job: Job,
+    study: Study,
+    models: Sequence[Any],
+    tests: Sequence[Any],
+    progress: bool,
+    mixture: Mixture | None,
 ) -> pd.DataFrame:
     """Returns the model's distance from every other predictor after each kept step, where the study reads.
+
+    Args:
+        job: a place of the study.
+        study: the study.
+        models: the place's models, and what is evaluated beside them.
+        tests: the place's probes.
+        progress: whether to report progress.
+        mixture: the mixture of B; the recipe's if None.
 
     Returns:
         The columns are `STEPS`, one group of rows per measure.
     """
-    wanted = [probe for probe in job.recipe.probes if probe.label in probes_read(study)]
-    rows, _ = rows_along(job, models, wanted, progress, mixture=mixture)
+    wanted = [probe for probe in tests if probe.label in probes_read(study)]
+    own = [model for model in models if model.label == MODEL]
+    beside = [model for model in models if model.label != MODEL]
+    rows, _ = rows_along(job, own, wanted, progress, beside=beside, mixture=mixture)
     plain = study.model_copy(update={"threshold": None, "cross": False})
     result = study_result(rows, plain)
     found = [_read_at(each).assign(**_where(each)) for each in (result, *result.also)]

@@ -60,10 +60,12 @@ def panel(mixture: Mixture) -> list[Predictor]:
 
 
 def _of_tokens(mixture: Mixture) -> list[Predictor]:
-    found = [NGram(n=n).for_mixture(mixture) for n in range(4)]
-    for n in (1, 2):
-        with contextlib.suppress(SettingError):  # the mixture has no pool of sources that look back a few tokens
-            found.append(NGram(n=n, source="retrieval").for_mixture(mixture))
+    found: list[Predictor] = []
+    asked = [*(NGram(n=n) for n in range(4)), *(NGram(n=n, source="retrieval") for n in (1, 2))]
+    for n_gram in asked:
+        # Too many tokens to count, or no pool of sources that look back a few tokens.
+        with contextlib.suppress(SettingError):
+            found.append(n_gram.for_mixture(mixture))
     return [*found, InductionCopy().for_mixture(mixture)]
 
 

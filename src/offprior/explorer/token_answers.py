@@ -1,6 +1,8 @@
 """The answers of the model and its references for a sequence of tokens, after every prefix of it."""
 
 import functools
+import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -70,36 +72,68 @@ class TokenAnswerer:
         probes = [*self.recipe.probes, *applicable(self.mixture).probes]
         self.sources = TokenSources(self.mixture, probes, self.longest)
         self.bayes = self._references([])
-        combining = next((probe for probe in self.recipe.probes if probe.combines), None)
-        known = (
-            []
-            if combining is None
-            else [combining.distribution(strength, self.mixture) for strength in combining.strengths(self.mixture)]
-        )
-        self.combined = self._references(known) if known else None
+        self.combining = [probe.label for probe in self.recipe.probes if probe.combines]
+        """The probes of which there is a C each: the Bayes predictor that knows their sources as well."""
+        self._combined: dict[str, TokenReferences | None] = {}
+        self._lock = threading.Lock()
         self.verdicts = Verdicts(run)
 
     def _references(self, known: list) -> TokenReferences | None:
         try:
-            return TokenReferences(self.mixture, known)
+            return TokenReferences(self.mixture, known, keeps_tables=True)
         except NoClosedForm:
             return None
+
+    def known_by(self, state: TokenState) -> str:
+        """Returns the probe whose sources C knows: that of the state's cell if it combines families, else the first."""
+        if not self.combining:
+            return ""
+        return state.probe if state.preset == CELL and state.probe in self.combining else self.combining[0]
+
+    def combined(self, state: TokenState) -> TokenReferences | None:
+        """Returns C for a state; None if no probe combines families, or a family has no exact posterior."""
+        label = self.known_by(state)
+        if not label or self.bayes is None:
+            return None
+        with self._lock:
+            if label not in self._combined:
+                probe = self.sources.probes[label]
+                known = [probe.distribution(strength, self.mixture) for strength in probe.strengths(self.mixture)]
+                self._combined[label] = self._references(known)
+            return self._combined[label]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the predictors that can be shown, the truth included."""
-        exact = [label for label, has in (("B", self.bayes), ("C", self.combined)) if has is not None]
+        exact = () if self.bayes is None else ("B", *(["C"] if self.combined(TokenState()) is not None else []))
         return ("truth", "model", *exact, SMOOTHER, *self.panel)
 
     def compile(self) -> None:
-        """Compiles everything that a page requests."""
-        state = TokenState(tokens=(0,) * min(2, self.longest))
-        self.answer(state)
-        self.further(state)
+        """Compiles everything that a page first requests; other sources follow in `warm`."""
+        self.further(first_state(self))
+        self.further(TokenState())
         _ = self.typical
 
+    def warm(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Draws from every source once and builds every C, so that choosing them later compiles nothing.
+
+        Args:
+            is_over: asked before each source; if true, the rest is left out.
+        """
+        presets = [TokenState(preset=FAMILY + name) for name in self.mixture.family_names]
+        cells = [
+            TokenState(preset=CELL, probe=label, strength=strength)
+            for label, strengths in self.sources.strengths.items()
+            for strength in strengths
+        ]
+        for state in (*presets, *cells):
+            if is_over():
+                return
+            self.sources.of(state)
+            self.combined(state)
+
     def answer(self, state: TokenState) -> TokenAnswers:
-        """Returns the answers of all but C, which takes longer where it knows many sources."""
+        """Returns the answers; that of C at the state's place alone, because it may know many sources."""
         drawn = self.sources.of(state)
         tokens = state.tokens[: self.longest] if drawn is None else drawn.tokens
         padded, lengths = self._padded([tokens]), list(range(self.longest + 1))
@@ -112,6 +146,11 @@ class TokenAnswerer:
             exact = self.bayes.batch(padded, lengths)
             found["B"] = exact.bayes_mean[0, :cut]
             families, surprise = exact.class_probability[0, :cut], -exact.log_evidence[0, :cut]
+        combined = self.combined(state)
+        if combined is not None:
+            after = min(state.after, len(tokens))
+            found["C"] = np.full_like(found["B"], np.nan)
+            found["C"][after] = combined.batch(padded, [after, self.longest]).combined_mean[0, 0]
         against = "truth" if drawn is not None else "B" if self.bayes is not None else ""
         divergences = {label: divergence(found[against], each) for label, each in found.items() if against}
         verdict = ""
@@ -122,11 +161,14 @@ class TokenAnswerer:
         return TokenAnswers(tokens, ordered, divergences, against, families, surprise, verdict)
 
     def further(self, state: TokenState) -> tuple[TokenAnswers, dict[str, Float[np.ndarray, "vocabulary vocabulary"]]]:
-        """Returns the answers with C, and transition matrices: row t is what follows the prefix and the token t."""
-        answers = self.answer(state)
-        if self.combined is not None:
+        """Returns the answers with C at every place, and transition matrices.
+
+        Row t of a matrix is what follows the first `matrices_after` tokens and then the token t.
+        """
+        answers, combined = self.answer(state), self.combined(state)
+        if combined is not None:
             padded, lengths = self._padded([answers.tokens]), list(range(self.longest + 1))
-            mean = self.combined.batch(padded, lengths).combined_mean[0, : len(answers.tokens) + 1]
+            mean = combined.batch(padded, lengths).combined_mean[0, : len(answers.tokens) + 1]
             found = {**answers.probabilities, "C": mean}
             far = {"C": divergence(found[answers.against], mean)} if answers.against else {}
             answers = answers._replace(
@@ -135,19 +177,22 @@ class TokenAnswerer:
             )
         return answers, self._matrices(state, answers)
 
+    def matrices_after(self, state: TokenState, answers: TokenAnswers) -> int:
+        """Returns the number of tokens before the further one; one fewer than the model reads at most."""
+        return min(state.after, len(answers.tokens), self.longest - 1)
+
     def _matrices(self, state: TokenState, answers: TokenAnswers) -> dict[str, np.ndarray]:
-        after = min(state.after, len(answers.tokens), self.longest - 1)
-        prefix = answers.tokens[:after]
-        every = self._padded([(*prefix, token) for token in range(self.vocabulary)])
-        drawn = self.sources.of(state)
+        after = self.matrices_after(state, answers)
+        every = self._padded([(*answers.tokens[:after], token) for token in range(self.vocabulary)])
+        drawn, combined = self.sources.of(state), self.combined(state)
         found = {} if drawn is None else {"truth": drawn.next_tokens(every)[:, after + 1]}
         for label, each in (("model", self.film.model_of(state)), (SMOOTHER, self.smoother)):
             found[label] = each.next_tokens(every, [after + 1])[:, 0]
-        lengths = list(range(self.longest + 1))
+        lengths = [after + 1, self.longest]  # the longest fixes the shape, and with it what is compiled
         if self.bayes is not None:
-            found["B"] = self.bayes.batch(every, lengths).bayes_mean[:, after + 1]
-        if self.combined is not None:
-            found["C"] = self.combined.batch(every, lengths).combined_mean[:, after + 1]
+            found["B"] = self.bayes.batch(every, lengths).bayes_mean[:, 0]
+        if combined is not None:
+            found["C"] = combined.batch(every, lengths).combined_mean[:, 0]
         return {label: found[label] for label in MATRICES if label in found}
 
     def _padded(self, sequences: list[tuple[int, ...]]) -> np.ndarray:
@@ -174,7 +219,7 @@ def first_state(answerer: TokenAnswerer) -> TokenState:
     length = min(32, answerer.longest)
     combining = next((probe for probe in answerer.recipe.probes if probe.combines), None)
     if combining is None:
-        return TokenState(preset=FAMILY + answerer.mixture.family_names[0], length=length)
+        return TokenState(preset=FAMILY + answerer.mixture.family_names[0], length=length, task=1)
     strengths = answerer.sources.strengths[combining.label]
     middle = strengths[len(strengths) // 2]
     return TokenState(preset=CELL, probe=combining.label, strength=middle, length=length)

@@ -40,6 +40,7 @@ def told(
         "python": as_python(answerer, state, answers),
     }
     if matrices is not None:
+        found["matrices_after"] = answerer.matrices_after(state, answers)
         found["matrices"] = {label: _short(each) for label, each in matrices.items()}
     return found
 
@@ -56,17 +57,18 @@ def _short(numbers: np.ndarray) -> list:
 
 
 def as_python(answerer: TokenAnswerer, state: TokenState, answers: TokenAnswers) -> str:
-    """Returns Python code that computes the answers after all tokens from the run's folder, by public names."""
+    """Returns Python code that computes the bars from the run's folder, by public names; C takes more lines."""
     exact = '"B": op.Bayes(run.recipe.mixture), ' if answerer.bayes is not None else ""
+    step = answerer.film.step_of(state)
     return f"""import numpy as np
 import offprior as op
 
 run = op.Run({str(answerer.run.folder)!r})
 tokens = np.array([{list(answers.tokens)}], np.int32).reshape(1, -1)
-model = run.models()[{min(state.model, len(answerer.models) - 1)}]
+model = run.models({f"step={step}" if step else ""})[{min(state.model, len(answerer.models) - 1)}]
 smoother = op.BackOff().for_mixture(run.recipe.mixture)
 for name, predictor in {{"model": model, {exact}"S": smoother}}.items():
-    print(name, predictor.next_tokens(tokens, [tokens.shape[1]])[0, 0].round(4))
+    print(name, predictor.next_tokens(tokens, [{min(state.after, len(answers.tokens))}])[0, 0].round(4))
 """
 
 
@@ -98,7 +100,9 @@ def page_of(answerer: TokenAnswerer) -> str:
         "own": OWN,
         "cell": CELL,
         "family": FAMILY,
-        "start": {"preset": start.preset, "probe": start.probe, "strength": start.strength, "length": start.length},
+        "start": {name: getattr(start, name) for name in ("preset", "probe", "strength", "length", "task")},
+        "models": len(answerer.models),
+        "combining": answerer.combining if "C" in labels else [],
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(SCRIPTS), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -111,7 +115,8 @@ def page_of(answerer: TokenAnswerer) -> str:
         seeds=[model.seed for model in answerer.models],
         labels=[(label, styles[label]) for label in labels],
         longest=answerer.longest,
-        has_combined=answerer.combined is not None,
+        has_combined="C" in labels,
+        combining=answerer.combining,
         has_posterior=answerer.bayes is not None,
         steps=len(answerer.film.steps),
         own=OWN,

@@ -70,8 +70,15 @@ def explore_tokens(
         if opens_browser:
             webbrowser.open(address)
         say(f"ready: {address}  (Ctrl-C stops it)")
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(app_of(answerer, host), listener))
+        ends = threading.Event()
+        warming = threading.Thread(target=answerer.warm, args=(ends.is_set,), name="warm")
+        warming.start()
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(_serve(app_of(answerer, host), listener))
+        finally:
+            ends.set()
+            warming.join()  # a process that ends within a computation would end with an error
         say("ended")
 
 
@@ -118,7 +125,7 @@ def app_of(answerer: TokenAnswerer, host: str = "127.0.0.1") -> Starlette:
 
     def answered(settings: dict[str, Any], is_further: bool) -> Response:
         try:
-            state = from_settings(settings, answerer.vocabulary, families, probes)
+            state = from_settings(settings, answerer.vocabulary, families, probes, answerer.longest)
             with turns:
                 if is_further:
                     return JSONResponse(told(answerer, state, *answerer.further(state)))

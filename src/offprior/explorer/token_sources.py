@@ -43,7 +43,8 @@ class TokenSources:
 
     def __init__(self, mixture: Mixture, probes: Sequence[Probe], longest: int):
         self.mixture, self.longest = mixture, longest
-        self.probes = {probe.label: probe for probe in reversed(probes)}
+        opened = [probe for probe in probes if not probe.along_context]  # the length is chosen by itself
+        self.probes = {probe.label: probe for probe in reversed(opened)}
         """The probes whose cells can be opened, by label; the first one if several share a label."""
         self.strengths = {label: list(map(float, probe.strengths(mixture))) for label, probe in self.probes.items()}
         self._known: dict[tuple[object, ...], Drawn] = {}
@@ -53,13 +54,14 @@ class TokenSources:
         """Returns the sequence of a state; None if the user has written it."""
         if state.preset == OWN:
             return None
-        with self._lock:
-            place = (state.preset, state.probe, state.strength, state.task)
-            if place not in self._known:
+        place = (state.preset, state.probe, state.strength, state.task)
+        found = self._known.get(place)
+        if found is None:
+            found = self._draw(state)  # outside the lock: it may compile
+            with self._lock:
                 while len(self._known) >= KEPT:
                     self._known.pop(next(iter(self._known)))
-                self._known[place] = self._draw(state)
-            found = self._known[place]
+                self._known[place] = found
         length = min(state.length, self.longest)
         return found._replace(tokens=found.tokens[:length], truth=found.truth[: length + 1])
 

@@ -51,7 +51,7 @@ def written(tokens: tuple[int, ...], vocabulary: int) -> str:
     return " ".join(map(str, tokens))
 
 
-def read_tokens(text: str, vocabulary: int) -> tuple[int, ...]:
+def read_tokens(text: str, vocabulary: int, longest: int = MOST_TOKENS) -> tuple[int, ...]:
     """Reads tokens as `written` writes them; spaces and line breaks between characters do not count.
 
     Raises:
@@ -62,8 +62,8 @@ def read_tokens(text: str, vocabulary: int) -> tuple[int, ...]:
     known = {name: token for token, name in enumerate(map(str, range(vocabulary)))}
     if as_characters:
         known = {name: token for token, name in enumerate(CHARACTERS[:vocabulary])}
-    if len(parts) > MOST_TOKENS:
-        raise ValueError(f"got {len(parts)} tokens; at most {MOST_TOKENS} are read")
+    if len(parts) > longest:
+        raise ValueError(f"got {len(parts)} tokens; the model reads at most {longest}")
     for place, part in enumerate(parts, start=1):
         if part not in known:
             last = CHARACTERS[vocabulary - 1] if as_characters else str(vocabulary - 1)
@@ -72,7 +72,11 @@ def read_tokens(text: str, vocabulary: int) -> tuple[int, ...]:
 
 
 def from_settings(
-    settings: Mapping[str, Any], vocabulary: int, families: tuple[str, ...], probes: tuple[str, ...]
+    settings: Mapping[str, Any],
+    vocabulary: int,
+    families: tuple[str, ...],
+    probes: tuple[str, ...],
+    longest: int = MOST_TOKENS,
 ) -> TokenState:
     """Returns the state that the settings of an address or of a request name; every part is checked.
 
@@ -81,14 +85,16 @@ def from_settings(
         vocabulary: the number of tokens.
         families: the names of the mixture's families.
         probes: the probes with cells.
+        longest: the most tokens that the model reads.
 
     Raises:
         SettingError: settings are mistaken; the message lists all of them.
     """
     texts = {str(name): str(value) for name, value in settings.items()}
-    size = sum(len(name) + len(value) for name, value in texts.items())
+    size = max((len(text) for pair in texts.items() for text in pair), default=0)
     if size > LONGEST_QUERY:
-        raise SettingError(Problem("address", f"it has {size} characters; at most {LONGEST_QUERY} are read"))
+        name = max(texts, key=lambda name: len(texts[name]))[:40]
+        raise SettingError(Problem(name, f"it has {size} characters; at most {LONGEST_QUERY} are read"))
     fields = [field.name for field in dataclasses.fields(TokenState)]
     presets = (OWN, *(FAMILY + family for family in families), *([CELL] if probes else []))
     found: dict[str, Any] = {}
@@ -98,7 +104,7 @@ def from_settings(
             if name not in fields:
                 raise ValueError(f"unknown setting; {choose_from(name, fields)}")
             if name == "tokens":
-                found[name] = read_tokens(text, vocabulary)
+                found[name] = read_tokens(text, vocabulary, longest)
             elif name == "preset":
                 found[name] = one_of(text, presets)
             elif name == "probe":

@@ -39,7 +39,7 @@ class Relabelled(TokenProcess):
 
     @property
     def shown_as(self) -> Int[np.ndarray, " vocabulary"]:
-        """What each of the family's tokens is shown as: the moved ones are a cycle in random order."""
+        """The token shown in place of each; moved tokens exchange places along one random cycle."""
         with jax.ensure_compile_time_eval():
             order = np.asarray(jax.random.permutation(key_for(self.seed, "relabelled"), self.vocabulary))
         cycle = order[: self.moved]

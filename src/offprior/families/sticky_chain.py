@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 
 class StickyChain(TokenProcess):
-    """Chains that go `shift` tokens on with probability s, else anywhere evenly; shift 0 is sticky, others cyclic."""
+    """Chains that go `shift` tokens on with probability s, otherwise to any token evenly; shift 0 is sticky."""
 
     vocabulary: int = parameter(10, "tokens", minimum=2)
     strength: Law = parameter(Uniform(0.5, 0.95), "s, the probability of the step", converter=law)

@@ -11,10 +11,11 @@ from matplotlib.ticker import FuncFormatter
 
 from offprior.columns import IN_DISTRIBUTION
 from offprior.figures._look import Look
-from offprior.figures.figure import CLASS_STYLES, RUN_STYLES, STYLES, Figure, ReportData
+from offprior.figures.figure import STYLES, Figure, ReportData
 from offprior.figures.study_curve import place_axis
 
 CELLS = ["probe", "strength", "length"]
+COLOURS = ("#bbbbbb", "#56b4e9", "#e69f00", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#f0e442", "#8c564b", "#000000")
 PALE = 0.4
 """Opacity of a place and step whose two nearest predictors have intervals that overlap."""
 
@@ -40,11 +41,10 @@ class TrainingMap(Figure):
         panels = list(rows.groupby(CELLS, sort=False))
         canvas = look.canvas(2.4 if look.is_paper else 4.4)
         axes = list(canvas.subplots(1, len(panels), squeeze=False, sharey=True)[0])
-        styles = itertools.cycle((*RUN_STYLES, *CLASS_STYLES))
-        colours = {name: next(styles).color for name in rows["algorithm"].unique()}
+        colours = dict(zip(rows["algorithm"].unique(), itertools.cycle(COLOURS)))
         is_log = result.study.scale == "log" and bool((rows["at"] > 0).all())
         shown: dict[str, None] = {}
-        for axis, ((probe, strength, _), here) in zip(axes, panels, strict=True):
+        for axis, ((probe, strength, length), here) in zip(axes, panels, strict=True):
             best = nearest(here)
             shown |= dict.fromkeys(best["algorithm"])
             _paint(axis, best, colours, is_log)
@@ -53,10 +53,12 @@ class TrainingMap(Figure):
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.grid(False)
             inside = probe == IN_DISTRIBUTION
-            axis.set_title("in distribution" if inside else f"{probe}, {strength:g}")
+            where = "in distribution" if inside else f"{probe}, {strength:g}"
+            axis.set_title(f"{where}, {length:g} {result.of}")
         look.labels(axes, result.study.axis or result.study.coordinate or "place", "training step")
         patches = [Patch(color=colours[name], label=name) for name in shown]
-        canvas.legend(handles=patches, loc="outside lower center", ncols=2 if look.is_paper else 4)
+        patches.append(Patch(facecolor="white", edgecolor="#888888", label="pale: the next one is as near"))
+        canvas.legend(handles=patches, loc="outside lower center", ncols=2 if look.is_paper else 3)
         look.title(canvas, "Which predictor the model is nearest to")
         return canvas
 

@@ -34,7 +34,11 @@ class TokenPosterior(NamedTuple):
 
 
 def token_posterior(
-    family: TokenProcess, tokens: Int[Any, "B n"], lengths: Sequence[int] | None = None, nodes: int = NODES
+    family: TokenProcess,
+    tokens: Int[Any, "B n"],
+    lengths: Sequence[int] | None = None,
+    nodes: int = NODES,
+    store: dict[Any, Any] | None = None,
 ) -> TokenPosterior:
     """Computes the exact posterior predictive of a family of token sources.
 
@@ -43,6 +47,7 @@ def token_posterior(
         tokens: the sequences.
         lengths: the lengths of the prefixes; None means all, from 0 to n.
         nodes: the number of quadrature nodes for a law that has to be integrated.
+        store: keeps what does not depend on the sequences, one per family, for repeated calls; it is filled.
 
     Raises:
         NoClosedForm: the family is neither counted nor enumerated.
@@ -55,11 +60,15 @@ def token_posterior(
         if memory is not None:
             found = _counted(wide(memory), jnp.asarray(tokens))
             return TokenPosterior(*(np.asarray(each)[:, at] for each in found))
-        tasks, log_weights = family.grid(nodes)
-        family, tasks, log_weights = wide(family), wide(tasks), np.asarray(log_weights, float)
+        store = {} if store is None else store
+        if "grid" not in store:
+            tasks, log_weights = family.grid(nodes)
+            store["grid"] = wide(family), wide(tasks), np.asarray(log_weights, float)
+        family, tasks, log_weights = store["grid"]
+        log_weights = np.asarray(log_weights)
         known = contexts(family)
         if known is not None:
-            return TokenPosterior(*tabulated(family, tasks, log_weights, tokens, at, known))
+            return TokenPosterior(*tabulated(family, tasks, log_weights, tokens, at, known, store))
         chunk = max(1, NUMBERS_AT_ONCE // (len(log_weights) * family.vocabulary))
         parts = [
             _enumerated(family, tasks, jnp.asarray(log_weights), jnp.asarray(tokens[first : first + chunk]))
@@ -142,6 +151,7 @@ def mixed_posterior(
     tokens: Int[Any, "B n"],
     lengths: Sequence[int],
     known: dict[int, TokenPosterior] | None = None,
+    stores: Sequence[dict[Any, Any]] | None = None,
 ) -> MixedPosterior:
     """Computes the exact posterior predictive of a mixture of families.
 
@@ -151,6 +161,7 @@ def mixed_posterior(
         tokens: the sequences.
         lengths: the lengths of the prefixes.
         known: posteriors of families at these lengths that have been computed, by their index; it is filled.
+        stores: for repeated calls, a `store` of `token_posterior` for each family.
 
     Raises:
         NoClosedForm: as for `token_posterior`.
@@ -158,7 +169,7 @@ def mixed_posterior(
     known = {} if known is None else known
     for place, family in enumerate(families):
         if place not in known:
-            known[place] = token_posterior(family, tokens, lengths)
+            known[place] = token_posterior(family, tokens, lengths, store=None if stores is None else stores[place])
     evidence = np.stack([known[place].log_evidence for place in range(len(families))], axis=-1)
     of_families = np.stack([known[place].predictive for place in range(len(families))], axis=2)
     log_weights = np.log(weights, out=np.full(len(weights), -np.inf), where=np.asarray(weights) > 0)

@@ -54,9 +54,14 @@ def tabulated(
     tokens: Int[np.ndarray, "B n"],
     lengths: list[int],
     known: list[tuple[int, ...]],
+    store: dict[Any, Any] | None = None,
 ) -> tuple[Float[np.ndarray, "B L"], Float[np.ndarray, "B L vocabulary"]]:
-    """Computes log-evidence and predictive of weighted sources whose contexts are `known`, in double precision."""
+    """Computes log-evidence and predictive of weighted sources whose contexts are `known`, in double precision.
+
+    The tables are put into `store` if they are whole, and taken from there.
+    """
     vocabulary, reach = family.vocabulary, family.reach or 0
+    store = {} if store is None else store
     where = context_of_each_place(tokens, vocabulary, reach)
     counts = _counts(where[:, :-1] * vocabulary + tokens, lengths, len(known) * vocabulary)
     shape = len(tokens), len(lengths)
@@ -64,13 +69,19 @@ def tabulated(
     predictive, prior = np.zeros((*shape, vocabulary)), np.zeros((*shape, vocabulary))
     chunk = max(1, NUMBERS_AT_ONCE // max(counts.shape[1], len(tokens) * len(lengths)))
     for first in range(0, len(log_weights), chunk):
-        some = jax.tree.map(lambda leaf, first=first: leaf[first : first + chunk], tasks)
-        table = table_of(family, some, known)
-        rows = table.reshape(len(table), -1)
-        impossible = rows == 0
-        log_mass = counts @ np.log(np.where(impossible, 1.0, rows)).T + log_weights[first : first + chunk]
-        if impossible.any():
-            log_mass[counts @ impossible.T.astype(float) > 0] = -np.inf
+        # A table of several chunks would take too much memory.
+        is_whole = chunk >= len(log_weights)
+        if not (is_whole and "table" in store):
+            some = jax.tree.map(lambda leaf, first=first: leaf[first : first + chunk], tasks)
+            made = _with_logarithms(table_of(family, some, known))
+            if is_whole:
+                store["table"] = made
+        else:
+            made = store["table"]
+        table, logarithms, impossible = made
+        log_mass = counts @ logarithms.T + log_weights[first : first + chunk]
+        if impossible is not None:
+            log_mass[counts @ impossible.T > 0] = -np.inf
         log_mass = log_mass.reshape(*shape, -1)
         # The sums go on from chunk to chunk, with the largest logarithm so far as their unit.
         largest = np.maximum(evidence, log_mass.max(-1))
@@ -88,6 +99,15 @@ def tabulated(
             evidence = unit + np.log(total[..., 0])
     # A prefix that no source can produce has no posterior: every source keeps its weight in the prior.
     return evidence, np.where(np.isfinite(evidence)[..., None], predictive, prior)
+
+
+def _with_logarithms(
+    table: Float[np.ndarray, "tasks contexts vocabulary"],
+) -> tuple[np.ndarray, Float[np.ndarray, "tasks events"], Float[np.ndarray, "tasks events"] | None]:
+    """Returns a table, its logarithms with 0 for what is impossible, and what is (1), None if nothing is."""
+    rows = table.reshape(len(table), -1)
+    impossible = rows == 0
+    return table, np.log(np.where(impossible, 1.0, rows)), impossible.astype(float) if impossible.any() else None
 
 
 def table_of(

@@ -12,6 +12,8 @@ const state = { ...USUAL, ...stored.start };
 const shown = new Set(stored.labels.filter((label) => stored.styles[label].is_known));
 const strip = new Strip(by("strip"), stored.vocabulary, names);
 let typed = "", after = null, answer = null, further = null;
+let isCurrent = false; // whether `answer` is that of the settings on screen
+let hasAnswered = () => {}; // what waits for the next answer
 let mistakes = []; // of the address, until the next change
 
 // Sends the newest request and passes over older ones that still wait; `hear` gets the answer to it.
@@ -43,14 +45,16 @@ class Asker {
   }
 }
 
-const quick = new Asker("answer", (found, settings) => {
+const quick = new Asker("answer", (found) => {
   answer = found;
   further = null;
+  isCurrent = true;
   if (state.preset !== stored.own) { typed = found.text; by("typed").value = typed; }
   tell(mistakes.join(" · "));
   mistakes = [];
   draw();
-  later.ask(settings);
+  later.ask(asked());
+  hasAnswered();
 }, failed);
 const later = new Asker("further", (found, settings) => {
   if (JSON.stringify(settings) !== JSON.stringify(asked())) return;
@@ -64,7 +68,14 @@ function tell(words) {
 
 function failed(words) {
   tell(words);
-  for (const plot of document.querySelectorAll(".plot, #matrices")) plot.classList.add("stale");
+  isCurrent = false;
+  fade();
+}
+
+// Fades what belongs to earlier settings.
+function fade() {
+  for (const shown of document.querySelectorAll(".plot, aside, #python")) shown.classList.toggle("stale", !isCurrent);
+  by("matrices").classList.toggle("stale", !isCurrent || !further);
 }
 
 // The settings of a request: those of the address, and the place that is looked at.
@@ -73,14 +84,17 @@ function asked() {
 }
 
 function settings() {
-  const found = Object.fromEntries(Object.entries(state).filter(([name, value]) => value !== USUAL[name]));
+  const isCell = state.preset === stored.cell, kept = (name) => isCell || !["probe", "strength"].includes(name);
+  const found = Object.fromEntries(Object.entries(state).filter(([name, value]) => value !== USUAL[name] && kept(name)));
   if (state.preset === stored.own) found.tokens = typed;
   return found;
 }
 
 function changed() {
-  for (const plot of document.querySelectorAll(".plot, #matrices")) plot.classList.add("stale");
+  isCurrent = false;
+  fade();
   quick.ask(asked());
+  setTimeout(() => { if (!isCurrent && quick.isBusy && by("message").textContent === "") tell("computing …"); }, 400);
   remember();
   showControls();
 }
@@ -91,7 +105,7 @@ function remember() {
   isToRemember = true;
   setTimeout(() => { // browsers refuse an address that changes with every key
     isToRemember = false;
-    const query = new URLSearchParams(settings()).toString();
+    const query = new URLSearchParams(asked()).toString();
     history.replaceState(null, "", query ? `#${query}` : location.pathname);
   }, 250);
 }
@@ -105,27 +119,29 @@ function own(tokens) {
 
 const read = () => (answer ? Math.min(after ?? answer.tokens.length, answer.tokens.length) : 0);
 const chosen = (values) => Object.fromEntries(stored.labels.filter((label) => shown.has(label) && values[label]).map((label) => [label, values[label]]));
+// C is known at one place first, and everywhere a moment later.
+const known = (values) => Object.fromEntries(Object.entries(values).filter(([, each]) => each.every((value) => value !== null)));
 
 function draw() {
   if (!answer) return;
   const k = read();
-  for (const plot of document.querySelectorAll(".plot")) plot.classList.remove("stale");
-  by("matrices").classList.toggle("stale", !further);
+  fade();
   strip.draw(answer.tokens, Math.min(stored.longest, Math.max(answer.tokens.length + 1, 16)), k);
-  const rows = Object.fromEntries(Object.entries(chosen(answer.probabilities)).map(([label, each]) => [label, each[k]]));
+  const rows = known(Object.fromEntries(Object.entries(chosen(answer.probabilities)).map(([label, each]) => [label, each[k]])));
   drawBars(by("bars"), rows, stored.styles, names);
   by("bars-title").textContent = `probability of the next token, after ${k} of ${answer.tokens.length}`;
   const far = Object.fromEntries(Object.entries(chosen(answer.divergences)).filter(([label]) => label !== answer.against));
-  drawCurves(by("divergences"), far, stored.styles, k);
+  drawCurves(by("divergences"), known(far), stored.styles, k);
   by("curves-title").textContent = answer.against ? `KL to ${answer.against === "B" ? "B" : "the truth"} after k tokens [nats per token]` : "no truth to compare with";
   by("after").max = answer.tokens.length;
   by("after").value = k;
-  by("after-told").textContent = `${k} tokens`;
+  by("after-told").textContent = k === 1 ? "1 token" : `${k} tokens`;
   drawShares(k);
   drawErrors(far, k);
   by("verdict-box").hidden = !answer.verdict;
   by("verdict").textContent = answer.verdict;
   by("python").textContent = answer.python;
+  if (further) by("matrices-title").textContent = `What would follow after ${further.matrices_after} tokens: a row is one further token, a column the one after it`;
   if (further) drawMatrices(by("matrices"), chosen(further.matrices), names, (words) => { by("cell-told").textContent = words; });
 }
 
@@ -145,17 +161,17 @@ function drawShares(k) {
     for (const id of ["surprise", "usual", "outside"]) by(id).textContent = id === "outside" ? "no token yet" : "–";
     return;
   }
-  const off = said === null ? Infinity : (said - means[k]) / spreads[k];
+  const excess = said === null ? Infinity : said - means[k], off = Math.abs(excess) < 1e-5 ? 0 : excess / spreads[k];
   by("surprise").textContent = said === null ? "∞" : inWords((said / k).toFixed(3));
   by("usual").textContent = `${inWords((means[k] / k).toFixed(3))} ± ${(spreads[k] / k).toFixed(3)}`;
-  by("outside").textContent = off < 2 ? "typical of the prior" : Number.isFinite(off) ? `${off.toFixed(1)} standard deviations outside the prior` : "impossible under the prior";
+  by("outside").textContent = off < 2 ? "typical of the prior" : said !== null ? `${off.toFixed(1)} standard deviations outside the prior` : "impossible under the prior";
 }
 
 function drawErrors(far, k) {
   by("errors-title").textContent = answer.against ? `KL to ${answer.against === "B" ? "B" : "the truth"}, after ${k} tokens` : "";
   by("errors").replaceChildren(...Object.entries(far).map(([label, values]) => {
     const row = document.createElement("tr");
-    for (const words of [label, values[k].toFixed(4)]) row.append(Object.assign(document.createElement("td"), { textContent: words }));
+    for (const words of [label, values[k] === null ? "…" : values[k].toFixed(4)]) row.append(Object.assign(document.createElement("td"), { textContent: words }));
     return row;
   }));
 }
@@ -169,8 +185,10 @@ function showControls() {
     by("strength").replaceChildren(...strengths.map((strength) => new Option(`${words} = ${+strength.toPrecision(4)}`, strength)));
     by("strength").value = strengths.reduce((best, each) => (Math.abs(each - state.strength) < Math.abs(best - state.strength) ? each : best));
   }
+  state.length = Math.min(state.length, stored.longest);
   by("length").value = state.length;
   by("length").disabled = state.preset === stored.own;
+  state.model = Math.min(state.model, stored.models - 1);
   by("model").value = state.model;
   if (by("step")) {
     const { steps } = stored, place = state.step ? steps.indexOf(nearest(state.step)) : steps.length - 1;
@@ -200,7 +218,7 @@ function listen() {
   by("strength").addEventListener("change", (event) => { state.strength = +event.target.value; changed(); });
   by("new-task").addEventListener("click", () => {
     state.task = (state.task + 1) % 10000;
-    if (state.preset === stored.own) Object.assign(state, { preset: stored.start.preset, probe: stored.start.probe, strength: stored.start.strength });
+    if (state.preset === stored.own) Object.assign(state, stored.start, { task: state.task });
     changed();
   });
   by("length").addEventListener("change", (event) => {
@@ -220,7 +238,8 @@ function listen() {
     if (answer && after === answer.tokens.length) after = null;
     further = null;
     draw();
-    later.ask(asked());
+    remember();
+    if (isCurrent) later.ask(asked());
   });
   by("step")?.addEventListener("input", (event) => frame(+event.target.value));
   by("play")?.addEventListener("click", play);
@@ -228,37 +247,36 @@ function listen() {
     box.checked = shown.has(box.value);
     box.addEventListener("change", () => { shown[box.checked ? "add" : "delete"](box.value); draw(); });
   }
-  let painted = false;
+  let isPainting = false, painted = null; // the tokens that a stroke has set, of which answers may not be there yet
   const paint = (event) => {
-    const [place, token] = strip.at(event), tokens = [...(answer?.tokens ?? [])];
+    const [place, token] = strip.at(event), tokens = [...(painted ?? answer?.tokens ?? [])];
     if (place < 0 || place > tokens.length || place >= stored.longest || tokens[place] === token) return;
     tokens[place] = token;
-    if (answer) answer = { ...answer, tokens };
     after = null;
+    painted = tokens;
     own(tokens);
   };
   by("strip").addEventListener("pointerdown", (event) => {
-    painted = event.button === 0;
-    if (painted) { by("strip").setPointerCapture(event.pointerId); paint(event); }
+    isPainting = event.button === 0 && answer !== null && isCurrent;
+    painted = null;
+    if (isPainting) { by("strip").setPointerCapture(event.pointerId); paint(event); }
   });
-  by("strip").addEventListener("pointermove", (event) => { if (painted) paint(event); });
-  for (const end of ["pointerup", "pointercancel"]) by("strip").addEventListener(end, () => { painted = false; });
+  by("strip").addEventListener("pointermove", (event) => { if (isPainting) paint(event); });
+  for (const end of ["pointerup", "pointercancel"]) by("strip").addEventListener(end, () => { isPainting = false; });
   addEventListener("hashchange", open);
   new ResizeObserver(() => draw()).observe(by("bars"));
 }
 
-let film = null;
+let isPlaying = false;
 function play() {
-  const label = by("play");
-  if (film !== null) {
-    clearInterval(film);
-    film = null;
-    label.textContent = "Play the training";
-    return;
-  }
+  isPlaying = !isPlaying;
+  by("play").textContent = isPlaying ? "Stop" : "Play the training";
+  if (!isPlaying) { hasAnswered = () => {}; return; }
   let place = 0;
-  label.textContent = "Stop";
-  film = setInterval(() => { frame(place++); if (place >= stored.steps.length) play(); }, FRAME_TIME);
+  hasAnswered = () => { // the next step follows when the last is on screen
+    if (place >= stored.steps.length) play(); else setTimeout(() => { if (isPlaying) frame(place++); }, FRAME_TIME);
+  };
+  frame(place++);
 }
 
 function open() {
@@ -266,18 +284,20 @@ function open() {
   Object.assign(state, USUAL, Object.keys(given).length > 0 ? {} : stored.start);
   for (const [name, value] of Object.entries(given)) {
     if (name === "tokens") typed = value;
+    else if (name === "after") continue;
     else if (name in USUAL) state[name] = typeof USUAL[name] === "number" ? (Number.isFinite(+value) ? +value : value) : value;
     else mistakes.push(`${name}: unknown setting of the address`);
   }
-  if (state.preset === stored.cell && !(state.probe in stored.strengths)) {
+  if (state.preset === stored.cell && !Object.hasOwn(stored.strengths, state.probe)) {
     mistakes.push(`probe: this run has no probe ${JSON.stringify(state.probe)}`);
     Object.assign(state, stored.start);
   }
   by("typed").value = typed;
-  after = null;
+  after = given.after !== undefined && Number.isFinite(+given.after) ? +given.after : null;
   changed();
 }
 
 by("alphabet").textContent = stored.characters ? `tokens are ${names[0]} to ${names[names.length - 1]}` : `tokens are numbers from 0 to ${names.length - 1}, with spaces between them`;
+by("strip").classList.toggle("tall", stored.vocabulary > 20);
 listen();
 open();
