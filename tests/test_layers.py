@@ -19,6 +19,7 @@ ROWS = (
     {"table"},
     {"figures"},
     {"analysis"},
+    {"adapters"},
     {"predictors", "probes"},
     {"mixture"},
     {"mixture_settings", "prompt_sampling", "posterior"},

@@ -17,6 +17,7 @@ MODULE_OF = {
     "evaluate": "evaluation.evaluate",
     "panel": "evaluation.comparison_panel",
     "Table": "table",
+    "wrap": "adapters.wrapped",
     "Recipe": "recipe.recipe",
     "read_recipe": "recipe.recipe",
     "Run": "commands.stored_run",

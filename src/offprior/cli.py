@@ -126,6 +126,9 @@ def atlas(
         list[str] | None,
         Parameter(consume_multiple=True, negative="", show_default=False, help="Names; by default all that apply."),
     ] = None,
+    strict: Annotated[
+        bool, Parameter(negative="", help="Stop at the first prompt that a predictor at an address does not answer.")
+    ] = False,
     device: Device = None,
 ) -> None:
     """Test a run's models or a predictor on every probe that applies, and list where they break first.
@@ -133,13 +136,14 @@ def atlas(
     Parameters
     ----------
     what
-        A run's folder, or the name of a predictor (offprior list predictors).
+        A run's folder, the name of a predictor, or its address, as in sklearn:KNeighborsRegressor (offprior list
+        predictors). An address of python: runs the code of the module that it names.
     """
     from offprior.commands.atlas import atlas as carried_out
     from offprior.compute import devices
 
     devices.use(device)
-    carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or ())
+    carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or (), strict=strict)
 
 
 @app.command

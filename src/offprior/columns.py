@@ -16,6 +16,8 @@ REFERENCES = ("B", "C", SMOOTHER, FLOOR, BLEND)
 """Predictors that every evaluation adds: S always, the others if their posteriors have a closed form."""
 OF_CLASSES = ("class: ", "best fit: ")
 """Prefixes of the predictors that an evaluation adds for every family."""
+FAILURE = "failure"
+"""The column that says why a predictor did not answer a prompt; empty or missing where it did."""
 SPECIALIST = "specialist: "
 """Prefix of predictors that were trained, with the same budget, on only one family of the mixture."""
 INSTRUCTED = "instructed: "

@@ -11,13 +11,15 @@ from jaxtyping import Float
 
 from offprior.analysis.estimate import Estimate, Sample
 from offprior.analysis.intervals import resamples
-from offprior.columns import ALL, BETWEEN, INSTRUCTED, SPECIALIST
+from offprior.columns import ALL, BETWEEN, FAILURE, INSTRUCTED, SPECIALIST
 from offprior.errors import OffpriorError
 
 PLACE = ["probe", "coordinate", "strength", "length"]
 CELL = [*PLACE, "placement"]
 OF_PLACEMENT = ("squared_error", "bayes_gap", "truth_mean", "truth_square")
 """Columns that a table also has for the queries between the context's inputs alone, hence also for those beyond."""
+LEAST_TASKS = 2
+"""A cell of fewer answered tasks has no metrics."""
 TASKS_LEAST, SHARE_LEAST = 16, 0.005
 """A placement is judged if this many tasks have a query there, and this share of all queries lies there."""
 
@@ -25,8 +27,9 @@ TASKS_LEAST, SHARE_LEAST = 16, 0.005
 class Cell:
     """The rows of one cell (a probe's coordinate, a context length), as arrays [seeds, tasks] of each predictor."""
 
-    def __init__(self, blocks: Mapping[str, pd.DataFrame], predictor: str):
+    def __init__(self, blocks: Mapping[str, pd.DataFrame], predictor: str, failed: int = 0):
         self.predictor = predictor
+        self.failed = failed
         self.placement = ALL
         self.seeds = blocks[predictor]["seed"].unique()
         self.tasks = blocks[predictor]["task"].unique()
@@ -183,12 +186,27 @@ def cells(rows: pd.DataFrame, predictor: str, placements: Sequence[str] = (ALL,)
     for of_cell in blocks.values():
         if predictor not in of_cell:
             continue
-        place, whole = tuple(of_cell[predictor][PLACE].iloc[0]), Cell(of_cell, predictor)
+        of_cell, failed = _answered(of_cell, predictor)
+        if failed and of_cell[predictor]["task"].nunique() < LEAST_TASKS:
+            continue
+        place, whole = tuple(of_cell[predictor][PLACE].iloc[0]), Cell(of_cell, predictor, failed)
         for placement in placements:
             cell = whole.placed(placement)
             if cell is not None:
                 found[(*place, placement)] = cell
     return found
+
+
+def _answered(blocks: dict[str, pd.DataFrame], predictor: str) -> tuple[dict[str, pd.DataFrame], int]:
+    """Leaves out the tasks that the judged predictor did not answer, for all predictors; also returns their number."""
+    own = blocks[predictor]
+    if FAILURE not in own:
+        return blocks, 0
+    said = own[FAILURE]
+    lost = own.loc[said.notna() & (said != ""), "task"].unique()
+    if not len(lost):
+        return blocks, 0
+    return {name: block[~block["task"].isin(lost)] for name, block in blocks.items()}, len(lost)
 
 
 def _shape(block: pd.DataFrame, tasks: Sequence[int] | np.ndarray, name: str) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from offprior.analysis.verdict import (
     provisional,
     verdict,
 )
-from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
+from offprior.columns import ALL, FAILURE, FLOOR, IN_DISTRIBUTION, PLACEMENTS, SMOOTHER
 
 FEW_TASKS = 4.0
 """A mean whose error depends on fewer tasks than this is labelled."""
@@ -143,6 +143,8 @@ def measured(key: tuple, cell: Cell, trained: Cell | None) -> dict[str, Any]:
     """
     row: dict[str, Any] = {**dict(zip(CELL, key, strict=True)), "seeds": cell.trained, "tasks": len(cell.tasks)}
     row["interval_over"] = "training seeds and tasks" if len(cell.seeds) > 1 else "tasks"
+    if cell.knows(FAILURE):
+        row["failed"] = cell.failed
     if cell.label("unit") is not None:
         row["unit"] = cell.label("unit")
     row["variance"], row["share"] = cell.variance, float(cell.share.mean())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from rich import box
 from rich.table import Table as Grid
 
 from offprior import catalog
+from offprior.adapters.addresses import is_address, predictor_at
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
 from offprior.errors import Problem, SettingError, choose_from
@@ -29,6 +31,7 @@ def atlas(
     out: str | Path | None = None,
     tasks: int = 0,
     probes: Sequence[str] = (),
+    strict: bool = False,
     progress: bool = True,
 ) -> Path:
     """Tests a run's models, or a predictor of the catalogue, on every probe that applies.
@@ -38,11 +41,12 @@ def atlas(
     first) and a report. M1 comes from the run's own evaluation if it has one.
 
     Args:
-        what: a run's folder, or the name of a predictor.
+        what: a run's folder, the name of a predictor, or its address, as in `sklearn:KNeighborsRegressor`.
         recipe: the recipe whose mixture a predictor is probed outside of; `mueller-2023` if None.
         out: the folder to write to; ``RUN/atlas`` or ``runs/atlas-PREDICTOR`` if None.
         tasks: test prompts per cell; 0 for the atlas's default.
         probes: names of probes; all that apply if empty.
+        strict: whether the first prompt that a predictor at an address does not answer ends the evaluation.
         progress: whether to print progress and results.
 
     Returns:
@@ -78,8 +82,8 @@ def atlas(
         gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
     else:
         chosen = read(recipe or MIXTURE_OF)
-        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture)], chosen.to_yaml()
-        folder, lengths = RUNS / f"{ATLAS}-{what}", chosen.evaluation.lengths or LENGTHS
+        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture, strict)], chosen.to_yaml()
+        folder, lengths = RUNS / f"{ATLAS}-{_as_folder(str(what))}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label, gate = judged[0].label, None
     folder = Path(out) if out is not None else folder
@@ -105,7 +109,14 @@ def atlas(
     return folder
 
 
-def _predictor(name: str, mixture: Any) -> Any:
+def _as_folder(what: str) -> str:
+    """Returns a predictor's name or address as the name of a folder."""
+    return re.sub(r"[^\w.=-]+", "-", what).strip("-")
+
+
+def _predictor(name: str, mixture: Any, strict: bool) -> Any:
+    if is_address(name):
+        return predictor_at(name, strict=strict).for_mixture(mixture)
     known = catalog.names("predictors")
     if name not in known:
         reason = f"neither a run's folder ({MANIFEST} is missing) nor a predictor; {choose_from(name, known)}"
@@ -117,6 +128,7 @@ def _write(
     folder: Path, table: Any, label: str, recipe: str, about: dict[str, Any], gate: Any, console: Console
 ) -> None:
     from offprior.analysis.breaks import breaks
+    from offprior.analysis.failures import failures_in_words
     from offprior.figures.figure import ReportData
     from offprior.recipe import file as recipe_file
     from offprior.report.report import write_page
@@ -135,6 +147,8 @@ def _write(
     data = dataclasses.replace(data, breaks=found)
     page = write_page(data, folder / "report", recipe)
     _print(data, label, console)
+    for line in failures_in_words(rows, "model", label):
+        console.print(line, soft_wrap=True)
     for name, why in about["left_out"].items():
         console.print(f"left out: {name}: {why}", soft_wrap=True)
     console.print(f"The report: {page}", soft_wrap=True)

@@ -1,11 +1,13 @@
 """`offprior list`: the available parts, recipes and runs."""
 
+import importlib.util
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from offprior import catalog
+from offprior.adapters.addresses import adapter, schemes
 from offprior.console.output import Console
 from offprior.errors import OffpriorError
 from offprior.recipe import file as recipe_file
@@ -24,8 +26,18 @@ def print_list(what: str | None = None, console: Console | None = None) -> None:
         table.add_column(overflow="fold")
         for name, caption in rows:
             table.add_row(name, caption)
+        if sort == "predictors":
+            _add_addresses(table)
         console.print(table if rows else Text.assemble((str(sort), "bold"), "\nnone yet"))
         console.print()
+
+
+def _add_addresses(table: Table) -> None:
+    """Adds the kinds of addresses, each with its example and what to install where that is missing."""
+    for scheme in schemes():
+        module = adapter(scheme)
+        missing = [name for name in module.NEEDS if importlib.util.find_spec(name) is None]
+        table.add_row(module.EXAMPLE, module.CAPTION + (f" (needs: {module.INSTALL})" if missing else ""))
 
 
 def _rows(sort: str | None) -> list[tuple[str, str]]:

@@ -178,6 +178,10 @@ class Predictor(abc.ABC):
         """
         raise OffpriorError(f"{self.label} predicts real values, not tokens: it defines no `next_tokens`")
 
+    def reason(self, x: Float[np.ndarray, "k d"], y: Float[np.ndarray, " k"], queries: Float[np.ndarray, "m d"]) -> str:
+        """Says why a prompt was answered by means that are not finite."""
+        return "its means are not finite"
+
     def for_mixture(self, mixture: Mixture) -> "Predictor":
         """Returns the predictor to compare with models pretrained on `mixture`.
 

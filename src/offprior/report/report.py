@@ -11,9 +11,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from offprior.analysis.failures import failures_in_words
 from offprior.analysis.study import probes_read, study_result
 from offprior.analysis.verdict import M1_GATE, M3_LEAST, MARGIN, is_judged
-from offprior.columns import IN_DISTRIBUTION
+from offprior.columns import IN_DISTRIBUTION, MODEL
 from offprior.errors import OffpriorError
 from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import LOOKS, rate_in_words
@@ -183,6 +184,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], wr
         study=tables.study_rows(data),
         errors=[] if data.metrics.empty else tables.error_tables(data),
         gate=words.gate(data),
+        failures=failures_in_words(data.evaluation, MODEL, str(data.manifest.get("judged") or "the model")),
         further_gates=words.further_gates(data),
         intervals=words.intervals_are_over(data) if not data.metrics.empty else "",
         shares=words.shares(data),

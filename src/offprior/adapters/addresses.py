@@ -1,0 +1,57 @@
+"""Addresses of predictors, as in `sklearn:KNeighborsRegressor`; the word before the colon is a file of this folder."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+from offprior.errors import OffpriorError, Problem, SettingError, choose_from
+from offprior.predictors.predictor import Predictor
+
+HERE = Path(__file__).parent
+NOT_SCHEMES = ("addresses", "wrapped")
+
+
+def schemes() -> list[str]:
+    """Lists the words before the colon, without importing what they need."""
+    names = [module.name for module in pkgutil.iter_modules([str(HERE)])]
+    return sorted(name for name in names if name not in NOT_SCHEMES and name[0] != "_")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text has the form of an address."""
+    scheme, colon, rest = text.partition(":")
+    return bool(colon and rest) and scheme.isidentifier()
+
+
+def adapter(scheme: str) -> Any:
+    """Returns the module of a scheme.
+
+    Raises:
+        SettingError: there is none.
+    """
+    known = schemes()
+    if scheme not in known:
+        raise SettingError(Problem("", f"unknown address {scheme}:…; {choose_from(scheme, known)}"))
+    return importlib.import_module(f"offprior.adapters.{scheme}")
+
+
+def predictor_at(address: str, *, strict: bool = False) -> Predictor:
+    """Returns the predictor at an address.
+
+    Args:
+        address: a scheme, a colon, and what the scheme's file says.
+        strict: whether the first prompt that it does not answer ends the evaluation.
+
+    Raises:
+        OffpriorError: the scheme is unknown, what it needs is not installed, or there is nothing at the address.
+    """
+    scheme, _, rest = address.partition(":")
+    module = adapter(scheme)
+    try:
+        return module.load(rest, strict=strict)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in module.NEEDS:
+            raise
+        raise OffpriorError(f"{address}: needs {missing}, which is not installed; {module.INSTALL}") from None

@@ -1,0 +1,272 @@
+"""Makes a predictor of anything that answers one prompt: a function, an object with `predict`, a regressor."""
+
+import dataclasses
+import hashlib
+import inspect
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from offprior.errors import OffpriorError, Problem, SettingError, in_a_line
+from offprior.predictors.predictor import BatchPrediction, Predictor
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""The levels of quantiles unless others are declared."""
+MOST_KEPT = 4096
+"""The most answers that are kept for prompts that come again."""
+
+
+class Failure(NamedTuple):
+    """A prompt that a wrapped predictor did not answer."""
+
+    prompt: int
+    """Its number in the batch."""
+    length: int
+    """The number of pairs of its context."""
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a wrapped predictor can take, as its user declares it.
+
+    A prompt outside of a limit is not asked: that cell is left out, or the mistake is told before anything runs.
+    """
+
+    longest: int | None = None
+    """The longest context; None if there is no limit."""
+    shortest: int = 1
+    """The shortest context; shorter ones are answered by 0, without a variance."""
+    dimension: int | None = None
+    """The numbers of an input; None if any."""
+    is_deterministic: bool = True
+    """Whether the same prompt has the same answer, so that answers may be kept."""
+    is_thread_safe: bool = False
+    """Whether several prompts may be asked at once."""
+
+
+class Wrapped(Predictor):
+    """A predictor that asks something else, one prompt at a time.
+
+    Answers are kept by prompt if the thing is deterministic. A prompt on which it raises, or answers with wrong shapes
+    or numbers that are not finite, is a failure: its mean is not-a-number, and `failures` says why.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[np.ndarray, np.ndarray, np.ndarray], Any],
+        name: str,
+        limits: Limits,
+        *,
+        levels: Sequence[float] = LEVELS,
+        trained: bool = False,
+        seed: int = 0,
+        is_strict: bool = False,
+    ):
+        self._ask, self.label, self.limits = ask, name, limits
+        self.levels = tuple(levels)
+        self.longest, self.trained, self.seed = limits.longest, trained, seed
+        self.is_strict = is_strict
+        self.failures: list[Failure] = []
+        self._kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._turn = threading.Lock()
+        self._reasons: dict[bytes, str] = {}
+
+    def __repr__(self) -> str:
+        return f"{self.label}: a wrapped predictor"
+
+    @property
+    def input_dimension(self) -> int | None:
+        return self.limits.dimension
+
+    def predict_batch(
+        self,
+        x: Float[Any, "B n d"],
+        y: Float[Any, "B n"],
+        queries: Float[Any, "B m d"],
+        lengths: Sequence[int],
+    ) -> BatchPrediction:
+        """Returns means and variances [B, L, m]; both are not-a-number where the wrapped predictor failed.
+
+        Raises:
+            OffpriorError: it failed, and `is_strict` was set.
+        """
+        shape = (len(x), len(lengths), queries.shape[1])
+        mean, variance = np.zeros(shape), np.full(shape, np.nan)
+        for at, length in enumerate(lengths):
+            if length < self.limits.shortest:
+                continue
+            for number in range(len(x)):
+                found = self._answer(number, x[number, :length], y[number, :length], queries[number])
+                mean[number, at], variance[number, at] = found
+        return BatchPrediction(mean, variance)
+
+    def reason(self, x: Float[np.ndarray, "k d"], y: Float[np.ndarray, " k"], queries: Float[np.ndarray, "m d"]) -> str:
+        return self._reasons.get(_mark(x, y, queries), super().reason(x, y, queries))
+
+    def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        key = _mark(x, y, queries) if self.limits.is_deterministic else b""
+        if key in self._kept:
+            return self._kept[key]
+        try:
+            if self.limits.is_thread_safe:
+                given = self._ask(x.copy(), y.copy(), queries.copy())
+            else:
+                with self._turn:
+                    given = self._ask(x.copy(), y.copy(), queries.copy())
+            found = moments(given, len(queries), self.levels)
+        except Exception as error:
+            reason = in_a_line(error)
+            if self.is_strict:
+                raise OffpriorError(f"{self.label}: prompt {number} with {len(y)} pairs: {reason}") from error
+            self.failures.append(Failure(number, len(y), reason))
+            self._reasons[_mark(x, y, queries)] = reason
+            nothing = np.full(len(queries), np.nan)
+            return nothing, nothing
+        if key:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = found
+        return found
+
+
+def wrap(
+    thing: Any,
+    name: str | None = None,
+    *,
+    longest: int | None = None,
+    shortest: int = 1,
+    dimension: int | None = None,
+    deterministic: bool = True,
+    thread_safe: bool = False,
+    levels: Sequence[float] = LEVELS,
+    trained: bool = False,
+    seed: int = 0,
+    strict: bool = False,
+) -> Wrapped:
+    """Makes a predictor of something that answers one prompt.
+
+    Args:
+        thing: a scikit-learn regressor (`fit` and `predict`), which is cloned and fitted to every context; an object
+            with `predict(x, y, queries)`; or a function of x [n, d], y [n] and queries [m, d]. It returns means [m], or
+            (means, quantiles [m, q]), or a mapping with `mean` and, if known, `variance` or `quantiles`.
+        name: its name in tables and figures; that of its class or function if None.
+        longest: the longest context that it takes.
+        shortest: the shortest context that it takes; shorter ones are answered by 0.
+        dimension: the numbers of an input that it takes.
+        deterministic: whether the same prompt has the same answer.
+        thread_safe: whether several prompts may be asked at once.
+        levels: the levels of its quantiles.
+        trained: whether it was pretrained, so that verdicts depend on its training seeds.
+        seed: its training seed.
+        strict: whether its first failure ends the evaluation.
+
+    Raises:
+        SettingError: the thing answers no prompts, or a limit is mistaken.
+    """
+    problems = _mistakes(thing, longest, shortest, levels)
+    if problems:
+        raise SettingError(problems)
+    limits = Limits(longest, shortest, dimension, deterministic, thread_safe)
+    label = name or getattr(thing, "__name__", type(thing).__name__)
+    return Wrapped(_asking(thing), label, limits, levels=levels, trained=trained, seed=seed, is_strict=strict)
+
+
+def moments(given: Any, queries: int, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns means and variances [m] from an answer in any of the forms of `wrap`.
+
+    Quantiles give the variance of a normal law with the same distance between the outermost ones, and the mean if there
+    is none: their median.
+
+    Raises:
+        ValueError: shapes do not fit, or a mean is not finite.
+    """
+    mean, variance, quantiles = _parts(given)
+    if quantiles is not None:
+        quantiles = _shaped("quantiles", quantiles, (queries, len(levels)))
+        if (np.diff(quantiles, axis=1) < 0).any():
+            raise ValueError("quantiles must not fall from one level to the next")
+        mean = _at_level(quantiles, levels, 0.5) if mean is None else mean
+        if variance is None:
+            from scipy.special import ndtri
+
+            width = float(ndtri(levels[-1]) - ndtri(levels[0]))
+            variance = np.square((quantiles[:, -1] - quantiles[:, 0]) / width)
+    if mean is None:
+        raise ValueError("the answer has no mean")
+    mean = _shaped("means", mean, (queries,))
+    if not np.isfinite(mean).all():
+        raise ValueError(f"{int((~np.isfinite(mean)).sum())} of {queries} means are not finite")
+    if variance is None:
+        return mean, np.full(queries, np.nan)
+    variance = _shaped("variances", variance, (queries,))
+    if (variance < 0).any():
+        raise ValueError("a variance is negative")
+    return mean, variance
+
+
+def _parts(given: Any) -> tuple[Any, Any, Any]:
+    if isinstance(given, Mapping):
+        unknown = set(given) - {"mean", "variance", "quantiles"}
+        if unknown:
+            raise ValueError(f"unknown parts of an answer: {', '.join(sorted(map(str, unknown)))}")
+        return given.get("mean"), given.get("variance"), given.get("quantiles")
+    if isinstance(given, tuple) and len(given) == 2:
+        return given[0], None, given[1]
+    return given, None, None
+
+
+def _shaped(what: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
+    found = np.asarray(given, float)
+    if found.shape == (*shape, 1):
+        found = found[..., 0]
+    if found.shape != shape:
+        raise ValueError(f"got {what} of shape {list(found.shape)}, expected {list(shape)}")
+    return found
+
+
+def _at_level(quantiles: np.ndarray, levels: Sequence[float], level: float) -> np.ndarray:
+    return np.asarray([np.interp(level, levels, row) for row in quantiles])
+
+
+def _asking(thing: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
+    if hasattr(thing, "fit") and hasattr(thing, "predict"):
+        from sklearn.base import clone
+
+        has_deviation = "return_std" in inspect.signature(thing.predict).parameters
+
+        def fitted(x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> Any:
+            regressor = clone(thing).fit(x, y)
+            if not has_deviation:
+                return regressor.predict(queries)
+            mean, deviation = regressor.predict(queries, return_std=True)
+            return {"mean": mean, "variance": np.square(deviation)}
+
+        return fitted
+    return thing.predict if hasattr(thing, "predict") else thing
+
+
+def _mistakes(thing: Any, longest: int | None, shortest: int, levels: Sequence[float]) -> list[Problem]:
+    found = []
+    if isinstance(thing, type):
+        found.append(Problem("thing", f"{thing.__name__} is a class; give an instance, {thing.__name__}()"))
+    elif not (callable(thing) or hasattr(thing, "predict")):
+        wanted = "a function of x, y and queries, or an object with `predict` (and `fit`)"
+        found.append(Problem("thing", f"{type(thing).__name__} answers no prompts; give {wanted}"))
+    if shortest < 0 or (longest is not None and longest < max(shortest, 1)):
+        found.append(Problem("longest", f"got contexts from {shortest} to {longest} pairs"))
+    if len(levels) < 2 or list(levels) != sorted(set(levels)) or not levels[0] > 0 or not levels[-1] < 1:
+        found.append(Problem("levels", f"got {list(levels)}; give rising levels between 0 and 1"))
+    return found
+
+
+def _mark(x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> bytes:
+    """Returns a digest of a prompt, which a deterministic predictor answers in the same way."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (x, y, queries):
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()

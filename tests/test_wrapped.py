@@ -1,0 +1,156 @@
+"""Anything that answers one prompt, as a predictor: functions, objects, regressors; what goes wrong is recorded."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.neighbors import KNeighborsRegressor
+
+import offprior as op
+from offprior.errors import OffpriorError, SettingError
+
+
+def prompts(count=6, n=8, m=5, d=1, seed=0):
+    draw = np.random.default_rng(seed)
+    return draw.normal(size=(count, n, d)), draw.normal(size=(count, n)), draw.normal(size=(count, m, d))
+
+
+def nearest(x, y, queries):
+    return y[np.abs(queries - x[:, 0]).argmin(1)]
+
+
+class Nearest:
+    def predict(self, x, y, queries):
+        return nearest(x, y, queries)
+
+
+@pytest.mark.parametrize("thing", [nearest, Nearest(), KNeighborsRegressor(1)])
+def test_every_form_answers_alike_at_every_length(thing):
+    x, y, queries = prompts()
+    found = op.wrap(thing, "one").predict_batch(x, y, queries, [1, 4, 8])
+    want = op.NearestNeighbours(count=1).predict_batch(x, y, queries, [1, 4, 8])
+    np.testing.assert_allclose(found.mean, want.mean)
+    assert np.isnan(found.variance).all()
+
+
+def test_a_regressor_is_fitted_to_each_context_anew_and_left_as_it_was():
+    regressor = LinearRegression()
+    x, y, queries = prompts(d=2)
+    found = op.wrap(regressor).predict_batch(x, y, queries, [8])
+    want = op.LeastSquares().predict_batch(x, np.asarray(y), queries, [8])
+    assert not hasattr(regressor, "coef_") and op.wrap(regressor).label == "LinearRegression"
+    each = [LinearRegression().fit(*context).predict(asked) for *context, asked in zip(x, y, queries, strict=True)]
+    np.testing.assert_allclose(found.mean[:, 0], each)
+    assert found.mean.shape == want.mean.shape
+
+
+def test_deviations_and_quantiles_become_variances():
+    x, y, queries = prompts()
+    process = op.wrap(GaussianProcessRegressor(alpha=0.1, optimizer=None)).predict_batch(x, y, queries, [8])
+    assert np.isfinite(process.variance).all() and (process.variance >= 0).all()
+    levels = (0.1, 0.5, 0.9)
+    z = 1.2815515655446004
+
+    def of_quantiles(x, y, queries):
+        return np.zeros(len(queries)), np.tile([-2 * z, 0.5, 2 * z], (len(queries), 1))
+
+    found = op.wrap(of_quantiles, levels=levels).predict_batch(x, y, queries, [4])
+    np.testing.assert_allclose(found.variance, 4.0)
+    assert not found.mean.any()
+    alone = op.wrap(lambda x, y, q: {"quantiles": of_quantiles(x, y, q)[1]}, "q", levels=levels)
+    np.testing.assert_allclose(alone.predict_batch(x, y, queries, [4]).mean, 0.5)
+
+
+FAULTS = {
+    "raises": (lambda x, y, q: 1 / 0, "division by zero"),
+    "not finite": (lambda x, y, q: np.full(len(q), np.nan), "5 of 5 means are not finite"),
+    "a wrong shape": (lambda x, y, q: np.zeros(3), r"got means of shape \[3\], expected \[5\]"),
+    "nothing": (lambda x, y, q: None, "the answer has no mean"),
+    "falling quantiles": (lambda x, y, q: {"quantiles": -np.tile(np.arange(5), (len(q), 1))}, "must not fall"),
+    "a negative variance": (lambda x, y, q: {"mean": q[:, 0], "variance": -np.ones(len(q))}, "negative"),
+    "other words": (lambda x, y, q: {"median": q}, "unknown parts of an answer: median"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failure_is_recorded_with_its_reason_and_the_rest_goes_on(fault):
+    bad, reason = FAULTS[fault]
+    x, y, queries = prompts()
+    first = x[2, 0, 0]
+    mixed = op.wrap(lambda x, y, q: bad(x, y, q) if x[0, 0] == first else nearest(x, y, q), "mixed")
+    found = mixed.predict_batch(x, y, queries, [4, 8])
+    assert np.isnan(found.mean[2]).all() and np.isfinite(np.delete(found.mean, 2, axis=0)).all()
+    assert [failure[:2] for failure in mixed.failures] == [(2, 4), (2, 8)]
+    for failure in mixed.failures:
+        with pytest.raises(AssertionError, match=reason):
+            raise AssertionError(failure.reason)
+    with pytest.raises(OffpriorError, match=f"strict one: prompt 0 with 4 pairs: .*{reason}"):
+        op.wrap(bad, "strict one", strict=True).predict_batch(x, y, queries, [4])
+
+
+def test_answers_are_kept_if_they_are_always_the_same():
+    asked = []
+
+    def counted(x, y, queries):
+        asked.append(len(y))
+        return np.zeros(len(queries))
+
+    x, y, queries = prompts()
+    for deterministic, want in ((True, 12), (False, 24)):
+        asked.clear()
+        wrapped = op.wrap(counted, deterministic=deterministic)
+        for _ in range(2):
+            wrapped.predict_batch(x, y, queries, [4, 8])
+        assert len(asked) == want
+
+
+def test_what_is_asked_cannot_change_the_prompts():
+    def spoils(x, y, queries):
+        x[:], y[:], queries[:] = 0, 0, 0
+        return np.zeros(len(queries))
+
+    x, y, queries = prompts()
+    before = x.copy(), y.copy(), queries.copy()
+    op.wrap(spoils).predict_batch(x, y, queries, [4])
+    assert all(np.array_equal(a, b) for a, b in zip((x, y, queries), before, strict=True))
+
+
+def test_limits_are_kept_and_what_is_trained_is_declared():
+    wrapped = op.wrap(nearest, longest=6, shortest=3, dimension=1)
+    x, y, queries = prompts()
+    found = wrapped.predict_batch(x, y, queries, [2, 4])
+    assert not found.mean[:, 0].any() and found.mean[:, 1].any()
+    mixture = op.Mixture([op.Linear(), op.Sinusoid()])
+    table = op.evaluate(wrapped, op.probes.Convex(count=2), [4, 8], mixture=mixture, tasks=4, queries=4).to_pandas()
+    own = table[table["predictor"] == "nearest"]
+    assert set(own["length"]) == {4} and set(own["seed"]) == {-1}
+
+    class WithASeed(Nearest):
+        seed = 7
+
+    assert not op.wrap(WithASeed()).trained
+    assert op.wrap(WithASeed(), trained=True, seed=3).seed == 3
+    with pytest.raises(SettingError, match="takes inputs of 1 numbers"):
+        op.evaluate(wrapped, op.probes.Convex(count=2), [4], mixture=op.Mixture([op.Linear(dimension=2)]), tasks=4)
+
+
+@pytest.mark.parametrize(
+    ("thing", "settings", "told"),
+    [
+        (KNeighborsRegressor, {}, r"KNeighborsRegressor is a class; give an instance, KNeighborsRegressor\(\)"),
+        (3, {}, "int answers no prompts; give a function"),
+        (nearest, {"longest": 0}, "longest: got contexts from 1 to 0 pairs"),
+        (nearest, {"levels": (0.5, 0.1)}, "levels: got"),
+    ],
+)
+def test_mistakes_are_told_at_once(thing, settings, told):
+    with pytest.raises(SettingError, match=told):
+        op.wrap(thing, **settings)
+
+
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 3))
+def test_any_shapes_of_prompts_are_answered(count, m, d):
+    x, y, queries = prompts(count, 3, m, d)
+    assert op.wrap(lambda x, y, q: q.sum(1)).predict_batch(x, y, queries, [1, 3]).mean.shape == (count, 2, m)
