@@ -8,13 +8,13 @@ import equinox as eqx
 import jax
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
 
 from offprior.columns import FAILURE, SMOOTHER, is_reference
 from offprior.compute.randomness import key_for
 from offprior.compute.threads import LAPACK, blas_on_one_thread, on_all_cores
 from offprior.console.progress import COMPILING, ProgressReport, phase, progress_report
 from offprior.errors import ApproximationWarning, OffpriorError, Problem, SettingError
+from offprior.evaluation.failures import failures
 from offprior.evaluation.gate import Asked, gate, with_gates
 from offprior.evaluation.instruction import instructions
 from offprior.evaluation.order import order_variance
@@ -180,7 +180,7 @@ def _rows_of(place: PromptBatch, predictors: Sequence[Predictor], known: Known, 
     for number, answer in enumerate(answers):
         further = products(answer, algorithms)
         if number in asked and not np.isfinite(answer.mean).all():
-            further[FAILURE] = _failures(asked[number], answer, x, y, queries)
+            further[FAILURE] = failures(asked[number], answer, x, y, queries)
         spread = distance_from_other_seeds(answer, answers)
         if spread is not None:
             further["seed_spread"] = spread
@@ -188,17 +188,6 @@ def _rows_of(place: PromptBatch, predictors: Sequence[Predictor], known: Known, 
             further["order_variance"] = order_variance(asked[number], x, y, queries, answer.lengths)
         frames.append(rows.of(answer, further))
     return frames
-
-
-def _failures(
-    predictor: Predictor, answer: Answer, x: np.ndarray, y: np.ndarray, queries: np.ndarray
-) -> Shaped[np.ndarray, "b lengths"]:
-    """Returns why each prompt was not answered; empty for those that were."""
-    found = np.full(answer.mean.shape[:2], "", dtype=object)
-    for number, at in np.argwhere(~np.isfinite(answer.mean).all(-1)):
-        length = answer.lengths[at]
-        found[number, at] = predictor.reason(x[number, :length], y[number, :length], queries[number])
-    return found
 
 
 def _all_of(kind: type[Part], key: str, given: Any) -> list[Part]:
