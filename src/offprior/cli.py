@@ -126,9 +126,7 @@ def atlas(
         list[str] | None,
         Parameter(consume_multiple=True, negative="", show_default=False, help="Names; by default all that apply."),
     ] = None,
-    strict: Annotated[
-        bool, Parameter(negative="", help="Stop at the first prompt that a predictor at an address does not answer.")
-    ] = False,
+    strict: Annotated[bool, Parameter(negative="", help="Stop at the first prompt that is not answered.")] = False,
     device: Device = None,
 ) -> None:
     """Test a run's models or a predictor on every probe that applies, and list where they break first.
@@ -136,8 +134,7 @@ def atlas(
     Parameters
     ----------
     what
-        A run's folder, the name of a predictor, or its address, as in sklearn:KNeighborsRegressor (offprior list
-        predictors). An address of python: runs the code of the module that it names.
+        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
     """
     from offprior.commands.atlas import atlas as carried_out
     from offprior.compute import devices
