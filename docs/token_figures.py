@@ -18,6 +18,9 @@ from offprior.recipe.recipe import read
 
 RESULTS = Path(__file__).parents[1] / "results"
 WIDE = Look(width=9.5)
+PLACES = ("digits", "vectors")
+STUDY = {"curve": "study", "seeds": "study-seeds", "distances": "study-distances"}
+"""The tables of a study's result."""
 
 
 def kernel_sums() -> matplotlib.figure.Figure:
@@ -77,9 +80,6 @@ def digits() -> matplotlib.figure.Figure:
     return canvas
 
 
-PLACES = ("digits", "vectors")
-
-
 def classes() -> matplotlib.figure.Figure:
     """Errors on two new classes of handwritten digits, by the number of classes in pretraining."""
     metrics = [_table("unseen-classes", f"place-0{place}-metrics") for place in range(4)]
@@ -113,6 +113,3 @@ def _study(run: str) -> StudyResult:
     assert study is not None
     found = {name: _table(run, file) for name, file in STUDY.items()}
     return StudyResult(study=study, crossing=None, matrix=pd.DataFrame(), **found, of="tokens")
-
-
-STUDY = {"curve": "study", "seeds": "study-seeds", "distances": "study-distances"}

@@ -59,6 +59,8 @@ def test_a_module_of_the_working_folder_is_found(tmp_path, monkeypatch):
     (tmp_path / "my_models_of_a_test.py").write_text(
         "def predict(x, y, queries):\n    return 0 * queries[:, 0] + y.mean()\n"
         "class Model:\n    def predict(self, x, y, queries):\n        return predict(x, y, queries)\n"
+        "def fails(x, y, queries):\n    raise ValueError('no luck')\n"
+        "import offprior\nwrapped = offprior.wrap(fails)\n"
         "class Broken:\n    def __init__(self, size):\n        pass\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -69,6 +71,8 @@ def test_a_module_of_the_working_folder_is_found(tmp_path, monkeypatch):
         np.testing.assert_allclose(found.predict_batch(x, y, queries, [4]).mean[:, 0, 0], y[:, :4].mean(1))
     with pytest.raises(SettingError, match=r"Broken: TypeError: .*missing 1 required positional argument"):
         predictor_at("python:my_models_of_a_test:Broken")
+    with pytest.raises(OffpriorError, match="no luck"):
+        predictor_at("python:my_models_of_a_test:wrapped", strict=True).predict_batch(x, y, queries, [4])
     assert sys.path == path
 
 

@@ -91,6 +91,9 @@ def test_every_recipe_has_a_row_of_its_reproduction():
             continue
         _, ran, figure, _, result = cells
         assert result.startswith(("reproduced", "not reproduced", "not run at size", "no claim beforehand")), name
+        if result.startswith("no claim beforehand"):
+            recipe = recipe_file.read_mapping(*recipe_file.locate(name))
+            assert recipe["paper"].startswith("ours") and "laim: " not in recipe["expected"], name
         assert (ran == "–") == (figure == "–") and (figure != "–" or result == "not run at size"), name
 
 

@@ -106,10 +106,11 @@ def test_sources_draw_sequences_and_the_address_opens_them_again(page, browser):
 
 
 def test_an_address_with_mistakes_is_told_and_shows_the_start(page, address):
-    page.goto(f"{address}#preset=cell+of+the+verdicts&probe=nothing&colour=red")
+    page.goto(f"{address}#preset=cell+of+the+verdicts&probe=nothing&colour=red&toString=1")
     page.reload()
     page.wait_for_function("document.getElementById('message').textContent.includes('no probe')")
-    assert "colour: unknown setting" in page.locator("#message").inner_text()
+    for name in ("colour", "toString"):
+        assert f"{name}: unknown setting" in page.locator("#message").inner_text()
     page.wait_for_selector("#matrices canvas")
 
 

@@ -1,5 +1,8 @@
 """Anything that answers one prompt, as a predictor: functions, objects, regressors; what goes wrong is recorded."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,11 +42,9 @@ def test_a_regressor_is_fitted_to_each_context_anew_and_left_as_it_was():
     regressor = LinearRegression()
     x, y, queries = prompts(d=2)
     found = op.wrap(regressor).predict_batch(x, y, queries, [8])
-    want = op.LeastSquares().predict_batch(x, np.asarray(y), queries, [8])
     assert not hasattr(regressor, "coef_") and op.wrap(regressor).label == "LinearRegression"
     each = [LinearRegression().fit(*context).predict(asked) for *context, asked in zip(x, y, queries, strict=True)]
     np.testing.assert_allclose(found.mean[:, 0], each)
-    assert found.mean.shape == want.mean.shape
 
 
 def test_deviations_and_quantiles_become_variances():
@@ -83,9 +84,7 @@ def test_a_failure_is_recorded_with_its_reason_and_the_rest_goes_on(fault):
     found = mixed.predict_batch(x, y, queries, [4, 8])
     assert np.isnan(found.mean[2]).all() and np.isfinite(np.delete(found.mean, 2, axis=0)).all()
     assert [failure[:2] for failure in mixed.failures] == [(2, 4), (2, 8)]
-    for failure in mixed.failures:
-        with pytest.raises(AssertionError, match=reason):
-            raise AssertionError(failure.reason)
+    assert all(re.search(reason, failure.reason) for failure in mixed.failures)
     with pytest.raises(OffpriorError, match=f"strict one: prompt 0 with 4 pairs: .*{reason}"):
         op.wrap(bad, "strict one", strict=True).predict_batch(x, y, queries, [4])
 
@@ -104,6 +103,17 @@ def test_answers_are_kept_if_they_are_always_the_same():
         for _ in range(2):
             wrapped.predict_batch(x, y, queries, [4, 8])
         assert len(asked) == want
+
+
+def test_many_threads_may_ask_while_answers_are_forgotten(monkeypatch):
+    monkeypatch.setattr("offprior.adapters.wrapped.MOST_KEPT", 3)
+    wrapped = op.wrap(nearest, thread_safe=True)
+    batches = [prompts(40, seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda batch: wrapped.predict_batch(*batch, [2, 8]).mean, batches * 3))
+    for mean, batch in zip(found, batches * 3, strict=True):
+        np.testing.assert_allclose(mean, op.NearestNeighbours(count=1).predict_batch(*batch, [2, 8]).mean)
+    assert not wrapped.failures and len(wrapped._kept) <= 3
 
 
 def test_what_is_asked_cannot_change_the_prompts():

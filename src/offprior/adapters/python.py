@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from offprior.adapters.wrapped import wrap
+from offprior.adapters.wrapped import Wrapped, wrap
 from offprior.errors import Problem, SettingError, in_a_line
 from offprior.predictors.predictor import Predictor
 
@@ -18,7 +18,7 @@ INSTALL = ""
 def load(rest: str, *, strict: bool = False) -> Predictor:
     """Imports a module, from the working folder too, and returns its object as a predictor.
 
-    A class is called without arguments; a predictor of offprior is returned as it is.
+    A class is called without arguments; a predictor of offprior is returned as it is, and `strict` is for wrapped ones.
 
     Raises:
         SettingError: the module fails to import, has no such object, or the object answers no prompts.
@@ -36,6 +36,8 @@ def load(rest: str, *, strict: bool = False) -> Predictor:
             found = found()
         except Exception as error:
             raise SettingError(Problem("", f"python:{rest}: {in_a_line(error)}")) from error
+    if isinstance(found, Wrapped):
+        found.is_strict = found.is_strict or strict
     return found if isinstance(found, Predictor) else wrap(found, name, strict=strict)
 
 

@@ -31,13 +31,10 @@ class Failure(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a wrapped predictor can take, as its user declares it.
-
-    A prompt outside of a limit is not asked: that cell is left out, or the mistake is told before anything runs.
-    """
+    """What a wrapped predictor can take, as its user declares it; a prompt outside of a limit is not asked."""
 
     longest: int | None = None
-    """The longest context; None if there is no limit."""
+    """The longest context, beyond which cells are left out; None if there is no limit."""
     shortest: int = 1
     """The shortest context; shorter ones are answered by 0, without a variance."""
     dimension: int | None = None
@@ -72,7 +69,7 @@ class Wrapped(Predictor):
         self.is_strict = is_strict
         self.failures: list[Failure] = []
         self._kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-        self._turn = threading.Lock()
+        self._turn, self._lock = threading.Lock(), threading.Lock()
         self._reasons: dict[bytes, str] = {}
 
     def __repr__(self) -> str:
@@ -109,8 +106,9 @@ class Wrapped(Predictor):
 
     def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         key = _mark(x, y, queries) if self.limits.is_deterministic else b""
-        if key in self._kept:
-            return self._kept[key]
+        known = self._kept.get(key)
+        if known is not None:
+            return known
         try:
             if self.limits.is_thread_safe:
                 given = self._ask(x.copy(), y.copy(), queries.copy())
@@ -122,14 +120,16 @@ class Wrapped(Predictor):
             reason = in_a_line(error)
             if self.is_strict:
                 raise OffpriorError(f"{self.label}: prompt {number} with {len(y)} pairs: {reason}") from error
-            self.failures.append(Failure(number, len(y), reason))
-            self._reasons[_mark(x, y, queries)] = reason
+            with self._lock:
+                self.failures.append(Failure(number, len(y), reason))
+                self._reasons[_mark(x, y, queries)] = reason
             nothing = np.full(len(queries), np.nan)
             return nothing, nothing
         if key:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = found
+            with self._lock:  # an evaluation asks from several threads
+                while len(self._kept) >= MOST_KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[key] = found
         return found
 
 

@@ -104,7 +104,7 @@ def tabulated(
 def _with_logarithms(
     table: Float[np.ndarray, "tasks contexts vocabulary"],
 ) -> tuple[np.ndarray, Float[np.ndarray, "tasks events"], Float[np.ndarray, "tasks events"] | None]:
-    """Returns a table, its logarithms with 0 for what is impossible, and what is (1), None if nothing is."""
+    """Returns a table, its logarithms (0 where it is 0), and where it is 0 (as 1); None if that is nowhere."""
     rows = table.reshape(len(table), -1)
     impossible = rows == 0
     return table, np.log(np.where(impossible, 1.0, rows)), impossible.astype(float) if impossible.any() else None

@@ -285,7 +285,7 @@ function open() {
   for (const [name, value] of Object.entries(given)) {
     if (name === "tokens") typed = value;
     else if (name === "after") continue;
-    else if (name in USUAL) state[name] = typeof USUAL[name] === "number" ? (Number.isFinite(+value) ? +value : value) : value;
+    else if (Object.hasOwn(USUAL, name)) state[name] = typeof USUAL[name] === "number" ? (Number.isFinite(+value) ? +value : value) : value;
     else mistakes.push(`${name}: unknown setting of the address`);
   }
   if (state.preset === stored.cell && !Object.hasOwn(stored.strengths, state.probe)) {
