@@ -1,6 +1,7 @@
 """Anything that answers one prompt, as a predictor: functions, objects, regressors; what goes wrong is recorded."""
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -106,8 +107,17 @@ def test_answers_are_kept_if_they_are_always_the_same():
 
 
 def test_many_threads_may_ask_while_answers_are_forgotten(monkeypatch):
+    class Slow(dict):
+        """Lets other threads in between looking for the oldest answer and forgetting it."""
+
+        def __iter__(self):
+            found = list(super().__iter__())
+            time.sleep(1e-4)
+            return iter(found)
+
     monkeypatch.setattr("offprior.adapters.wrapped.MOST_KEPT", 3)
     wrapped = op.wrap(nearest, thread_safe=True)
+    wrapped._kept = Slow()
     batches = [prompts(40, seed=seed) for seed in range(8)]
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda batch: wrapped.predict_batch(*batch, [2, 8]).mean, batches * 3))
