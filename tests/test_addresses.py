@@ -7,6 +7,7 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 
 from offprior.adapters.addresses import adapter, is_address, predictor_at, schemes
+from offprior.adapters.declared import Declared
 from offprior.errors import OffpriorError, SettingError
 
 
@@ -72,7 +73,7 @@ def test_a_module_of_the_working_folder_is_found(tmp_path, monkeypatch):
     with pytest.raises(SettingError, match=r"Broken: TypeError: .*missing 1 required positional argument"):
         predictor_at("python:my_models_of_a_test:Broken")
     with pytest.raises(OffpriorError, match="no luck"):
-        predictor_at("python:my_models_of_a_test:wrapped", strict=True).predict_batch(x, y, queries, [4])
+        predictor_at("python:my_models_of_a_test:wrapped", Declared(strict=True)).predict_batch(x, y, queries, [4])
     assert sys.path == path
 
 

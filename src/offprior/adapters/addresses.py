@@ -5,11 +5,12 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
+from offprior.adapters.declared import Declared
 from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 from offprior.predictors.predictor import Predictor
 
 HERE = Path(__file__).parent
-NOT_SCHEMES = ("addresses", "wrapped")
+NOT_SCHEMES = ("addresses", "declared", "wrapped")
 
 
 def schemes() -> list[str]:
@@ -36,12 +37,12 @@ def adapter(scheme: str) -> Any:
     return importlib.import_module(f"offprior.adapters.{scheme}")
 
 
-def predictor_at(address: str, *, strict: bool = False) -> Predictor:
+def predictor_at(address: str, declared: Declared | None = None) -> Predictor:
     """Returns the predictor at an address.
 
     Args:
         address: a scheme, a colon, and what the scheme's file says.
-        strict: whether the first prompt that it does not answer ends the evaluation.
+        declared: what the user says about it; the defaults of `Declared` if None.
 
     Raises:
         OffpriorError: the scheme is unknown, what it needs is not installed, or there is nothing at the address.
@@ -49,7 +50,7 @@ def predictor_at(address: str, *, strict: bool = False) -> Predictor:
     scheme, _, rest = address.partition(":")
     module = adapter(scheme)
     try:
-        return module.load(rest, strict=strict)
+        return module.load(rest, declared or Declared())
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in module.NEEDS:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from offprior.adapters.declared import Declared
 from offprior.adapters.wrapped import Wrapped, wrap
 from offprior.errors import Problem, SettingError, in_a_line
 from offprior.predictors.predictor import Predictor
@@ -15,10 +16,11 @@ NEEDS: tuple[str, ...] = ()
 INSTALL = ""
 
 
-def load(rest: str, *, strict: bool = False) -> Predictor:
+def load(rest: str, declared: Declared) -> Predictor:
     """Imports a module, from the working folder too, and returns its object as a predictor.
 
-    A class is called without arguments; a predictor of offprior is returned as it is, and `strict` is for wrapped ones.
+    A class is called without arguments. A predictor of offprior is returned as it is; of what is declared, only
+    `strict` holds for it, if `op.wrap` made it.
 
     Raises:
         SettingError: the module fails to import, has no such object, or the object answers no prompts.
@@ -37,8 +39,10 @@ def load(rest: str, *, strict: bool = False) -> Predictor:
         except Exception as error:
             raise SettingError(Problem("", f"python:{rest}: {in_a_line(error)}")) from error
     if isinstance(found, Wrapped):
-        found.is_strict = found.is_strict or strict
-    return found if isinstance(found, Predictor) else wrap(found, name, strict=strict)
+        found.is_strict = found.is_strict or declared.strict
+    if isinstance(found, Predictor):
+        return found
+    return wrap(found, name, strict=declared.strict, trained=bool(declared.trained), seed=declared.seed)
 
 
 def _module(name: str) -> Any:

@@ -3,6 +3,7 @@
 import ast
 from typing import Any
 
+from offprior.adapters.declared import Declared
 from offprior.adapters.wrapped import Wrapped, wrap
 from offprior.errors import Problem, SettingError, choose_from, in_a_line
 
@@ -12,7 +13,7 @@ NEEDS = ("sklearn",)
 INSTALL = "pip install scikit-learn"
 
 
-def load(rest: str, *, strict: bool = False) -> Wrapped:
+def load(rest: str, declared: Declared) -> Wrapped:
     """Returns the regressor that `rest` names, with the settings in its brackets.
 
     A setting `random_state` is 0 unless it is given, so that a prompt always has the same answer.
@@ -32,7 +33,9 @@ def load(rest: str, *, strict: bool = False) -> Wrapped:
             regressor.set_params(random_state=0)
     except Exception as error:
         raise SettingError(Problem("", f"{rest}: {in_a_line(error)}")) from None
-    return wrap(regressor, rest.replace(" ", ""), strict=strict)
+    return wrap(
+        regressor, rest.replace(" ", ""), strict=declared.strict, trained=bool(declared.trained), seed=declared.seed
+    )
 
 
 def _parsed(rest: str) -> tuple[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from rich.table import Table as Grid
 
 from offprior import catalog
 from offprior.adapters.addresses import is_address, predictor_at
+from offprior.adapters.declared import Declared
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
 from offprior.errors import Problem, SettingError, choose_from
@@ -31,7 +32,7 @@ def atlas(
     out: str | Path | None = None,
     tasks: int = 0,
     probes: Sequence[str] = (),
-    strict: bool = False,
+    declared: Declared | None = None,
     progress: bool = True,
 ) -> Path:
     """Tests a run's models, or a predictor of the catalogue, on every probe that applies.
@@ -46,7 +47,7 @@ def atlas(
         out: the folder to write to; ``RUN/atlas`` or ``runs/atlas-PREDICTOR`` if None.
         tasks: test prompts per cell; 0 for the atlas's default.
         probes: names of probes; all that apply if empty.
-        strict: whether the first prompt that a predictor at an address does not answer ends the evaluation.
+        declared: what the user says about a predictor at an address.
         progress: whether to print progress and results.
 
     Returns:
@@ -82,7 +83,7 @@ def atlas(
         gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
     else:
         chosen = read(recipe or MIXTURE_OF)
-        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture, strict)], chosen.to_yaml()
+        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture, declared)], chosen.to_yaml()
         folder, lengths = RUNS / f"{ATLAS}-{_as_folder(str(what))}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label, gate = judged[0].label, None
@@ -114,9 +115,9 @@ def _as_folder(what: str) -> str:
     return re.sub(r"[^\w.=-]+", "-", what).strip("-")
 
 
-def _predictor(name: str, mixture: Any, strict: bool) -> Any:
+def _predictor(name: str, mixture: Any, declared: Declared | None) -> Any:
     if is_address(name):
-        return predictor_at(name, strict=strict).for_mixture(mixture)
+        return predictor_at(name, declared).for_mixture(mixture)
     known = catalog.names("predictors")
     if name not in known:
         reason = f"neither a run's folder ({MANIFEST} is missing) nor a predictor; {choose_from(name, known)}"

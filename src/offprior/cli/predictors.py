@@ -1,0 +1,55 @@
+"""Commands that test any predictor: a run's models, one of the catalogue, or one at an address."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from offprior.cli.options import Device, app
+
+Strict = Annotated[bool, Parameter(negative="", help="Stop at the first prompt that is not answered.")]
+Trust = Annotated[
+    bool,
+    Parameter(negative="", help="Load files that can run code, such as pickles; do so only if you trust their source."),
+]
+Trained = Annotated[
+    bool | None,
+    Parameter(show_default=False, help="Whether the predictor was pretrained; by default what its address suggests."),
+]
+TrainingSeed = Annotated[int, Parameter(help="The training seed of a predictor at an address.")]
+
+
+@app.command
+def atlas(
+    what: str,
+    /,
+    *,
+    recipe: Annotated[
+        str | None, Parameter(show_default=False, help="Recipe whose mixture is the prior of the predictor.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Output folder; by default RUN/atlas or runs/atlas-PREDICTOR.")] = None,
+    tasks: Annotated[int, Parameter(help="Test prompts per cell; 0 is the default number of an atlas.")] = 0,
+    probes: Annotated[
+        list[str] | None,
+        Parameter(consume_multiple=True, negative="", show_default=False, help="Names; by default all that apply."),
+    ] = None,
+    strict: Strict = False,
+    trust: Trust = False,
+    trained: Trained = None,
+    training_seed: TrainingSeed = 0,
+    device: Device = None,
+) -> None:
+    """Test a run's models or a predictor on every probe that applies, and list where they break first.
+
+    Parameters
+    ----------
+    what
+        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
+    """
+    from offprior.adapters.declared import Declared
+    from offprior.commands.atlas import atlas as carried_out
+    from offprior.compute import devices
+
+    devices.use(device)
+    declared = Declared(strict, trust, trained, training_seed)
+    carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or (), declared=declared)
