@@ -65,3 +65,16 @@ def test_a_predictor_that_answers_nothing_has_no_cells():
     table = op.evaluate(broken, op.probes.Convex(count=2), [4], mixture=MIXTURE, tasks=4, queries=4).to_pandas()
     assert metrics(table).empty
     assert "did not answer 12 of 12" in failures_in_words(table, "model", "m")[0]
+
+
+def test_what_another_predictor_did_not_answer_is_told_and_does_not_touch_the_model_s_numbers():
+    with_bad, without = (
+        op.evaluate(
+            [op.wrap(nearest, "model"), *others], op.probes.Convex(count=2), [4], mixture=MIXTURE, tasks=32, queries=8
+        ).to_pandas()
+        for others in ([op.wrap(sometimes, "bad"), op.predictors.Ridge()], [op.predictors.Ridge()])
+    )
+    wanted = metrics(without)
+    pd.testing.assert_frame_equal(metrics(with_bad)[wanted.columns], wanted)
+    (line,) = failures_in_words(with_bad, "model", "the model")
+    assert line.startswith("bad did not answer ") and "its numbers are missing there" in line

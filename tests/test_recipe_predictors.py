@@ -114,3 +114,28 @@ def test_a_run_evaluates_them_on_the_model_s_prompts(tmp_path):
 
     probed = probe_run(run.folder, progress=False).table().to_pandas()
     assert set(probed["predictor"]) == set(rows["predictor"])
+
+
+def test_a_recipe_names_a_predictor_by_its_address(tmp_path):
+    """The address alone, or with a label; what is at it answers the model's prompts."""
+    address = "sklearn:KNeighborsRegressor(n_neighbors=2)"
+    labelled = {"name": "at-address", "address": "sklearn:LinearRegression", "label": "a line"}
+    recipe = from_mapping(with_predictors(address, labelled))
+    assert [each.label for each in recipe.predictors] == ["KNeighborsRegressor(n_neighbors=2)", "a line"]
+    again = from_mapping(recipe.to_mapping())
+    assert again.fingerprint() == recipe.fingerprint()
+    jsonschema.validate(with_predictors(address, labelled), json_schema())
+    x, y, queries = np.array([[0.0], [1.0], [5.0]]), np.array([1.0, 3.0, 8.0]), np.array([[0.4]])
+    assert recipe.predictors[0].predict(x, y, queries).mean == pytest.approx([2.0])
+    assert recipe.predictors[1].predict(x[:2], y[:2], queries).mean == pytest.approx([1.8])
+
+
+def test_mistaken_addresses_are_told_together_and_run_no_code(tmp_path, monkeypatch):
+    (tmp_path / "never_imported_by_a_recipe.py").write_text("raise SystemExit('it ran')\n")
+    monkeypatch.chdir(tmp_path)
+    told = problems(with_predictors("skleran:Ridge", "sklearn:Rigde", "sklearn:Ridge(alpha=print(1))"))
+    assert len(told) == 3
+    assert "predictors.0: unknown address skleran:…; did you mean sklearn" in told[0]
+    assert "predictors.1" in told[1] and "did you mean Ridge" in told[1]
+    assert "is not a regressor with settings" in told[2]
+    assert from_mapping(with_predictors("python:never_imported_by_a_recipe:model")).predictors[0].label

@@ -67,6 +67,7 @@ from offprior.laws.uniform import Uniform as Uniform
 from offprior.mixture import Mixture as Mixture
 from offprior.models.digit_transformer import DigitTransformer as DigitTransformer
 from offprior.models.transformer import Transformer as Transformer
+from offprior.predictors.at_address import AtAddress as AtAddress
 from offprior.predictors.averaging import Averaging as Averaging
 from offprior.predictors.back_off import BackOff as BackOff
 from offprior.predictors.bayes import Bayes as Bayes

@@ -63,7 +63,7 @@ def find(folder: str, name: str) -> type:
         SettingError: there is no such part, or another package's part fails to import.
     """
     if name in built_in(folder):
-        return _public_class(importlib.import_module(f"offprior.{folder}.{name.replace('-', '_')}"), name)
+        return _public_class(module(folder, name.replace("-", "_")), name)
     offered = plugins(folder)
     if name not in offered:
         raise SettingError(Problem("name", f"{name!r} is not among the {folder}; {choose_from(name, names(folder))}"))
@@ -73,6 +73,11 @@ def find(folder: str, name: str) -> type:
         message = f"{folder}: {name} of {offered[name].value} cannot be imported: {in_a_line(error)}"
         warnings.warn(message, stacklevel=2)
         raise SettingError(Problem("", message)) from error
+
+
+def module(folder: str, name: str) -> Any:
+    """Imports a module of a folder of this package, whichever layer it belongs to."""
+    return importlib.import_module(f"offprior.{folder}.{name}")
 
 
 def working(folder: str) -> dict[str, type]:

@@ -37,6 +37,19 @@ def adapter(scheme: str) -> Any:
     return importlib.import_module(f"offprior.adapters.{scheme}")
 
 
+def check(address: str) -> str:
+    """Checks an address as far as that runs nobody's code, and returns the name of what is there.
+
+    Raises:
+        SettingError: it is not an address, its scheme is unknown, or the scheme's file finds a mistake in it.
+    """
+    scheme, _, rest = address.partition(":")
+    if not is_address(address):
+        raise SettingError(Problem("address", f"{address!r} is not an address, as in sklearn:KNeighborsRegressor"))
+    module = adapter(scheme)
+    return module.check(rest) if hasattr(module, "check") else rest
+
+
 def predictor_at(address: str, declared: Declared | None = None) -> Predictor:
     """Returns the predictor at an address.
 

@@ -21,14 +21,9 @@ def load(rest: str, declared: Declared) -> Wrapped:
     Raises:
         SettingError: there is no such regressor, or it refuses its settings.
     """
-    from sklearn.utils import all_estimators
-
-    name, settings = _parsed(rest)
-    known: dict[str, Any] = dict(all_estimators(type_filter="regressor"))
-    if name not in known:
-        raise SettingError(Problem("", f"scikit-learn has no regressor {name!r}; {choose_from(name, sorted(known))}"))
+    kind, settings = _found(rest)
     try:
-        regressor = known[name](**settings)
+        regressor = kind(**settings)
         if "random_state" in regressor.get_params() and "random_state" not in settings:
             regressor.set_params(random_state=0)
     except Exception as error:
@@ -36,6 +31,26 @@ def load(rest: str, declared: Declared) -> Wrapped:
     return wrap(
         regressor, rest.replace(" ", ""), strict=declared.strict, trained=bool(declared.trained), seed=declared.seed
     )
+
+
+def check(rest: str) -> str:
+    """Returns the name of the regressor.
+
+    Raises:
+        SettingError: there is none, or its brackets hold something else than plain settings.
+    """
+    _found(rest)
+    return rest.replace(" ", "")
+
+
+def _found(rest: str) -> tuple[Any, dict[str, Any]]:
+    from sklearn.utils import all_estimators
+
+    name, settings = _parsed(rest)
+    known: dict[str, Any] = dict(all_estimators(type_filter="regressor"))
+    if name not in known:
+        raise SettingError(Problem("", f"scikit-learn has no regressor {name!r}; {choose_from(name, sorted(known))}"))
+    return known[name], settings
 
 
 def _parsed(rest: str) -> tuple[str, dict[str, Any]]:

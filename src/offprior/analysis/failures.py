@@ -9,23 +9,24 @@ SHOWN = 3
 
 
 def failures_in_words(rows: pd.DataFrame, predictor: str, name: str) -> list[str]:
-    """Says how many prompts a predictor did not answer, with the most frequent reasons; empty if it answered all.
+    """Says how many prompts each predictor did not answer, with the most frequent reasons; none if all were answered.
 
     Args:
         rows: an evaluation table.
-        predictor: the predictor's label in the table.
+        predictor: the judged predictor's label in the table; what is said of it stands first.
         name: its name in the sentence.
     """
     if FAILURE not in rows:
         return []
-    own = rows.loc[rows["predictor"] == predictor, FAILURE]
-    lost = own[own.notna() & (own != "")]
-    if lost.empty:
-        return []
-    counted = lost.value_counts()
-    reasons = [f"{reason} ({count})" for reason, count in counted.head(SHOWN).items()]
-    more = f"; and {len(counted) - SHOWN} other reasons" if len(counted) > SHOWN else ""
-    return [
-        f"{name} did not answer {len(lost)} of {len(own)} prompts, which are left out for all predictors: "
-        f"{'; '.join(reasons)}{more}"
-    ]
+    lost = rows[rows[FAILURE].notna() & (rows[FAILURE] != "")]
+    labels = sorted(lost["predictor"].unique(), key=lambda label: (label != predictor, str(label)))
+    found = []
+    for label in labels:
+        reasons = lost.loc[lost["predictor"] == label, FAILURE].value_counts()
+        asked = int((rows["predictor"] == label).sum())
+        told = [f"{reason} ({count})" for reason, count in reasons.head(SHOWN).items()]
+        more = f"; and {len(reasons) - SHOWN} other reasons" if len(reasons) > SHOWN else ""
+        then = "which are left out for all predictors" if label == predictor else "its numbers are missing there"
+        who = name if label == predictor else label
+        found.append(f"{who} did not answer {reasons.sum()} of {asked} prompts, {then}: {'; '.join(told)}{more}")
+    return found

@@ -89,6 +89,7 @@ def report_run(folder: str | Path, *, progress: bool = True) -> Path:
 def report_and_print(run_: Run, console: Console) -> Path:
     """Writes a run's report; prints its verdicts, its headline and the path of the report, which is returned."""
     from offprior.analysis.errors_of_predictors import errors
+    from offprior.analysis.failures import failures_in_words
     from offprior.analysis.verdict import is_judged
     from offprior.report.headline import summary
     from offprior.report.report import write_and_read
@@ -103,6 +104,8 @@ def report_and_print(run_: Run, console: Console) -> Path:
         else:
             printed_tables.print_errors(errors(data.evaluation), console)
         console.print(summary(data))
+        for line in failures_in_words(data.evaluation, "model", "the model"):
+            console.print(line, soft_wrap=True)
     console.print(f"The report: {written}", soft_wrap=True)
     if run_.recipe.study is None and run_.recipe.mixture.dimension == 1:
         console.print(f"Drag a prompt: offprior explore {run_.folder}", soft_wrap=True)

@@ -1,4 +1,5 @@
 # Written by scripts/write_stubs.py; `make format` writes it again.
+from offprior.predictors.at_address import AtAddress as AtAddress
 from offprior.predictors.averaging import Averaging as Averaging
 from offprior.predictors.back_off import BackOff as BackOff
 from offprior.predictors.bayes import Bayes as Bayes

@@ -31,11 +31,14 @@ SHORT: dict[str, Callable[[dict[str, Any]], Any]] = {
 def part_from(folder: str, raw: Any) -> Any:
     """Builds a part of a folder from `name` or `{name: ..., preset: ..., key: value}`.
 
+    A predictor may also be given by its address, as in `sklearn:KNeighborsRegressor`.
+
     Raises:
         SettingError: all mistakes in it, with keys relative to the part.
     """
     if isinstance(raw, str):
-        raw = {"name": raw}
+        is_address = folder == "predictors" and ":" in raw
+        raw = {"name": "at-address", "address": raw} if is_address else {"name": raw}
     if not isinstance(raw, Mapping):
         known = ", ".join(catalog.names(folder))
         raise SettingError(

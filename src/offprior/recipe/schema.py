@@ -37,7 +37,8 @@ def json_schema() -> dict[str, Any]:
 def _folder(folder: str) -> dict[str, Any]:
     parts = {name: catalog.find(folder, name) for name in catalog.names(folder)}
     parts = {name: part for name, part in parts.items() if not why_no_recipe(part)}
-    return {"anyOf": [{"enum": list(parts)}, *(_settings(part, name) for name, part in parts.items())]}
+    address = [{"type": "string", "pattern": "^[a-z]+:.+"}] * (folder == "predictors")
+    return {"anyOf": [{"enum": list(parts)}, *address, *(_settings(part, name) for name, part in parts.items())]}
 
 
 def _settings(part: type, name: str | None = None) -> dict[str, Any]:
