@@ -135,12 +135,17 @@ class Cell:
 
     def gap_of(self, family: str) -> Estimate | None:
         """Returns M1 of one family: (p − B)² over the variance of its own prompts; None without such prompts."""
+        return self.of_family(family, self.predictor, "bayes_gap")
+
+    def of_family(self, family: str, predictor: str, name: str) -> Estimate | None:
+        """Returns a column of one family's prompts over their own variance; None without such prompts."""
         of: Any = self.family == family
         if of.sum() < 2:
             return None
         bottom = _of_variance(self.truth_mean[of], self.truth_square[of], self.share[of])
-        gap = self.column(self.predictor, "bayes_gap")[:, of]
-        return Estimate.of(Sample(gap, bottom)) if bottom.mean() > 0 else None
+        values = self.column(predictor, name)
+        values = values if len(values) == len(self.seeds) else values.mean(0, keepdims=True)
+        return Estimate.of(Sample(values[:, of], bottom)) if bottom.mean() > 0 else None
 
     def every_seed(self, values: Float[np.ndarray, "any tasks"]) -> Float[np.ndarray, "seeds tasks"]:
         """Returns one row per training seed of the judged predictor; untrained predictors repeat theirs."""
