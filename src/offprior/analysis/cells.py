@@ -11,7 +11,16 @@ from jaxtyping import Float
 
 from offprior.analysis.estimate import Estimate, Sample
 from offprior.analysis.intervals import resamples
-from offprior.columns import ALL, BETWEEN, FAILURE, INSTRUCTED, SPECIALIST
+from offprior.columns import (
+    ALL,
+    BETWEEN,
+    FAILURE,
+    INSTRUCTED,
+    OF_CLASSES,
+    SMOOTHER,
+    SPECIALIST,
+    is_reference,
+)
 from offprior.errors import OffpriorError
 
 PLACE = ["probe", "coordinate", "strength", "length"]
@@ -89,6 +98,23 @@ class Cell:
     def fits(self) -> list[str]:
         """The best fits inside single classes."""
         return [name for name in self._blocks if name.startswith("best fit: ")]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The mixture's families whose own posterior means are in the rows."""
+        return [name.removeprefix(OF_CLASSES[0]) for name in self._blocks if name.startswith(OF_CLASSES[0])]
+
+    @property
+    def panel(self) -> list[str]:
+        """The untrained predictors other than the judged one that know neither the truth nor the whole mixture."""
+        return [
+            name
+            for name, block in self._blocks.items()
+            if name != self.predictor
+            and (name == SMOOTHER or not is_reference(name))
+            and not name.startswith((SPECIALIST, INSTRUCTED))
+            and (block["seed"] < 0).all()
+        ]
 
     @property
     def specialists(self) -> list[str]:

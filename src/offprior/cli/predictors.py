@@ -25,7 +25,10 @@ def atlas(
     /,
     *,
     recipe: Annotated[
-        str | None, Parameter(show_default=False, help="Recipe whose mixture is the prior of the predictor.")
+        str | None, Parameter(show_default=False, help="Recipe whose mixture a predictor is probed outside of.")
+    ] = None,
+    pretrained_on: Annotated[
+        str | None, Parameter(show_default=False, help="Recipe that a predictor at an address was pretrained on.")
     ] = None,
     out: Annotated[Path | None, Parameter(help="Output folder; by default RUN/atlas or runs/atlas-PREDICTOR.")] = None,
     tasks: Annotated[int, Parameter(help="Test prompts per cell; 0 is the default number of an atlas.")] = 0,
@@ -52,7 +55,15 @@ def atlas(
 
     devices.use(device)
     declared = Declared(strict, trust, trained, training_seed)
-    carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or (), declared=declared)
+    carried_out(
+        what,
+        recipe=recipe,
+        pretrained_on=pretrained_on,
+        out=out,
+        tasks=tasks,
+        probes=probes or (),
+        declared=declared,
+    )
 
 
 @app.command
