@@ -16,6 +16,7 @@ MODULE_OF = {
     "Training": "pretraining.training",
     "evaluate": "evaluation.evaluate",
     "panel": "evaluation.comparison_panel",
+    "gap": "evaluation.gap",
     "Table": "table",
     "wrap": "adapters.wrapped",
     "Recipe": "recipe.recipe",

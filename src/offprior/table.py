@@ -95,7 +95,12 @@ class Table:
         return cls(rows)
 
     def metrics(
-        self, predictor: str | None = None, *, placement: str | None = ALL, gate: "Table | None" = None
+        self,
+        predictor: str | None = None,
+        *,
+        placement: str | None = ALL,
+        gate: "Table | None" = None,
+        prior_known: bool = True,
     ) -> pd.DataFrame:
         """Computes metrics with their intervals, one row per cell (`offprior.analysis.metrics`).
 
@@ -105,6 +110,8 @@ class Table:
             placement: which queries to use: all, or those `between` or `beyond` the context's outermost inputs. None
                 gives one row for each placement that is known. The column `placement` names it.
             gate: another table of the same predictor in which M1 is measured, if it has the prompts.
+            prior_known: whether the predictor was pretrained on the table's mixture. If not, there is no B to compare
+                with, and metrics and verdicts are those of `offprior.analysis.unknown_prior`.
 
         Raises:
             OffpriorError: there is no such predictor, or none is given among several; `placement` is unknown.
@@ -115,13 +122,19 @@ class Table:
             raise OffpriorError(
                 f"placement: got {placement!r}; choose from {', '.join(PLACEMENTS)}, or None for all of them"
             )
-        found = metrics(self._rows, self._judged(predictor), None if gate is None else gate._rows)
+        rows = None if gate is None else gate._rows
+        found = metrics(self._rows, self._judged(predictor), rows, prior_known=prior_known)
         if placement is None or found.empty:
             return found
         return found[found["placement"] == placement].reset_index(drop=True)
 
     def verdicts(
-        self, predictor: str | None = None, *, placement: str | None = ALL, gate: "Table | None" = None
+        self,
+        predictor: str | None = None,
+        *,
+        placement: str | None = ALL,
+        gate: "Table | None" = None,
+        prior_known: bool = True,
     ) -> "Verdicts":
         """Returns one verdict per cell (`offprior.analysis.verdict`), on the predictor that `metrics` would choose.
 
@@ -130,7 +143,7 @@ class Table:
         """
         from offprior.analysis.verdict import verdicts
 
-        return verdicts(self.metrics(predictor, placement=placement, gate=gate))
+        return verdicts(self.metrics(predictor, placement=placement, gate=gate, prior_known=prior_known))
 
     def algorithms(self, predictor: str | None = None) -> pd.DataFrame:
         """Computes M11: the algorithm nearest to a predictor in every cell (`offprior.analysis.identification`).

@@ -12,6 +12,10 @@ The shortfall has two parts: NMSE(B) − NMSE(C), which the optimum of the pretr
 NMSE(p) − NMSE(B), which it does not (−M4). A cell's distance outside the prior is counted in places along the probe's
 path from where the prior lies. It is also given in nats per context pair: the cell's surprise under the mixture (M12)
 minus that of the mixture's own prompts of the same length.
+
+Of a predictor whose prior is unknown there is no B, and C would be that of a reference mixture. The *best of the panel*
+takes C's place: what some predictor achieves that was not trained at all. The shortfall is then the error above the
+panel's least (`panel_gap`), its p-values are adjusted for the choice of the best, and the one fault is to be behind it.
 """
 
 from typing import Any
@@ -20,12 +24,15 @@ import numpy as np
 import pandas as pd
 
 from offprior.analysis.intervals import LEVEL
+from offprior.analysis.unknown_prior import is_prior_known
 from offprior.analysis.verdict import M1_GATE, M3_LEAST, MARGIN, falls_short
 from offprior.columns import ALL, IN_DISTRIBUTION
 
 PRIOR, MODEL, BOTH = "the prior's", "the model's", "both"
 OWN = "the model's, on its own functions"
 UNDER_TRAINED = "under-trained"
+BEHIND = "behind the panel"
+"""The only fault that is known of a predictor whose prior is not."""
 HOLDS, UNDECIDED = "", "undecided"
 COLUMNS = [
     *("rank", "probe", "coordinate", "strength", "length", "steps", "outside", "M2", "bayes_nmse", "combined_nmse"),
@@ -55,6 +62,10 @@ def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = 
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
     own = of_all[of_all["probe"] == IN_DISTRIBUTION].set_index("length")
+    known = is_prior_known(metrics)
+    if not known:
+        ends = {f"shortfall{end}": rows[f"panel_gap{end}"] for end in ("", "_low", "_high", "_p")}
+        rows = rows.assign(**ends, bayes_distance_p=np.nan)
     at = rows.assign(outside=_outside(rows, own), along=_is_along_context(rows), steps=_steps(rows))
     at = at.assign(trained=_is_trained(at, own))
     if length is None:
@@ -67,7 +78,9 @@ def breaks(metrics: pd.DataFrame, length: int | None = None, *, trained: bool = 
     rest = [row for row in found if row["fault"] in (HOLDS, UNDECIDED)]
     rest.sort(key=lambda row: (row["fault"] == HOLDS, -_finite(row["shortfall"], -np.inf)))
     ranked = [{**row, "rank": place + 1} for place, row in enumerate(broken)]
-    kept = [*COLUMNS, *(["unit"] if "unit" in metrics else [])]
+    if not known:
+        ranked = [{**row, "fault": BEHIND} for row in ranked]
+    kept = [*COLUMNS, *(name for name in ("unit", "panel_best", "panel_nmse") if name in metrics)]
     return pd.DataFrame([*ranked, *({**row, "rank": 0} for row in rest)])[kept]
 
 

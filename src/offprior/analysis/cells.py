@@ -11,7 +11,16 @@ from jaxtyping import Float
 
 from offprior.analysis.estimate import Estimate, Sample
 from offprior.analysis.intervals import resamples
-from offprior.columns import ALL, BETWEEN, FAILURE, INSTRUCTED, SPECIALIST
+from offprior.columns import (
+    ALL,
+    BETWEEN,
+    FAILURE,
+    INSTRUCTED,
+    OF_CLASSES,
+    SMOOTHER,
+    SPECIALIST,
+    is_reference,
+)
 from offprior.errors import OffpriorError
 
 PLACE = ["probe", "coordinate", "strength", "length"]
@@ -91,6 +100,23 @@ class Cell:
         return [name for name in self._blocks if name.startswith("best fit: ")]
 
     @property
+    def class_names(self) -> list[str]:
+        """The mixture's families whose own posterior means are in the rows."""
+        return [name.removeprefix(OF_CLASSES[0]) for name in self._blocks if name.startswith(OF_CLASSES[0])]
+
+    @property
+    def panel(self) -> list[str]:
+        """The untrained predictors other than the judged one that know neither the truth nor the whole mixture."""
+        return [
+            name
+            for name, block in self._blocks.items()
+            if name != self.predictor
+            and (name == SMOOTHER or not is_reference(name))
+            and not name.startswith((SPECIALIST, INSTRUCTED))
+            and (block["seed"] < 0).all()
+        ]
+
+    @property
     def specialists(self) -> list[str]:
         """The families for which a specialist was evaluated."""
         return [name.removeprefix(SPECIALIST) for name in self._blocks if name.startswith(SPECIALIST)]
@@ -135,12 +161,17 @@ class Cell:
 
     def gap_of(self, family: str) -> Estimate | None:
         """Returns M1 of one family: (p − B)² over the variance of its own prompts; None without such prompts."""
+        return self.of_family(family, self.predictor, "bayes_gap")
+
+    def of_family(self, family: str, predictor: str, name: str) -> Estimate | None:
+        """Returns a column of one family's prompts over their own variance; None without such prompts."""
         of: Any = self.family == family
         if of.sum() < 2:
             return None
         bottom = _of_variance(self.truth_mean[of], self.truth_square[of], self.share[of])
-        gap = self.column(self.predictor, "bayes_gap")[:, of]
-        return Estimate.of(Sample(gap, bottom)) if bottom.mean() > 0 else None
+        values = self.column(predictor, name)
+        values = values if len(values) == len(self.seeds) else values.mean(0, keepdims=True)
+        return Estimate.of(Sample(values[:, of], bottom)) if bottom.mean() > 0 else None
 
     def every_seed(self, values: Float[np.ndarray, "any tasks"]) -> Float[np.ndarray, "seeds tasks"]:
         """Returns one row per training seed of the judged predictor; untrained predictors repeat theirs."""

@@ -18,6 +18,12 @@ class Sample(NamedTuple):
     """The denominators, the same for every seed."""
 
 
+class Measured(NamedTuple):
+    """A metric of a cell: its estimate, or None if it is unknown."""
+
+    estimate: "Estimate | None"
+
+
 class Estimate:
     """A number of a cell: its value per training seed, and the uncertainty of their mean.
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from offprior.analysis.cells import Cell, cells
-from offprior.analysis.estimate import Estimate
+from offprior.analysis.estimate import Estimate, Measured
 from offprior.analysis.identification import distance
-from offprior.analysis.metrics import Measured, by_probe, gate_of, measured
+from offprior.analysis.metrics import by_probe, gate_of, measured
 from offprior.columns import MODEL
 from offprior.errors import OffpriorError
 from offprior.recipe.study import Measure

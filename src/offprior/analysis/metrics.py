@@ -8,17 +8,18 @@ not help if `M4_tasks_add`, the share by which tasks widen the interval over see
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from offprior.analysis.cells import CELL, PLACE, Cell, cells
 from offprior.analysis.class_metrics import best_blend_ratio, implied_weight, nearest_class_ratio, recovered
-from offprior.analysis.estimate import Estimate
+from offprior.analysis.estimate import Estimate, Measured
 from offprior.analysis.intervals import seed_interval, stacked
 from offprior.analysis.reliability import reliability
 from offprior.analysis.selection import excess_parts, selection_cost, specialist_cost
+from offprior.analysis.unknown_prior import judged_without_prior, without_prior
 from offprior.analysis.verdict import (
     M1_GATE,
     M3_LEAST,
@@ -33,19 +34,24 @@ from offprior.columns import ALL, FAILURE, FLOOR, IN_DISTRIBUTION, PLACEMENTS, S
 
 FEW_TASKS = 4.0
 """A mean whose error depends on fewer tasks than this is labelled."""
+ROUNDING = 1e-9
+"""A smaller distance from the nearest class or blend is rounding."""
 TESTED = {
     **{"M3": (M3_LEAST,), "M4": (0.0, MARGIN, -MARGIN), "M19": (0.0,)},
-    **{"shortfall": (MARGIN,), "bayes_distance": (MARGIN,)},
+    **dict.fromkeys(("shortfall", "bayes_distance", "class_distance", "blend_distance", "panel_gap"), (MARGIN,)),
 }
 """The tested values of each metric that has p-values."""
 
 
-def metrics(rows: pd.DataFrame, predictor: str = "model", gate: pd.DataFrame | None = None) -> pd.DataFrame:
+def metrics(
+    rows: pd.DataFrame, predictor: str = "model", gate: pd.DataFrame | None = None, *, prior_known: bool = True
+) -> pd.DataFrame:
     """Returns one row per cell (probe, strength, context length, placement) in which `predictor` was evaluated.
 
     M1 is the largest over the families that the cell's functions are made of; columns M1: FAMILY use one family's
     prompts alone. M1 is measured on the rows of the gate probe that the cell's rows name; `gate`, another table of the
-    same predictor, takes precedence over `rows` for that probe. Unknown numbers are not-a-number.
+    same predictor, takes precedence over `rows` for that probe. Unknown numbers are not-a-number. If the predictor's
+    prior is not known, metrics and verdicts are those of `offprior.analysis.unknown_prior`.
 
     Raises:
         OffpriorError: predictors or training seeds of a cell differ in their tasks.
@@ -58,9 +64,15 @@ def metrics(rows: pd.DataFrame, predictor: str = "model", gate: pd.DataFrame | N
         plain = gate["probe"].str.startswith(IN_DISTRIBUTION)
         gates |= by_probe(cells(gate[plain], predictor, PLACEMENTS))
     of_cells = [measured(key, cell, gate_of(key, cell, gates)) for key, cell in found.items()]
+    if not prior_known:
+        pairs = zip(found.values(), of_cells, strict=True)
+        of_cells = [_without_prior(cell, of_cell) for cell, of_cell in pairs]
     table = pd.DataFrame(_columns(of_cells))
     inside = rows.groupby(PLACE, sort=False)["inside"].first().reset_index()
     table = table.merge(inside, on=PLACE, how="left")
+    if not prior_known:
+        table["provisional"] = [provisional(int(seeds)) for seeds in table["seeds"]]
+        return _with_context_slope(judged_without_prior(table), found)
     # C gains nothing inside the prior, even if it has no closed form to show this.
     covered = table["inside"].astype(bool) & table["M3"].isna() & table["M4"].notna()
     ends = {name: list(zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)) for name in ("M3", "M4", "M19")}
@@ -90,12 +102,6 @@ def gate_of(key: tuple, cell: Cell, gates: Mapping[tuple, Cell]) -> Cell | None:
     if named == "" or probe == IN_DISTRIBUTION:
         return gates.get((probe, length, placement), cell) if probe == IN_DISTRIBUTION else cell
     return gates.get((named or IN_DISTRIBUTION, length, placement))
-
-
-class Measured(NamedTuple):
-    """A metric of a cell: its estimate, or None if it is unknown."""
-
-    estimate: Estimate | None
 
 
 def _columns(of_cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -204,6 +210,16 @@ def _over_smoother(smoother: Estimate | None, model: Estimate, combined: Estimat
         | _named("structure_gap", most)
         | _named("M20", gain.over(most) if most.interval()[0] > M3_LEAST else None)
     )
+
+
+def _without_prior(cell: Cell, row: dict[str, Any]) -> dict[str, Any]:
+    found = without_prior(cell, cell.nmse(cell.predictor), row)
+    # Which tasks carry a verdict is a question about the distances that it is read from; rounding has no tail.
+    distances = [found[name].estimate for name in ("class_distance", "blend_distance")]
+    carried = [_beside(each)["carried_by"] for each in distances if each is not None and each.value > ROUNDING]
+    few = min(carried, default=np.nan)
+    unknown = {name: np.nan for name in found if name.startswith("M4_tasks")}
+    return found | unknown | {"carried_by": few, "few_tasks_carry": bool(few < FEW_TASKS)}
 
 
 def _named(name: str, estimate: Estimate | None) -> dict[str, Any]:

@@ -36,9 +36,13 @@ SLIGHTLY_WORSE = "follows Bayes (slightly worse)"
 FOLLOWS = "follows Bayes"
 WORSE = "worse than Bayes"
 UNDECIDED = "undecided"
+LIKE_BLEND, LIKE_CLASS, NEITHER = "like the best blend", "like one class", "neither"
+WITHOUT_PRIOR = (LIKE_BLEND, LIKE_CLASS, NEITHER)
+"""Verdicts on a predictor whose prior is unknown (`offprior.analysis.unknown_prior`)."""
 VERDICTS = (
     *(NO_PRIOR_GAP, UNDER_TRAINED, GENERALISES, SMOOTHS),
     *(SLIGHTLY_BETTER, SLIGHTLY_WORSE, FOLLOWS, WORSE, UNDECIDED),
+    *WITHOUT_PRIOR,
 )
 NOT_JUDGED = (NO_PRIOR_GAP, UNDER_TRAINED)
 """Verdicts that say nothing about a gain over Bayes."""
@@ -53,6 +57,11 @@ COLUMNS = (
     *("structure_gap", "structure_gap_low", "structure_gap_high", "seeds", "interval_over", "families_that_fail"),
 )
 """Columns of a table of verdicts."""
+OF_UNKNOWN_PRIOR = (
+    *(f"{name}{end}" for name in ("class_distance", "blend_distance", "panel_gap") for end in ("", "_low", "_high")),
+    *("nearest_class", "nearest_class_share", "nearest", "nearest_distance", "panel_best", "panel_nmse"),
+)
+"""Further columns if the predictor's prior is unknown."""
 
 
 def verdict(m1: float, prior_gap: Interval, gain: Interval, over_smoother: Interval) -> str:
@@ -188,8 +197,8 @@ def families_that_fail(cell: Mapping[Any, Any]) -> list[str]:
 
 
 def is_judged(cells: pd.DataFrame) -> bool:
-    """Whether any cell has a verdict: without an exact posterior there is no gain over Bayes to judge."""
-    return "M4" in cells and bool(cells["M4"].notna().any())
+    """Whether any cell has a verdict: without an exact posterior there is nothing to judge by."""
+    return any(name in cells and bool(cells[name].notna().any()) for name in ("M4", "class_distance"))
 
 
 class Verdicts(pd.DataFrame):
@@ -200,7 +209,7 @@ class Verdicts(pd.DataFrame):
         return Verdicts
 
     def compact(self) -> pd.DataFrame:
-        """Returns each cell's place, verdict, M4 and M19 with their intervals, and notes, as text."""
+        """Returns each cell's place, verdict, main numbers with their intervals, and notes, as text."""
         rows = self.to_dict("records")
         return pd.DataFrame(
             {
@@ -209,11 +218,16 @@ class Verdicts(pd.DataFrame):
                 "k": [row["length"] for row in rows],
                 "queries": [row["placement"] for row in rows],
                 "verdict": [row["verdict"] for row in rows],
-                "gain over B": [_interval(row, "M4") for row in rows],
-                "gain over S": [_interval(row, "M19") for row in rows],
+                **{head: [_interval(row, name) for row in rows] for head, name in self._shown().items()},
                 "notes": [_notes(row) for row in rows],
             }
         )
+
+    def _shown(self) -> dict[str, str]:
+        """Returns the columns with intervals that are printed, by their headings."""
+        if "class_distance" not in self:
+            return {"gain over B": "M4", "gain over S": "M19"}
+        return {"from a class": "class_distance", "from a blend": "blend_distance", "above the panel": "panel_gap"}
 
     def __repr__(self) -> str:
         if not set(COLUMNS) <= set(self.columns) or not len(self):
@@ -263,8 +277,8 @@ def verdicts(metrics: pd.DataFrame) -> Verdicts:
     (`controlled`). `families_that_fail` names the cell's families that miss the gate of M1. Of tokens there is the
     `unit` too.
     """
-    cells = metrics[metrics["probe"] != "in-distribution"]
+    cells = metrics[(metrics["probe"] != "in-distribution") & (metrics["verdict"] != "")]
     failing = [", ".join(families_that_fail(cell)) for cell in cells.to_dict("records")]
     cells = cells.assign(families_that_fail=failing)
-    kept = [*COLUMNS, *(["unit"] if "unit" in cells else [])]
+    kept = [*COLUMNS, *(name for name in ("unit", *OF_UNKNOWN_PRIOR) if name in cells)]
     return Verdicts(cells[kept].reset_index(drop=True))

@@ -25,7 +25,10 @@ def atlas(
     /,
     *,
     recipe: Annotated[
-        str | None, Parameter(show_default=False, help="Recipe whose mixture is the prior of the predictor.")
+        str | None, Parameter(show_default=False, help="Recipe whose mixture a predictor is probed outside of.")
+    ] = None,
+    pretrained_on: Annotated[
+        str | None, Parameter(show_default=False, help="Recipe that a predictor at an address was pretrained on.")
     ] = None,
     out: Annotated[Path | None, Parameter(help="Output folder; by default RUN/atlas or runs/atlas-PREDICTOR.")] = None,
     tasks: Annotated[int, Parameter(help="Test prompts per cell; 0 is the default number of an atlas.")] = 0,
@@ -52,4 +55,48 @@ def atlas(
 
     devices.use(device)
     declared = Declared(strict, trust, trained, training_seed)
-    carried_out(what, recipe=recipe, out=out, tasks=tasks, probes=probes or (), declared=declared)
+    carried_out(
+        what,
+        recipe=recipe,
+        pretrained_on=pretrained_on,
+        out=out,
+        tasks=tasks,
+        probes=probes or (),
+        declared=declared,
+    )
+
+
+@app.command
+def gap(
+    what: str,
+    /,
+    *,
+    recipe: Annotated[
+        str | None, Parameter(show_default=False, help="Recipe whose mixture the predictor was pretrained on.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Output folder; by default RUN or runs/gap-PREDICTOR.")] = None,
+    lengths: Annotated[
+        list[int] | None,
+        Parameter(consume_multiple=True, negative="", show_default=False, help="Context lengths; by default RECIPE's."),
+    ] = None,
+    tasks: Annotated[int, Parameter(help="Test prompts per context length; 0 is the recipe's number.")] = 0,
+    strict: Strict = False,
+    trust: Trust = False,
+    trained: Trained = None,
+    training_seed: TrainingSeed = 0,
+    device: Device = None,
+) -> None:
+    """Measure how far a run's models or a predictor are from Bayes on their own prior, by length and family.
+
+    Parameters
+    ----------
+    what
+        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
+    """
+    from offprior.adapters.declared import Declared
+    from offprior.commands.gap import gap as carried_out
+    from offprior.compute import devices
+
+    devices.use(device)
+    declared = Declared(strict, trust, trained, training_seed)
+    carried_out(what, recipe=recipe, out=out, lengths=lengths or (), tasks=tasks, declared=declared)

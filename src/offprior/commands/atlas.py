@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,25 @@ from rich import box
 from rich.table import Table as Grid
 
 from offprior import catalog
-from offprior.adapters.addresses import is_address, predictor_at
+from offprior.adapters.addresses import is_address
 from offprior.adapters.declared import Declared
+from offprior.commands.named_predictor import named_predictor
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe.recipe import read
 from offprior.storage.files import locked
-from offprior.storage.run_folder import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
+from offprior.storage.run_folder import (
+    ATLAS,
+    EVALUATION,
+    MANIFEST,
+    RUNS,
+    folder_name,
+    machine,
+    now,
+    versions,
+    write_text,
+)
 from offprior.table import Table as Evaluated
 
 MIXTURE_OF = "mueller-2023"
@@ -29,6 +39,7 @@ def atlas(
     what: str | Path,
     *,
     recipe: str | None = None,
+    pretrained_on: str | None = None,
     out: str | Path | None = None,
     tasks: int = 0,
     probes: Sequence[str] = (),
@@ -37,13 +48,15 @@ def atlas(
 ) -> Path:
     """Tests a run's models, or a predictor of the catalogue, on every probe that applies.
 
-    A run is probed outside its own mixture, a predictor outside the mixture of `recipe`. The classical predictors that
-    apply are evaluated too. The folder contains ``evaluation.parquet``, ``breaks.csv`` (where the predictor breaks
-    first) and a report. M1 comes from the run's own evaluation if it has one.
+    A run is probed outside its own mixture, a predictor outside the mixture of `recipe`. A predictor at an address has
+    no known prior, and hence no B, unless `pretrained_on` names it: the mixture is then one for reference. The
+    classical predictors that apply are evaluated too. The folder contains ``evaluation.parquet``, ``breaks.csv`` (where
+    the predictor breaks first) and a report. M1 comes from the run's own evaluation if it has one.
 
     Args:
         what: a run's folder, the name of a predictor, or its address, as in `sklearn:KNeighborsRegressor`.
         recipe: the recipe whose mixture a predictor is probed outside of; `mueller-2023` if None.
+        pretrained_on: the recipe whose mixture a predictor was pretrained on, instead of `recipe`.
         out: the folder to write to; ``RUN/atlas`` or ``runs/atlas-PREDICTOR`` if None.
         tasks: test prompts per cell; 0 for the atlas's default.
         probes: names of probes; all that apply if empty.
@@ -72,21 +85,27 @@ def atlas(
     ]
     if wrong:
         raise SettingError(wrong)
+    if recipe is not None and pretrained_on is not None:
+        raise SettingError(Problem("--pretrained-on", "it takes the place of --recipe; give one of them"))
     if (Path(what) / MANIFEST).is_file():
+        if pretrained_on is not None:
+            raise SettingError(Problem("--pretrained-on", "a run has its own recipe; leave it out", str(what)))
         if recipe is not None:
             raise SettingError(Problem("--recipe", "a run has its own recipe; leave out --recipe", str(what)))
         run = Run(what)
         mixture, judged, text = run.recipe.mixture, run.models(), run.recipe.to_yaml()
         folder, lengths, about = run.folder / ATLAS, run.recipe.evaluation.lengths, {**run.manifest, "started": now()}
-        label = "model"
+        label, prior_known = "model", True
         # M1 is taken from the run itself, which has more tasks per cell than the atlas.
         gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
     else:
-        chosen = read(recipe or MIXTURE_OF)
-        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture, declared)], chosen.to_yaml()
-        folder, lengths = RUNS / f"{ATLAS}-{_as_folder(str(what))}", chosen.evaluation.lengths or LENGTHS
+        chosen = read(pretrained_on or recipe or MIXTURE_OF)
+        mixture, judged, text = chosen.mixture, [named_predictor(str(what), chosen.mixture, declared)], chosen.to_yaml()
+        folder, lengths = RUNS / f"{ATLAS}-{folder_name(str(what))}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label, gate = judged[0].label, None
+        about["predictor"] = label
+        prior_known = pretrained_on is not None or not _is_of_unknown_prior(str(what), judged[0], chosen.mixture)
     folder = Path(out) if out is not None else folder
     beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
     found = applicable(mixture, probes)
@@ -106,23 +125,17 @@ def atlas(
             )
         about["approximate"] = approximate
         about["left_out"] = found.left_out
+        about["prior_known"] = prior_known
         _write(folder, table, label, text, about, gate, console)
     return folder
 
 
-def _as_folder(what: str) -> str:
-    """Returns a predictor's name or address as the name of a folder."""
-    return re.sub(r"[^\w.=-]+", "-", what).strip("-")
+def _is_of_unknown_prior(what: str, predictor: Any, mixture: Any) -> bool:
+    """Whether nobody said what a predictor at an address was pretrained on: it has no mixture, or another one."""
+    import equinox as eqx
 
-
-def _predictor(name: str, mixture: Any, declared: Declared | None) -> Any:
-    if is_address(name):
-        return predictor_at(name, declared).for_mixture(mixture)
-    known = catalog.names("predictors")
-    if name not in known:
-        reason = f"neither a run's folder ({MANIFEST} is missing) nor a predictor; {choose_from(name, known)}"
-        raise SettingError(Problem("", reason, name))
-    return catalog.find("predictors", name)().for_mixture(mixture)
+    own = getattr(predictor, "mixture", None)
+    return is_address(what) and (own is None or not bool(eqx.tree_equal(own, mixture)))
 
 
 def _write(
@@ -142,7 +155,9 @@ def _write(
     mapping = recipe_file.parse(recipe, str(folder))
     mapping["title"] = f"Where {label if label != 'model' else mapping['name']} breaks first: every probe that applies"
     named = {**about, "judged": label if label != "model" else mapping["name"]}
-    data = ReportData.from_evaluation(rows, gate=gate, label=folder.name, manifest=named, recipe=mapping)
+    data = ReportData.from_evaluation(
+        rows, gate=gate, prior_known=about["prior_known"], label=folder.name, manifest=named, recipe=mapping
+    )
     found = breaks(data.metrics, trained=bool(about["seeds"]))
     write_text(folder / "breaks.csv", found.to_csv(index=False))
     data = dataclasses.replace(data, breaks=found)
@@ -163,14 +178,17 @@ def _print(data: Any, label: str, console: Console) -> None:
     words = data.wording
     outside = f"outside: surprise above the mixture's own, nats per {words.of.removesuffix('s')}"
     caption = f"{words.short}; {outside}; no rank: holds or undecided, worst place"
+    columns = {"outside": "outside", "model": label, "B": "B", "C": "C", "S": "S"}
+    if not data.prior_known:
+        columns = {"outside": "outside", "model": label, "panel": "best of the panel", "B": "Bayes, reference"}
     table = Grid(title=f"Where {label} breaks first", caption=caption, **style)
     for name in ("", "probe", "at"):
         table.add_column(name, overflow="fold")
-    for name in ("outside", label, "B", "C", "S"):
+    for name in columns.values():
         table.add_column(name, justify="right", overflow="fold")
-    table.add_column("fault", overflow="fold")
+    table.add_column("fault" if data.prior_known else "result", overflow="fold")
     for row in breaks(data):
-        numbers = (row[name].partition(" [")[0] for name in ("outside", "model", "B", "C", "S"))
+        numbers = (row[name].partition(" [")[0] for name in columns)
         table.add_row(row["rank"], row["probe"], row["place"], *numbers, row["fault"])
     console.print(table)
     console.print(breaking_summary(data, label if label != "model" else ""))

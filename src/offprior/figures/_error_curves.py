@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from offprior.analysis.unknown_prior import is_prior_known
 from offprior.figures._look import Look
 from offprior.figures.figure import (
     GREEN,
     MEANING,
     REFERENCE_ERRORS,
+    REFERENCE_MEANING,
+    REFERENCE_SHORT,
     SHADE,
     SHORT,
     STYLES,
@@ -56,12 +59,15 @@ def draw_errors(
         del known["C"]
     for label, column in known.items():
         is_both = label == "B" and "C" not in known and coincide(cells)
-        shown = name_of("B = C" if is_both else label, look)
+        shown = name_of("B = C" if is_both else label, look, prior_known=is_prior_known(cells))
         _error_curve(axis, at, cells, column, shown, STYLES[label], look, **({"gapcolor": GREEN} if is_both else {}))
 
 
-def name_of(label: str, look: Look) -> str:
+def name_of(label: str, look: Look, *, prior_known: bool = True) -> str:
     """Returns a predictor's name in the legend."""
+    of_reference = REFERENCE_SHORT if look.is_paper else REFERENCE_MEANING
+    if not prior_known and label in of_reference:
+        return of_reference[label]
     return (SHORT if look.is_paper else MEANING).get(label, label)
 
 
@@ -97,6 +103,7 @@ def mark_prior(axis: Any, data: ReportData, cells: pd.DataFrame, look: Look) -> 
         mark_training_length(axis, data, cells["strength"], look)
         return
     inside = "inside the prior" if look.is_paper else "inside the pretraining prior"
+    inside = inside if data.prior_known else "inside the reference mixture"
     for low, high in prior_spans(data, cells):
         if low < high:
             axis.axvspan(low, high, color=SHADE, linewidth=0, zorder=0, label=inside)

@@ -53,7 +53,7 @@ class BetweenAndBeyond(Figure):
         canvas, axes = look.grid(len(parts), columns=2, height=3.4)
         for axis, cells in zip(axes, parts.values(), strict=True):
             mark_prior(axis, data, cells, look)
-            draw_errors(axis, cells["strength"], cells, look)
+            draw_errors(axis, cells["strength"], cells, look, name=data.judged)
             log_error_axis(axis)
         look.panel_titles(axes, [WHERE[placement] for placement in parts])
         limit_errors(axes[0], *parts.values())

@@ -31,7 +31,7 @@ class ErrorByLength(Figure):
             return None
         canvas, axes = look.grid(len(chosen), columns=2 if len(chosen) == 4 else 3, height=2.6)
         for axis, cells in zip(axes, chosen.values(), strict=True):
-            draw_errors(axis, cells["length"], cells, look)
+            draw_errors(axis, cells["length"], cells, look, name=data.judged)
             mark_training_length(axis, data, cells["length"], look)
             _log_axes(axis, cells["length"], look)
         look.panel_titles(axes, [_title(probe, cells) for probe, cells in chosen.items()])

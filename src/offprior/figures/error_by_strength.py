@@ -51,7 +51,7 @@ class ErrorByStrength(Figure):
         for axis, length in zip(axes, lengths, strict=True):
             mark_prior(axis, data, cells, look)
             here = _at(cells, length)
-            draw_errors(axis, here["strength"], here, look, name=f"model: {data.label}" if data.others else "")
+            draw_errors(axis, here["strength"], here, look, name=f"model: {data.label}" if data.others else data.judged)
             for place, other in enumerate(data.others):
                 style = RUN_STYLES[place % len(RUN_STYLES)]
                 _other_run(axis, _at(other.cells(str(probe)), length), data, other, style, look)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from offprior.analysis.metrics import metrics
 from offprior.analysis.study import StudyResult
+from offprior.analysis.unknown_prior import is_prior_known
 from offprior.analysis.verdict import verdicts
 from offprior.columns import ALL, FLOOR, IN_DISTRIBUTION, OF_TOKENS, PLACEMENTS, SMOOTHER, Wording, wording
 from offprior.figures._look import REPORT, Look
@@ -70,6 +71,13 @@ MEANING = {
     SMOOTHER: "S: smoother, knows no family",
 }
 """The names of predictors in legends."""
+REFERENCE_MEANING = {
+    "B": "Bayes under the reference mixture, not claimed to be its prior",
+    "C": "the same, the probe's tasks included",
+    "B = C": "Bayes under the reference mixture, with and without the probe's tasks",
+}
+"""The names of B and C in legends if the predictor's own prior is unknown."""
+REFERENCE_SHORT = {"B": "Bayes, reference", "C": "Bayes, reference + probe", "B = C": "Bayes, reference"}
 SHORT = {"model": "model", "B": "B: Bayes", "C": "C: Bayes + probe", "B = C": "B = C: Bayes", SMOOTHER: "S: smoother"}
 """The names of predictors in the legends of a paper, whose caption says more."""
 REFERENCE_ERRORS = {"B": "bayes_nmse", "C": "combined_nmse", SMOOTHER: "smoother_nmse", FLOOR: "bayes_nmse_floor10"}
@@ -117,15 +125,18 @@ class ReportData:
     """The result of the study, if the run is one."""
 
     @classmethod
-    def from_evaluation(cls, rows: pd.DataFrame, *, gate: pd.DataFrame | None = None, **tables: Any) -> "ReportData":
+    def from_evaluation(
+        cls, rows: pd.DataFrame, *, gate: pd.DataFrame | None = None, prior_known: bool = True, **tables: Any
+    ) -> "ReportData":
         """Computes metrics and verdicts from the rows of an evaluation table.
 
         Args:
             rows: the evaluation table.
             gate: another evaluation of the same predictor, whose rows M1 is measured on where it has them.
+            prior_known: whether the predictor was pretrained on the table's mixture.
             tables: the other attributes.
         """
-        measured = metrics(rows, gate=gate)
+        measured = metrics(rows, gate=gate, prior_known=prior_known)
         judged = measured if measured.empty else verdicts(measured)
         parts = {}
         if len(measured):
@@ -138,6 +149,16 @@ class ReportData:
     def wording(self) -> Wording:
         """The words for errors and prompts."""
         return wording(self.metrics["unit"].iloc[0] if "unit" in self.metrics and len(self.metrics) else None)
+
+    @property
+    def prior_known(self) -> bool:
+        """Whether the predictor's prior is known, so that it has a B."""
+        return is_prior_known(self.metrics)
+
+    @property
+    def judged(self) -> str:
+        """The name of the judged predictor in legends; empty for the model of a run."""
+        return str(self.manifest.get("predictor") or "")
 
     @property
     def probes(self) -> list[str]:
@@ -199,7 +220,8 @@ class ReportData:
         for probe in outside:
             cells = self.cells(probe)
             places = np.sort(cells["strength"].unique())
-            cells = cells[(~cells["inside"].astype(bool)) & cells["M3"].notna()]
+            cells = cells[~cells["inside"].astype(bool)]
+            cells = cells[cells["M3"].notna()] if self.prior_known else cells
             if self.training_length is not None:
                 cells = cells[cells["length"] <= self.training_length]
             if len(cells):

@@ -50,7 +50,7 @@ class Headline(Figure):
                 _dots(axis, cell, look)
                 continue
             mark_prior(axis, data, here, look)
-            draw_errors(axis, here["strength"], here, look)
+            draw_errors(axis, here["strength"], here, look, name=data.judged)
             label = f"{cell['coordinate']} = {cell['strength']:.3g}"
             line = {"color": STYLES["model"].color, "linestyle": "-", "linewidth": 5, "alpha": 0.18, "zorder": 0}
             axis.axvline(

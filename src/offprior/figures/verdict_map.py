@@ -9,12 +9,16 @@ import pandas as pd
 from matplotlib.patches import Patch, Rectangle
 
 from offprior.analysis.intervals import LEVEL
+from offprior.analysis.unknown_prior import is_prior_known
 from offprior.analysis.verdict import (
     CARRY_MARK,
     FEW_TASKS_CARRY,
     FOLLOWS,
     GENERALISES,
+    LIKE_BLEND,
+    LIKE_CLASS,
     MARGIN,
+    NEITHER,
     NO_PRIOR_GAP,
     NOT_JUDGED,
     SLIGHTLY_BETTER,
@@ -22,6 +26,7 @@ from offprior.analysis.verdict import (
     SMOOTHS,
     UNDECIDED,
     UNDER_TRAINED,
+    WITHOUT_PRIOR,
     WORSE,
     carry_mark,
     families_that_fail,
@@ -29,7 +34,7 @@ from offprior.analysis.verdict import (
 )
 from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
 from offprior.figures._look import Look, legend_of, panel_width
-from offprior.figures.figure import BLUE, SKY, Figure, ReportData, along_context, coordinate_in_words
+from offprior.figures.figure import BLUE, PURPLE, SKY, Figure, ReportData, along_context, coordinate_in_words
 
 OFF = f"{NO_PRIOR_GAP}, off B"
 """The label of a cell in which the prior loses nothing and the model loses much."""
@@ -45,10 +50,14 @@ LOOKS = {
     OFF: ("off B", "#f0b07a", "black"),
     NO_PRIOR_GAP: ("no gap", "#ffffff", "#555555"),
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
+    LIKE_BLEND: ("blend", PURPLE, "black"),
+    LIKE_CLASS: ("one class", "#e8cfe0", "black"),
+    NEITHER: ("neither", "#8a8a8a", "white"),
 }
 LETTER_OF = {
     **{GENERALISES: "G", SMOOTHS: "S", SLIGHTLY_BETTER: "+", SLIGHTLY_WORSE: "−", FOLLOWS: "F", WORSE: "W"},
     **{UNDECIDED: "?", OFF: "O", NO_PRIOR_GAP: "·", UNDER_TRAINED: "U"},
+    **{LIKE_BLEND: "B", LIKE_CLASS: "1", NEITHER: "N"},
 }
 """The letters of verdicts in the cells of a paper, which have no room for words."""
 ROW = 0.44
@@ -63,7 +72,8 @@ class VerdictMap(Figure):
 
     Below the verdict is M4, the gain over Bayes. A cell without a prior gap shows M2 instead, and is "off B" if the
     model is further from B than 0.02 and loses that much to C: the prior holds the functions, but the model does not.
-    An under-trained cell names the family that misses the gate. A dagger at M4 means that few tasks carry it.
+    An under-trained cell names the family that misses the gate. A dagger means that few tasks carry it. If the
+    predictor's prior is unknown, M2 is below every verdict.
     """
 
     place: ClassVar[int] = 15
@@ -78,7 +88,7 @@ class VerdictMap(Figure):
         return f"{where}{super().caption[1:]}"
 
     def variants(self, data: ReportData) -> dict[str, Figure]:
-        placements = data.placements or [ALL]
+        placements = (data.placements if data.prior_known else []) or [ALL]
         return {"" if placement == ALL else placement: VerdictMap(placement) for placement in placements}
 
     def panels(self, data: ReportData) -> dict[str, Figure]:
@@ -193,10 +203,10 @@ def _below(look: str, cell: dict[Any, Any]) -> str:
     if failing:
         name = failing[0] if len(failing[0]) <= LETTERS else f"{failing[0][: LETTERS - 1]}…"
         return name if len(failing) == 1 else f"{len(failing)} families"
-    name = "M2" if look in (OFF, *NOT_JUDGED) else "M4"
+    name = "M2" if look in (OFF, *NOT_JUDGED) or not is_prior_known(cell) else "M4"
     value = cell.get(name, np.nan)
     if value is None or not np.isfinite(value):
         return ""
     digits = f"{abs(value):.{4 if abs(value) < 0.001 else 3}f}" if abs(value) < 10 else f"{abs(value):.0f}"
     sign = "" if name == "M2" else "+" if value >= 0 else "−"
-    return f"{name} {sign}{digits}{carry_mark(cell) if name == 'M4' else ''}"
+    return f"{name} {sign}{digits}{carry_mark(cell) if name == 'M4' or look in WITHOUT_PRIOR else ''}"

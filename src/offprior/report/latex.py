@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from offprior.analysis.unknown_prior import is_prior_known
 from offprior.analysis.verdict import CARRY_MARK, FEW_TASKS_CARRY, NOT_JUDGED, carry_mark
 from offprior.figures.verdict_map import held_verdict, rate_in_words
 from offprior.report.words import bounds, number
@@ -26,7 +27,10 @@ ACCENTS = {
 }
 GREEK = "GREEK SMALL LETTER "
 ERRORS = {"model": "M2", "B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
-GAINS = {"gain over B": "M4", "gain over S": "M19"}
+GAINS = {
+    **{"gain over B": "M4", "gain over S": "M19"},
+    **{"from one class": "class_distance", "from the best blend": "blend_distance"},
+}
 
 
 def escape(text: object) -> str:
@@ -57,6 +61,7 @@ def verdict_table(cells: pd.DataFrame) -> str:
     heads += [escape(name) for name in (*errors, *gains)]
     body = [[*_begun(row), *_numbers(row, errors, gains)] for row in rows]
     said = [f"{rows[0]['probe']}: verdicts, normalised errors, gains with 95% intervals; \\usepackage{{booktabs}}"]
+    said += [] if is_prior_known(cells) else ["B and C: Bayes under the reference mixture, not the predictor's prior"]
     said += [rate] if (rate := rate_in_words(cells)) else []
     said += sorted({str(row["provisional"]) for row in rows if row.get("provisional")})
     said += [f"{escape(CARRY_MARK)}: {FEW_TASKS_CARRY}"] if any(map(carry_mark, rows)) else []

@@ -177,6 +177,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], wr
         wording=data.wording,
         manifest=data.manifest,
         recipe=data.recipe,
+        who=data.judged or "model",
         recipe_yaml=recipe,
         summary=_summary(data),
         has_run=not data.metrics.empty,
@@ -204,7 +205,7 @@ def _page(data: ReportData, figures: list[dict[str, Any]], absent: list[str], wr
         ],
         tags=[{"kind": slug(name), "fill": fill, "ink": ink} for name, (_, fill, ink) in LOOKS.items()],
         rate=rate_in_words(data.metrics),
-        columns={"judged": tables.JUDGED_BY, "heads": tables.HEADS},
+        columns={"judged": tables.judged_by(data), "heads": tables.HEADS},
         limits={"gate": M1_GATE, "gap": M3_LEAST, "margin": MARGIN},
     )
 

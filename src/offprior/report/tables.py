@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from offprior.analysis.errors_of_predictors import errors
+from offprior.analysis.unknown_prior import is_prior_known
 from offprior.analysis.verdict import (
     FEW_TASKS_CARRY,
     GENERALISES,
+    LIKE_CLASS,
     NO_PRIOR_GAP,
     SMOOTHS,
     UNDER_TRAINED,
@@ -18,7 +20,7 @@ from offprior.analysis.verdict import (
     is_judged,
     smoother_note,
 )
-from offprior.columns import MODEL, WHERE, is_reference
+from offprior.columns import ALL, MODEL, WHERE, is_reference
 from offprior.figures.figure import ReportData
 from offprior.figures.verdict_map import LOOKS, OFF, held_verdict, look_of, verdict_of
 from offprior.report import words
@@ -27,9 +29,17 @@ from offprior.report.names import slug
 REFERENCES = {"B": "bayes_nmse", "C": "combined_nmse", "S": "smoother_nmse"}
 JUDGED_BY = ("M1", "M2", "B", "C", "S", "M3", "M4", "M5", "M19", "M20", "M7")
 """The columns of a table of verdicts."""
+JUDGED_WITHOUT_PRIOR = (
+    *("M2", "panel_nmse", "panel_gap", "B", "C", "S", "class_distance", "blend_distance"),
+    *("nearest", "M6", "M7", "M8", "M8_class_probability", "M12"),
+)
+"""The same if the predictor's prior is unknown."""
 MADE_OF = ("M6", "M8", "M9_slope", "M9_amplitude", "M12", "M13")
 """The columns of the table below the verdicts: the components of the model's curve."""
-HEADS = {"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl."}
+HEADS = {
+    **{"M9_slope": "M9 slope", "M9_amplitude": "M9 ampl.", "panel_nmse": "panel", "panel_gap": "above panel"},
+    **{"class_distance": "from one class", "blend_distance": "from best blend", "M8_class_probability": "P(class)"},
+}
 
 
 def study_rows(data: ReportData) -> list[dict[str, str]]:
@@ -50,10 +60,11 @@ def study_rows(data: ReportData) -> list[dict[str, str]]:
 def error_tables(data: ReportData) -> list[dict[str, Any]]:
     """Returns a table per probe of the errors of the model and of the other predictors that are no references.
 
-    There is none if verdicts say it all: there is no other predictor, or the run is an atlas, which judges one.
+    There is none if verdicts say it all: there is no other predictor, or the run is an atlas, which judges one (and
+    knows its prior).
     """
     others = {str(name) for name in data.evaluation["predictor"].unique() if not is_reference(str(name))} - {MODEL}
-    if is_judged(data.metrics) and (not others or not data.breaks.empty):
+    if is_judged(data.metrics) and (not others or (not data.breaks.empty and data.prior_known)):
         return []
     found = []
     for probe, rows in errors(data.evaluation).groupby("probe", sort=False):
@@ -71,15 +82,21 @@ def error_tables(data: ReportData) -> list[dict[str, Any]]:
     return found
 
 
+def judged_by(data: ReportData) -> tuple[str, ...]:
+    """Returns the columns of a table of verdicts."""
+    return JUDGED_BY if data.prior_known else JUDGED_WITHOUT_PRIOR
+
+
 def verdict_table(data: ReportData, probe: str) -> dict[str, Any]:
     """Returns a probe's verdicts: for all queries, then for those between the context's points and beyond them."""
     cells = data.cells(probe).to_dict("records")
     parts = [
         {"placement": WHERE[placement], "counts": counts(found), "rows": [_verdict_row(cell) for cell in found]}
         for placement in data.placements
-        if (found := data.cells(probe, placement).to_dict("records"))
+        if (found := data.cells(probe, placement).to_dict("records")) and (placement == ALL or data.prior_known)
     ]
-    made_of = [name for name in MADE_OF if any(np.isfinite(cell.get(name, np.nan)) for cell in cells)]
+    further = MADE_OF if data.prior_known else tuple(name for name in MADE_OF if name not in JUDGED_WITHOUT_PRIOR)
+    made_of = [name for name in further if any(np.isfinite(cell.get(name, np.nan)) for cell in cells)]
     return {
         "probe": probe,
         "coordinate": str(cells[0]["coordinate"]) or "place",
@@ -103,6 +120,8 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     notes += [f"off B by {words.number(cell.get('bayes_distance'))}"] if look == OFF else []
     notes += [FEW_TASKS_CARRY] if carry_mark(cell) else []
     notes += [note] if verdict in (GENERALISES, SMOOTHS) and (note := smoother_note(cell)) else []
+    if verdict == LIKE_CLASS and cell.get("nearest_class"):
+        notes.append(f"{cell['nearest_class']} in {cell['nearest_class_share']:.0%} of prompts")
     held = held_verdict(cell)
     notes += [f"{held}, all cells counted"] if held != verdict else []
     row = {
@@ -114,8 +133,10 @@ def _verdict_row(cell: Mapping[Any, Any]) -> dict[str, str]:
     }
     for name, column in REFERENCES.items():
         row[name] = words.number(cell.get(column))
-    for name in (*JUDGED_BY, *MADE_OF):
-        if name in REFERENCES:
+    row["nearest"] = str(cell.get("nearest", ""))
+    columns = JUDGED_BY if is_prior_known(cell) else JUDGED_WITHOUT_PRIOR
+    for name in (*columns, *MADE_OF):
+        if name in REFERENCES or name == "nearest":
             continue
         # Without a prior gap nothing can be gained and there is nothing to divide by: only M1 and M2 are shown.
         is_shown = judged or name in ("M1", "M2")
