@@ -18,6 +18,8 @@ MODULE_OF = {
     "panel": "evaluation.comparison_panel",
     "Table": "table",
     "wrap": "adapters.wrapped",
+    "read_garg": "adapters.garg",
+    "write_garg": "adapters.garg",
     "Recipe": "recipe.recipe",
     "read_recipe": "recipe.recipe",
     "Run": "commands.stored_run",
