@@ -95,13 +95,9 @@ def main() -> None:
     print("pairs  model  least squares (squared error over the dimension)")
     prompts = list(zip(x.numpy(), y.numpy(), strict=True))
     for known in (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20):
-        fitted = [
-            np.linalg.lstsq(a[:known], b[:known], rcond=None)[0] for a, b in zip(x.numpy(), y.numpy(), strict=True)
-        ]
-        least = (
-            np.mean([(a[known] @ w - b[known]) ** 2 for a, b, w in zip(x.numpy(), y.numpy(), fitted, strict=True)])
-            / dimension
-        )
+        fitted = [np.linalg.lstsq(a[:known], b[:known], rcond=None)[0] for a, b in prompts]
+        left = [(a[known] @ w - b[known]) ** 2 for (a, b), w in zip(prompts, fitted, strict=True)]
+        least = np.mean(left) / dimension
         print(f"{known:5d}  {error[known]:.4f}  {least:.4f}")
 
 

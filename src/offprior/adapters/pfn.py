@@ -14,7 +14,7 @@ from offprior.adapters.bar_distribution import BarDistribution
 from offprior.adapters.declared import Declared
 from offprior.adapters.weights import load_weights, state_dict
 from offprior.adapters.wrapped import LEVELS, Wrapped, wrap
-from offprior.errors import Problem, SettingError
+from offprior.errors import Problem, SettingError, in_a_line
 
 CAPTION = "a PFN that automl/PFNs (pfns 0.4.2) trained: its checkpoint, with a bar distribution"
 EXAMPLE = "pfn:checkpoint.pt"
@@ -38,8 +38,13 @@ def load(rest: str, declared: Declared) -> Wrapped:
     model = _model(checkpoint, path)
     state = {name.removeprefix(COMPILED): value for name, value in state_dict(checkpoint, path).items()}
     predict = _predict(model, state, path)
-    predict(np.zeros((2, 1)), np.arange(2.0), np.zeros((1, 1)))  # what is missing is said now
     dimension = None if model["attention_between_features"] else model["features_per_group"]
+    try:
+        x = np.arange(3.0)[:, None] * np.ones(model["features_per_group"])
+        predict(x[:2], np.arange(2.0), x[2:])
+    except (KeyError, StopIteration, RuntimeError, ValueError, TypeError) as error:
+        message = f"its weights are not those of its configuration: {in_a_line(error)[:200]}"
+        raise SettingError(Problem("", message, str(path))) from None
     trained = declared.trained if declared.trained is not None else True
     settings: dict[str, Any] = {"strict": declared.strict, "trained": trained, "seed": declared.seed}
     return wrap(predict, path.stem, dimension=dimension, thread_safe=True, **settings)
