@@ -19,6 +19,8 @@ MODULE_OF = {
     "gap": "evaluation.gap",
     "Table": "table",
     "wrap": "adapters.wrapped",
+    "read_garg": "adapters.garg",
+    "write_garg": "adapters.garg",
     "Recipe": "recipe.recipe",
     "read_recipe": "recipe.recipe",
     "Run": "commands.stored_run",

@@ -6,6 +6,8 @@ from offprior import laws as laws
 from offprior import models as models
 from offprior import predictors as predictors
 from offprior import probes as probes
+from offprior.adapters.garg import read_garg as read_garg
+from offprior.adapters.garg import write_garg as write_garg
 from offprior.adapters.wrapped import wrap as wrap
 from offprior.commands.run import run as run
 from offprior.commands.stored_run import Run as Run

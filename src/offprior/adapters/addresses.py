@@ -10,7 +10,7 @@ from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 from offprior.predictors.predictor import Predictor
 
 HERE = Path(__file__).parent
-NOT_SCHEMES = ("addresses", "declared", "wrapped")
+NOT_SCHEMES = ("addresses", "bar_distribution", "declared", "pfn_network", "tabular", "tensors", "weights", "wrapped")
 
 
 def schemes() -> list[str]:

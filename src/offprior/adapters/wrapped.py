@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import inspect
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -151,8 +152,9 @@ def wrap(
 
     Args:
         thing: a scikit-learn regressor (`fit` and `predict`), which is cloned and fitted to every context; an object
-            with `predict(x, y, queries)`; or a function of x [n, d], y [n] and queries [m, d]. It returns means [m], or
-            (means, quantiles [m, q]), or a mapping with `mean` and, if known, `variance` or `quantiles`.
+            with `predict(x, y, queries)`; a function of x [n, d], y [n] and queries [m, d]; or a module of PyTorch,
+            which is asked with tensors. It returns means [m], or (means, quantiles [m, q]), or a mapping with `mean`
+            and, if known, `variance` or `quantiles`.
         name: its name in tables and figures; that of its class or function if None.
         longest: the longest context that it takes.
         shortest: the shortest context that it takes; shorter ones are answered by 0.
@@ -233,6 +235,11 @@ def _at_level(quantiles: np.ndarray, levels: Sequence[float], level: float) -> n
 
 
 def _asking(thing: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(thing, torch.nn.Module):
+        from offprior.adapters.tensors import asking_tensors
+
+        return asking_tensors(thing)
     if hasattr(thing, "fit") and hasattr(thing, "predict"):
         from sklearn.base import clone
 
