@@ -18,6 +18,8 @@ MODULE_OF = {
     "panel": "evaluation.comparison_panel",
     "Table": "table",
     "wrap": "adapters.wrapped",
+    "wrap_forecaster": "adapters.forecast",
+    "wrap_text": "adapters.text_predictor",
     "Recipe": "recipe.recipe",
     "read_recipe": "recipe.recipe",
     "Run": "commands.stored_run",

@@ -10,7 +10,16 @@ from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 from offprior.predictors.predictor import Predictor
 
 HERE = Path(__file__).parent
-NOT_SCHEMES = ("addresses", "declared", "wrapped")
+NOT_SCHEMES = (
+    "addresses",
+    "bracketed",
+    "declared",
+    "one_thread",
+    "regular_grid",
+    "text_predictor",
+    "text_prompts",
+    "wrapped",
+)
 
 
 def schemes() -> list[str]:
