@@ -1,6 +1,8 @@
 """Forecasters as predictors: which prompts they can be asked, and fracast as it is."""
 
+import importlib
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from offprior.adapters.declared import Declared
 from offprior.adapters.regular_grid import steps_ahead
 from offprior.errors import OffpriorError, SettingError
 
+DOCS = Path(__file__).parents[1] / "docs"
 LACKS = "needs fracast, which `make adapters` installs"
 
 
@@ -115,6 +118,15 @@ def test_forecasters_of_a_module_are_found_by_address(tmp_path, monkeypatch):
     }.items():
         with pytest.raises(SettingError, match=told):
             predictor_at(address)
+
+
+def test_the_tables_of_the_page_are_those_of_the_results(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    figures = importlib.import_module("forecast_figures")
+    page = (DOCS / "fracast.md").read_text(encoding="utf-8")
+    for probe, coordinate in (("convex", "a"), ("frequency", "ω")):
+        assert figures.table(probe, coordinate) in page
+        assert len(figures.errors(probe, coordinate).axes) == 3
 
 
 def test_a_missing_fracast_is_one_line(monkeypatch):
