@@ -21,6 +21,8 @@ MODULE_OF = {
     "wrap": "adapters.wrapped",
     "read_garg": "adapters.garg",
     "write_garg": "adapters.garg",
+    "wrap_forecaster": "adapters.forecast",
+    "wrap_text": "adapters.text_predictor",
     "Recipe": "recipe.recipe",
     "read_recipe": "recipe.recipe",
     "Run": "commands.stored_run",

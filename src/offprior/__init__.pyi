@@ -6,8 +6,10 @@ from offprior import laws as laws
 from offprior import models as models
 from offprior import predictors as predictors
 from offprior import probes as probes
+from offprior.adapters.forecast import wrap_forecaster as wrap_forecaster
 from offprior.adapters.garg import read_garg as read_garg
 from offprior.adapters.garg import write_garg as write_garg
+from offprior.adapters.text_predictor import wrap_text as wrap_text
 from offprior.adapters.wrapped import wrap as wrap
 from offprior.commands.run import run as run
 from offprior.commands.stored_run import Run as Run
@@ -54,6 +56,7 @@ from offprior.input_laws.digit_images import DigitImages as DigitImages
 from offprior.input_laws.evened import Evened as Evened
 from offprior.input_laws.evenly import Evenly as Evenly
 from offprior.input_laws.first_coordinates import FirstCoordinates as FirstCoordinates
+from offprior.input_laws.grid_then_horizon import GridThenHorizon as GridThenHorizon
 from offprior.input_laws.mixed import Mixed as Mixed
 from offprior.input_laws.one_sided import OneSided as OneSided
 from offprior.input_laws.opposite_orthants import OppositeOrthants as OppositeOrthants

@@ -10,7 +10,21 @@ from offprior.errors import OffpriorError, Problem, SettingError, choose_from
 from offprior.predictors.predictor import Predictor
 
 HERE = Path(__file__).parent
-NOT_SCHEMES = ("addresses", "bar_distribution", "declared", "pfn_network", "tabular", "tensors", "weights", "wrapped")
+NOT_SCHEMES = (
+    "addresses",
+    "bar_distribution",
+    "bracketed",
+    "declared",
+    "one_thread",
+    "pfn_network",
+    "regular_grid",
+    "tabular",
+    "tensors",
+    "text_predictor",
+    "text_prompts",
+    "weights",
+    "wrapped",
+)
 
 
 def schemes() -> list[str]:

@@ -25,24 +25,37 @@ def load(rest: str, declared: Declared) -> Predictor:
     Raises:
         SettingError: the module fails to import, has no such object, or the object answers no prompts.
     """
-    module_name, colon, name = rest.partition(":")
-    if not colon or not module_name or not name:
-        raise SettingError(Problem("", f"python:{rest}: write python:MODULE:OBJECT, as in {EXAMPLE}"))
-    found: Any = _module(module_name)
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise SettingError(Problem("", f"python:{rest}: {module_name} has no {name}"))
-        found = getattr(found, part)
-    if isinstance(found, type):
-        try:
-            found = found()
-        except Exception as error:
-            raise SettingError(Problem("", f"python:{rest}: {in_a_line(error)}")) from error
+    found: Any = found_at(rest, EXAMPLE)
     if isinstance(found, Wrapped):
         found.is_strict = found.is_strict or declared.strict
     if isinstance(found, Predictor):
         return found
-    return wrap(found, name, strict=declared.strict, trained=bool(declared.trained), seed=declared.seed)
+    return wrap(
+        found, rest.partition(":")[2], strict=declared.strict, trained=bool(declared.trained), seed=declared.seed
+    )
+
+
+def found_at(rest: str, example: str) -> Any:
+    """Imports a module and returns the object at `MODULE:OBJECT`; a class is called without arguments.
+
+    Raises:
+        SettingError: the module fails to import, or has no such object; or the class cannot be called.
+    """
+    scheme = example.partition(":")[0]
+    module_name, colon, name = rest.partition(":")
+    if not colon or not module_name or not name:
+        raise SettingError(Problem("", f"{scheme}:{rest}: write {scheme}:MODULE:OBJECT, as in {example}"))
+    found: Any = _module(module_name)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise SettingError(Problem("", f"{scheme}:{rest}: {module_name} has no {name}"))
+        found = getattr(found, part)
+    if not isinstance(found, type):
+        return found
+    try:
+        return found()
+    except Exception as error:
+        raise SettingError(Problem("", f"{scheme}:{rest}: {in_a_line(error)}")) from error
 
 
 def _module(name: str) -> Any:
@@ -51,6 +64,6 @@ def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except Exception as error:
-        raise SettingError(Problem("", f"python:{name}: cannot be imported: {in_a_line(error)}")) from error
+        raise SettingError(Problem("", f"{name}: cannot be imported: {in_a_line(error)}")) from error
     finally:
         sys.path.remove(here)

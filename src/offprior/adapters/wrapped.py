@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from offprior.adapters.regular_grid import steps_ahead
 from offprior.errors import OffpriorError, Problem, SettingError, in_a_line
 from offprior.predictors.predictor import BatchPrediction, Predictor
 
@@ -44,6 +45,8 @@ class Limits:
     """Whether the same prompt has the same answer, so that answers may be kept."""
     is_thread_safe: bool = False
     """Whether several prompts may be asked at once."""
+    on_regular_grid: bool = False
+    """Whether it takes only even steps, in order, and queries at the steps that follow, as a forecaster does."""
 
 
 class Wrapped(Predictor):
@@ -111,11 +114,12 @@ class Wrapped(Predictor):
         if known is not None:
             return known
         try:
+            pairs = steps_ahead(x, queries)[0] if self.limits.on_regular_grid else np.arange(len(y))
             if self.limits.is_thread_safe:
-                given = self._ask(x.copy(), y.copy(), queries.copy())
+                given = self._ask(x[pairs], y[pairs], queries.copy())
             else:
                 with self._turn:
-                    given = self._ask(x.copy(), y.copy(), queries.copy())
+                    given = self._ask(x[pairs], y[pairs], queries.copy())
             found = moments(given, len(queries), self.levels)
         except Exception as error:
             reason = in_a_line(error)
@@ -143,6 +147,7 @@ def wrap(
     dimension: int | None = None,
     deterministic: bool = True,
     thread_safe: bool = False,
+    regular_grid: bool = False,
     levels: Sequence[float] = LEVELS,
     trained: bool = False,
     seed: int = 0,
@@ -161,6 +166,8 @@ def wrap(
         dimension: the numbers of an input that it takes.
         deterministic: whether the same prompt has the same answer.
         thread_safe: whether several prompts may be asked at once.
+        regular_grid: whether it takes only contexts at even steps, and queries at the steps that follow. It receives
+            the pairs in order; other prompts are failures.
         levels: the levels of its quantiles.
         trained: whether it was pretrained, so that verdicts depend on its training seeds.
         seed: its training seed.
@@ -172,7 +179,7 @@ def wrap(
     problems = _mistakes(thing, longest, shortest, levels)
     if problems:
         raise SettingError(problems)
-    limits = Limits(longest, shortest, dimension, deterministic, thread_safe)
+    limits = Limits(longest, shortest, dimension, deterministic, thread_safe, regular_grid)
     label = name or getattr(thing, "__name__", type(thing).__name__)
     return Wrapped(_asking(thing), label, limits, levels=levels, trained=trained, seed=seed, is_strict=strict)
 

@@ -21,6 +21,9 @@ from offprior.probes.probe import Probe
 NO_POSTERIOR = "there is no B, no C and no verdict, only errors beside other predictors"
 """What is missing for a mixture without an exact posterior."""
 NO_COMBINED = "there is no C, and verdicts use the gain over B alone"
+LONGEST_SMOOTHED = 512
+"""The longest context for which S is evaluated: it decomposes a matrix of all pairs 17 times per prompt."""
+NO_SMOOTHER = f"there is no S beyond {LONGEST_SMOOTHED} pairs, because its time grows with their cube"
 FLOOR_FACTOR = 10
 MOST_LOST = 0.05
 """The most nats that rounding may take from a log evidence without a warning."""
@@ -61,7 +64,7 @@ def references_of(probe: Probe, mixture: Mixture) -> Known:
 
 
 def reference_answers(place: PromptBatch, known: Known, mixture: Mixture) -> tuple[ReferenceBatch, list[Answer]]:
-    """Evaluates the references at a place; S needs no closed form and is always evaluated."""
+    """Evaluates the references at a place; S needs no closed form, but time: it stops at `LONGEST_SMOOTHED`."""
     references, has_combined = known
     assert not isinstance(references, TokenReferences)
     x, y, queries = (np.asarray(a, np.float64) for a in place.prompts[:3])
@@ -77,8 +80,11 @@ def reference_answers(place: PromptBatch, known: Known, mixture: Mixture) -> tup
         # If C is unknown its rows are empty: absent rows would mean that the prior lacks nothing.
         combined = exact.combined_mean if has_combined else np.full_like(exact.bayes_mean, np.nan)
         answers.append(Answer("C", UNTRAINED, place.lengths, combined, None, bool(has_combined)))
-    smoothed = Smoother().predict_batch(x, y, queries, place.lengths)
-    answers.append(Answer(SMOOTHER, UNTRAINED, place.lengths, *smoothed, True))
+    smoothed = tuple(length for length in place.lengths if length <= LONGEST_SMOOTHED)
+    if len(smoothed) < len(place.lengths):
+        warnings.warn(NO_SMOOTHER, ApproximationWarning, stacklevel=2)
+    if smoothed:
+        answers.append(Answer(SMOOTHER, UNTRAINED, smoothed, *Smoother().predict_batch(x, y, queries, smoothed), True))
     if references is not None:
         answers += _of_classes(place, references, mixture, exact)
     return exact, answers

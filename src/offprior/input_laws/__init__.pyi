@@ -4,6 +4,7 @@ from offprior.input_laws.digit_images import DigitImages as DigitImages
 from offprior.input_laws.evened import Evened as Evened
 from offprior.input_laws.evenly import Evenly as Evenly
 from offprior.input_laws.first_coordinates import FirstCoordinates as FirstCoordinates
+from offprior.input_laws.grid_then_horizon import GridThenHorizon as GridThenHorizon
 from offprior.input_laws.mixed import Mixed as Mixed
 from offprior.input_laws.one_sided import OneSided as OneSided
 from offprior.input_laws.opposite_orthants import OppositeOrthants as OppositeOrthants
