@@ -1,5 +1,7 @@
 """Reads weights from files of PyTorch and safetensors, without running code that such a file may hold."""
 
+# pyright: reportMissingImports=false
+
 import pickle
 import re
 import warnings
