@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 SET_UP = PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/set_up.sh
 
-.PHONY: help demo test test-full check lint format docs lock bench clean
+.PHONY: help demo test test-full check lint format docs adapters lock bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test    every test            make lint    ruff and pyright     make format  ruff, mending"
 	@echo "make check   lint and the quick tests: minutes, for use while you work"
 	@echo "make test-full   the same, with every example of the properties"
+	@echo "make adapters    PyTorch and the packages of other people's models, for their tests: about a gigabyte"
 	@echo "make docs    docs/_build/html      make bench   training speed       make lock    pin all versions again"
 	@echo "make clean   remove the environment and what was built; runs/ is kept"
 
@@ -46,6 +47,9 @@ format: $(VENV)/.dev
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# Without it, tests of adapters that need these packages are skipped.
+adapters: $(VENV)/.adapters
 
 bench: $(VENV)/.run
 	$(BIN)/offprior bench

@@ -8,6 +8,8 @@ w ~ N(0, I) in 5 dimensions, y = w·x without noise, x and a zero-padded y in tu
 and pairs grow during the first part of the training. At the end it prints the squared error beside least squares.
 """
 
+# pyright: reportMissingImports=false
+
 import argparse
 from pathlib import Path
 from typing import Any

@@ -8,6 +8,8 @@ The mixture is that of the recipe `mueller-2023`: lines k·x and sinusoids, inpu
 `AdhocPriorConfig`, `torch.save` would write a pickle that names the function, which is refused without `--trust`.
 """
 
+# pyright: reportMissingImports=false
+
 import argparse
 import math
 import sys

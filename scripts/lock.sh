@@ -20,3 +20,11 @@ lock() {
 lock run --group build --extra explore
 lock dev --group build --extra explore --group dev --constraints requirements/run.lock.txt
 lock docs --group build --extra explore --group docs --constraints requirements/run.lock.txt --constraints requirements/dev.lock.txt
+# PyTorch's plain wheel pulls gigabytes of CUDA packages: it is installed by itself (scripts/set_up.sh).
+without_torch="$(mktemp)"
+trap 'rm -f "$without_torch"' EXIT
+printf "torch ; sys_platform == 'never'\n" >"$without_torch"
+adapters=()
+for extra in torch pfn hf tabpfn tabicl forecast; do adapters+=(--extra "$extra"); done
+lock adapters --group adapters "${adapters[@]}" --overrides "$without_torch" --no-emit-package torch \
+    --constraints requirements/run.lock.txt --constraints requirements/dev.lock.txt --constraints requirements/docs.lock.txt

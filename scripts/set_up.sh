@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Makes the virtual environment and installs into it what a hash-pinned lock file holds, then the package itself.
-#   scripts/set_up.sh run|dev|docs
+#   scripts/set_up.sh run|dev|docs|adapters
 # PYTHON names the interpreter (python3), VENV the folder (.venv). Nothing is reached but the package registry.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-lock="requirements/${1:?which lock: run, dev or docs}.lock.txt"
+lock="requirements/${1:?which lock: run, dev, docs or adapters}.lock.txt"
 venv="${VENV:-.venv}"
 export UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -59,8 +59,21 @@ install() {
     "$venv/bin/python" -m pip install --quiet "$@"
 }
 
+# The adapters' packages need PyTorch, which no lock has: its plain wheel is gigabytes of CUDA packages where pip knows of
+# no other. pip installs it, by its own settings, for uv reads none of them; the lock then sets what both of them need.
+torch="2.13.0"
+alone=()
+if [[ "$1" == adapters ]]; then
+    alone=(--no-deps)
+    has="$("$venv/bin/python" -c 'import importlib.metadata as m; print(m.version("torch").partition("+")[0])' 2>/dev/null || true)"
+    if [[ "$has" != "$torch" ]]; then
+        "$venv/bin/python" -m pip --version >/dev/null 2>&1 || stop "$venv has no pip, which PyTorch is installed with"
+        say "installing torch $torch"
+        "$venv/bin/python" -m pip install --quiet "torch==$torch"
+    fi
+fi
 say "installing $lock"
-install --require-hashes -r "$lock"
+install "${alone[@]+"${alone[@]}"}" --require-hashes -r "$lock"
 # The lock has the build backend too, so that this step reaches for nothing.
 install --no-deps --no-build-isolation --editable .
 say "done"

@@ -200,6 +200,17 @@ def test_trust_reads_the_pickle(tmp_path):
     assert mark.exists()
 
 
+def test_an_old_pytorch_reads_no_pickle_but_safetensors(tmp_path, monkeypatch):
+    from safetensors.torch import save_file
+
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pt")
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
+    monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
+    with pytest.raises(SettingError, match=r"PyTorch 2\.5\.1\+cpu can run code even with weights_only"):
+        load_weights(tmp_path / "a.pt")
+    assert load_weights(tmp_path / "a.safetensors")["a"].sum() == 2
+
+
 def test_a_state_dict_is_found_under_the_usual_keys():
     values = {"a": torch.zeros(1)}
     for given in (values, {"state_dict": values, "epoch": 1}, {"model": values}, {"model_state_dict": values}):

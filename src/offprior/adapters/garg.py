@@ -6,6 +6,8 @@ offprior's decoder with alternating tokens, causal attention, learned positions,
 and a zero-padded y share the read-in, GELU is the one with a tanh, and GPT-2's matrices are inputs × outputs.
 """
 
+# pyright: reportMissingImports=false
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

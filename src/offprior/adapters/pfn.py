@@ -5,6 +5,8 @@ only `model` is read, as data: that package's own `from_dict` imports and calls 
 not needed.
 """
 
+# pyright: reportMissingImports=false
+
 from pathlib import Path
 from typing import Any
 

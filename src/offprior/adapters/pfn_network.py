@@ -8,13 +8,13 @@ which only those of the context are seen; post-normalisation throughout.
 Shapes in names: S rows (pairs, then queries), G tokens of a row, W width, H heads, D numbers of a head.
 """
 
+# pyright: reportMissingImports=false
+
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn import functional
-
+Tensor = Any
+"""A tensor of PyTorch, which is imported only where it is used."""
 UNKNOWN_Y = -2.0
 """What marks the y of a query, which is replaced by the mean of the context's."""
 SIGMAS = 4.0
@@ -59,6 +59,9 @@ def logits(state: Mapping[str, Tensor], model: Mapping[str, Any], x: Tensor, y: 
     Raises:
         ValueError: without attention between features, inputs have to be of the size of the one group.
     """
+    import torch
+    from torch.nn import functional
+
     known, group = len(y), model["features_per_group"]
     rows = torch.cat([x, queries])
     rows = functional.pad(rows, (0, -rows.shape[1] % group))
@@ -79,6 +82,8 @@ def logits(state: Mapping[str, Tensor], model: Mapping[str, Any], x: Tensor, y: 
 
 
 def _layer(state: Mapping[str, Tensor], name: str, tokens_SxGxW: Tensor, known: int, activation: Any) -> Tensor:
+    from torch.nn import functional
+
     place, tokens = 0, tokens_SxGxW
     if f"{name}.self_attn_between_features._w_qkv" in state:
         tokens = tokens + _attention(state, f"{name}.self_attn_between_features", tokens, tokens)
@@ -92,6 +97,9 @@ def _layer(state: Mapping[str, Tensor], name: str, tokens_SxGxW: Tensor, known: 
 
 
 def _attention(state: Mapping[str, Tensor], name: str, asking: Tensor, seen: Tensor) -> Tensor:
+    import torch
+    from torch.nn import functional
+
     project = state[f"{name}._w_qkv"]
     query = torch.einsum("btw,hdw->bhtd", asking, project[0])
     key, value = (torch.einsum("btw,hdw->bhtd", seen, project[place]) for place in (1, 2))
@@ -100,10 +108,14 @@ def _attention(state: Mapping[str, Tensor], name: str, asking: Tensor, seen: Ten
 
 
 def _norm(state: Mapping[str, Tensor], name: str, tokens: Tensor) -> Tensor:
+    from torch.nn import functional
+
     return functional.layer_norm(tokens, tokens.shape[-1:], state.get(f"{name}.weight"), state.get(f"{name}.bias"))
 
 
 def _affine(state: Mapping[str, Tensor], name: str, values: Tensor) -> Tensor:
+    from torch.nn import functional
+
     return functional.linear(values, state[f"{name}.weight"], state[f"{name}.bias"])
 
 
@@ -111,6 +123,8 @@ def _encoded(
     state: Mapping[str, Tensor], name: str, settings: Mapping[str, Any] | None, values_SxGxF: Tensor, known: int
 ) -> Tensor:
     """Returns tokens [S, G, W] of groups of features, or of y, which is not-a-number where it is unknown."""
+    import torch
+
     values = values_SxGxF
     if settings is None:
         marks_unknown, scales = name == "y_encoder", name == "encoder"
@@ -135,6 +149,8 @@ def _encoded(
 
 def _normalised(values_SxGxF: Tensor, known: int) -> Tensor:
     """Draws outliers in and standardises, by the rows of the context."""
+    import torch
+
     values = values_SxGxF
     inside = values[:known]
     low, high = _bounds(inside)
@@ -154,5 +170,7 @@ def _bounds(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _deviation(values: Tensor) -> Tensor:
+    import torch
+
     count = (~values.isnan()).sum(0)
     return torch.sqrt((values - values.nanmean(0)).square().nansum(0) / (count - 1))

@@ -1,5 +1,7 @@
 """TabICL's regressor: `tabicl:CHECKPOINT` or `tabicl:FILE`, with settings in brackets (tested with tabicl 2.2.0)."""
 
+# pyright: reportMissingImports=false
+
 import os
 from pathlib import Path
 

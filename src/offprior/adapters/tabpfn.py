@@ -1,5 +1,7 @@
 """TabPFN's regressor: `tabpfn:VERSION` or `tabpfn:FILE`, with settings in brackets (tested with tabpfn 9.2.0)."""
 
+# pyright: reportMissingImports=false
+
 import os
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """Asks things of PyTorch: arrays become tensors, and the answer's tensors become arrays."""
 
+# pyright: reportMissingImports=false
+
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Models of PyTorch in your own file: `torch:FILE.py:make_model`. This runs the file's code."""
 
+# pyright: reportMissingImports=false
+
 import hashlib
 import importlib.util
 import re

@@ -1,5 +1,7 @@
 """Reads weights from files of PyTorch and safetensors, without running code that such a file may hold."""
 
+# pyright: reportMissingImports=false
+
 import pickle
 import re
 import warnings
@@ -7,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from offprior.errors import Problem, SettingError, in_a_line
+
+SAFE_FROM = (2, 6)
+"""The version of PyTorch from which ``weights_only=True`` holds what it says."""
 
 
 def load_weights(path: str | Path, *, trust: bool = False) -> Any:
@@ -20,7 +25,7 @@ def load_weights(path: str | Path, *, trust: bool = False) -> Any:
         trust: whether a pickle that names functions or classes is read all the same, which runs them.
 
     Raises:
-        SettingError: there is no such file, it is torn, or it needs `trust`.
+        SettingError: there is no such file, it is torn, or it needs `trust`; PyTorch is too old to read it safely.
     """
     import torch
 
@@ -35,6 +40,11 @@ def load_weights(path: str | Path, *, trust: bool = False) -> Any:
             return load_file(path)
         except (SafetensorError, OSError) as error:
             raise SettingError(Problem("", f"not a readable file of weights: {in_a_line(error)}", str(path))) from None
+    if not trust and _version(torch.__version__) < SAFE_FROM:
+        message = (
+            f"PyTorch {torch.__version__} can run code even with weights_only (CVE-2025-32434); install 2.6 or newer"
+        )
+        raise SettingError(Problem("", message, str(path)))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a pickle that is not of torch.save is warned of before it is refused
@@ -65,6 +75,10 @@ def state_dict(given: Any, path: str | Path) -> dict[str, Any]:
         keys = ", ".join(map(str, list(given)[:6])) if isinstance(given, dict) else type(given).__name__
         raise SettingError(Problem("", f"holds no state dict (tensors by name), but {keys}", str(path)))
     return found
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def _refusal(said: str) -> str:
