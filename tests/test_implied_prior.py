@@ -62,7 +62,7 @@ def test_prompts_that_are_not_answered_are_left_out():
             raise ValueError("no")
         return planted.predict(x, y, queries).mean
 
-    found = op.implied_prior(op.wrap(sometimes), MIXTURE, [4], tasks=64)
+    found = op.implied_prior(op.wrap(sometimes), MIXTURE, [4], tasks=64, inside=True)
     assert 16 < found.prompts < 48 and found.weights["linear"] == pytest.approx(0.3, abs=0.05)
     with pytest.raises(OffpriorError, match="never: it answers 0 of 8 prompts"):
         op.implied_prior(op.wrap(lambda x, y, queries: None, "never"), MIXTURE, [4], tasks=8)

@@ -3,15 +3,14 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from scipy.optimize import minimize
 
 from offprior.analysis.intervals import percentiles
 from offprior.compute.randomness import key_for
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.evaluation.prior_search import Cells, PriorSearch
 from offprior.families.sinusoid import Sinusoid
 from offprior.laws.uniform import Uniform
 from offprior.mixture import Mixture, draw_prompts
@@ -27,12 +26,6 @@ FINE_CELLS, FINE = 12, 1.08
 """The cells around each end that was found, and the ratio to which they reach on either side."""
 REACH = 2.0
 """How many times beyond the mixture's own frequencies the search goes, unless it is told."""
-NARROWEST = 1.03
-"""The least ratio of the ends of a range."""
-FIRST_WEIGHTS, FIRST_ENDS = np.linspace(-3, 3, 9), 10
-"""The grid of log odds of two classes, and the number of ends of the range, that a search starts from."""
-MOST_ODDS = 7.0
-"""Log odds are searched up to this size: weights from about .001 to .999."""
 RESAMPLES, STEPS = 100, 30
 """Resamples of the prompts, and steps of each search per parameter."""
 
@@ -79,18 +72,19 @@ def implied_prior(
     lengths: Sequence[int] = LENGTHS,
     *,
     frequency: tuple[float, float] | None = None,
+    inside: bool = False,
     tasks: int = 256,
     queries: int = 8,
     seed: int = 0,
 ) -> ImpliedPrior:
     """Searches the class weights and the frequency range under which B is nearest to a predictor.
 
-    The distance is that of M11, mean (p − q)² over the variance of the truth. Prompts are drawn from the mixture with
-    equal weights, frequencies over all of the range that is searched. B under other weights comes from the class
-    posteriors and their evidence, B under another range from those of many narrow ranges: no prior needs a posterior of
-    its own. A grid is searched first, then Nelder and Mead's simplex (1965) from its best point, once more with
-    narrower ranges around the ends that were found. Intervals are a bootstrap over prompts, with a search for each
-    resample.
+    The distance is that of M11, mean (p − q)² over the variance of the truth. Prompts are drawn with equal weights of
+    the families, and frequencies over all of the range that is searched, so that many lie outside of any one prior. B
+    under other weights comes from the class posteriors and their evidence, B under another range from those of many
+    narrow ranges: no prior needs a posterior of its own. A grid is searched first, then Nelder and Mead's simplex
+    (1965) from its best point, once more with narrower ranges around the ends that were found. Intervals are a
+    bootstrap over prompts, with a search for each resample.
 
     A small `distance` says that the predictor answers as a Bayes predictor of this form does. A large one says that no
     prior of this form explains it, and the weights are then those of the nearest of them and no more.
@@ -100,6 +94,8 @@ def implied_prior(
         mixture: its families, inputs and noise; its weights, and the frequencies of its sinusoids, are searched.
         lengths: context lengths, in pairs; all are used together.
         frequency: the range that is searched; from half of the mixture's lowest to twice its highest if None.
+        inside: whether to draw the prompts from the mixture itself instead, which asks how the predictor answers
+            inside of it, and says little about the ends of the range.
         tasks: prompts.
         queries: queries per prompt.
         seed: the seed of the prompts.
@@ -117,9 +113,8 @@ def implied_prior(
     if wave is None and len(mixture.families) < 2:
         raise SettingError(Problem("mixture", "it has neither several families nor sinusoids of uniform frequency"))
     edges = np.zeros(0) if wave is None else _edges(mixture.functions[wave], frequency)
-    drawn = draw_prompts(
-        _drawn_from(mixture, wave, edges), key_for(seed, "implied prior"), tasks, max(lengths), queries
-    )
+    source = mixture if inside else _drawn_from(mixture, wave, edges)
+    drawn = draw_prompts(source, key_for(seed, "implied prior"), tasks, max(lengths), queries)
     x, y, asked, truth = (np.asarray(part, np.float64) for part in drawn[:4])
     answered = predictor.predict_batch(x, y, asked, lengths).mean
     kept = np.isfinite(answered).all((1, 2))
@@ -128,10 +123,10 @@ def implied_prior(
     noise = float(np.asarray(mixture.bayes_noise))
     even = np.full(int(kept.sum()), 1 / kept.sum())
 
-    def search_of(edges: np.ndarray) -> _Search:
+    def search_of(edges: np.ndarray) -> PriorSearch:
         cells = _cells(mixture, wave, edges)
         found = posterior(cells.groups, x[kept], y[kept], asked[kept], lengths, noise, variance=False)
-        return _Search(cells, found.log_evidence, found.mean, answered[kept], float(truth[kept].var()))
+        return PriorSearch(cells, found.log_evidence, found.mean, answered[kept], float(truth[kept].var()))
 
     search = search_of(edges)
     best = search.nearest(search.first(even), even, 4 * STEPS)
@@ -141,82 +136,7 @@ def implied_prior(
     return _result(search, best, mixture, wave)
 
 
-class _Cells(NamedTuple):
-    """The narrow priors that every prior of the search is a mixture of."""
-
-    groups: list[Any]
-    family: np.ndarray
-    """The family of each."""
-    edges: np.ndarray
-    """The ends of the ranges of frequency, in order; empty if none is searched."""
-    wave: int | None
-    """The family whose frequency is searched."""
-
-
-class _Search:
-    """Distances of a predictor from B, as a function of log odds of the families and log ends of the range."""
-
-    def __init__(self, cells: _Cells, log_evidence: Any, means: Any, answers: Any, variance: float):
-        self.cells, self.variance = cells, variance
-        # Prompts [b, lengths, cells] and their means at the queries.
-        self.log_evidence, self.means, self.answers = log_evidence, means, answers
-        self.families = int(cells.family.max()) + 1
-
-    @property
-    def odds(self) -> int:
-        """The number of log odds, against the first family."""
-        return self.families - 1
-
-    def of_prompts(self, at: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " prompts"]:
-        """Returns mean (p − B)² over the variance of the truth, prompt by prompt."""
-        with np.errstate(divide="ignore"):
-            log_mass = self.log_evidence + np.log(self.prior(at))
-        log_mass -= log_mass.max(-1, keepdims=True)
-        mass = np.exp(log_mass)
-        bayes = np.matmul(mass[..., None, :], self.means)[..., 0, :] / mass.sum(-1)[..., None]
-        return np.square(bayes - self.answers).mean((1, 2)) / self.variance
-
-    def prior(self, at: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " cells"]:
-        """Returns the probability of each cell under the prior of these parameters."""
-        found = self.weights(at)[self.cells.family]
-        if self.cells.wave is not None:
-            edges, (low, high) = self.cells.edges, self.ends(at)
-            overlap = np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
-            found[self.cells.family == self.cells.wave] *= overlap / (high - low)
-        return found
-
-    def weights(self, at: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " families"]:
-        """Returns the families' weights."""
-        logits = np.append(0.0, np.clip(at[: self.odds], -MOST_ODDS, MOST_ODDS))
-        share = np.exp(logits - logits.max())
-        return share / share.sum()
-
-    def ends(self, at: Float[np.ndarray, " parameters"]) -> tuple[float, float]:
-        """Returns the range of frequencies: inside the one that is searched, and not narrower than `NARROWEST`."""
-        edges = self.cells.edges
-        low, high = np.exp(np.sort(at[self.odds :]))
-        low = float(np.clip(low, edges[0], edges[-1] / NARROWEST))
-        return low, float(np.clip(high, low * NARROWEST, edges[-1]))
-
-    def nearest(self, begun: np.ndarray, share: np.ndarray, steps: int) -> np.ndarray:
-        """Returns the parameters of least distance that a simplex finds, the prompts weighted by `share`."""
-        sizes = np.append(np.full(self.odds, 0.2), np.full(len(begun) - self.odds, 0.04))
-        simplex = np.vstack([begun, begun + np.diag(sizes)])
-        options = {"initial_simplex": simplex, "maxfev": steps * len(begun), "xatol": 1e-3, "fatol": 1e-12}
-        return minimize(lambda at: share @ self.of_prompts(at), begun, method="Nelder-Mead", options=options).x
-
-    def first(self, share: np.ndarray) -> np.ndarray:
-        """Returns the best point of the grid."""
-        odds = [np.full(1, each) for each in FIRST_WEIGHTS] if self.odds == 1 else [np.zeros(self.odds)]
-        ends: list[np.ndarray] = [np.zeros(0)]
-        if self.cells.wave is not None:
-            some = np.linspace(*np.log(self.cells.edges[[0, -1]]), FIRST_ENDS)
-            ends = [np.asarray([low, high]) for at, low in enumerate(some) for high in some[at + 1 :]]
-        grid = [np.concatenate([one, other]) for one in odds for other in ends]
-        return min(grid, key=lambda at: share @ self.of_prompts(at))
-
-
-def _result(search: _Search, best: np.ndarray, mixture: Mixture, wave: int | None) -> ImpliedPrior:
+def _result(search: PriorSearch, best: np.ndarray, mixture: Mixture, wave: int | None) -> ImpliedPrior:
     count = len(search.answers)
     drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
     again = [search.nearest(best, share, STEPS) for share in drawn]
@@ -275,7 +195,7 @@ def _finer(edges: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
     return np.unique(np.concatenate([far, *inside, edges[[0, -1]]]))
 
 
-def _cells(mixture: Mixture, wave: int | None, edges: np.ndarray) -> _Cells:
+def _cells(mixture: Mixture, wave: int | None, edges: np.ndarray) -> Cells:
     groups, of = [], []
     for at, family in enumerate(mixture.functions):
         if at != wave:
@@ -287,7 +207,7 @@ def _cells(mixture: Mixture, wave: int | None, edges: np.ndarray) -> _Cells:
             # A cell is so narrow that its nodes need no refinement, unless another law is integrated too.
             groups.append(dataclasses.replace(one, locate=None, integrated=0) if one.integrated == 1 else one)
             of.append(at)
-    return _Cells(groups, np.asarray(of), edges, wave)
+    return Cells(groups, np.asarray(of), edges, wave)
 
 
 def _drawn_from(mixture: Mixture, wave: int | None, edges: np.ndarray) -> Mixture:
