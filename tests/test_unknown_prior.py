@@ -158,7 +158,13 @@ def test_an_atlas_of_an_address_claims_no_prior(tmp_path, monkeypatch, capsys):
     assert "Bayes under the reference mixture, not claimed to be its prior" in page
     page = re.sub(r"<figcaption.*?</figcaption>", "", page, flags=re.DOTALL)
     assert "In captions, “the model” is KNeighborsRegressor" in page
-    for claim in ("The fault is", "whose fault", "pretraining prior", "under-trained", "gain over Bayes, NMSE"):
+    for claim in (
+        "The fault is",
+        "whose fault",
+        "pretraining prior",
+        "model is under-trained",
+        "gain over Bayes, NMSE",
+    ):
         assert claim not in page, claim
     assert "What can be said without its prior" in page and "model,</" not in page
 
@@ -167,8 +173,10 @@ def test_an_atlas_whose_prior_is_declared_is_as_before(tmp_path, monkeypatch):
     seen = {}
     monkeypatch.setattr("offprior.commands.atlas._write", lambda *given: seen.update(given[4]))
     monkeypatch.setattr(probing, "atlas", lambda *_, **__: None)
-    for options, known in (({}, False), ({"recipe": "mueller-2023"}, False), ({"pretrained_on": "mueller-2023"}, True)):
-        atlas("sklearn:DummyRegressor", out=tmp_path / "out", probes=["shift"], progress=False, **options)
+    for options, known in (((None, None), False), (("mueller-2023", None), False), ((None, "mueller-2023"), True)):
+        recipe, prior = options
+        out = tmp_path / "out"
+        atlas("sklearn:DummyRegressor", recipe=recipe, pretrained_on=prior, out=out, probes=["shift"], progress=False)
         assert seen["prior_known"] is known
     atlas("mean", out=tmp_path / "out", probes=["shift"], progress=False)
     assert seen["prior_known"] is True

@@ -17,6 +17,8 @@ MODULE_OF = {
     "evaluate": "evaluation.evaluate",
     "panel": "evaluation.comparison_panel",
     "gap": "evaluation.gap",
+    "implied_prior": "evaluation.implied_prior",
+    "ImpliedPrior": "evaluation.implied_prior",
     "Table": "table",
     "wrap": "adapters.wrapped",
     "read_garg": "adapters.garg",

@@ -18,6 +18,8 @@ from offprior.errors import SettingError as SettingError
 from offprior.evaluation.comparison_panel import panel as panel
 from offprior.evaluation.evaluate import evaluate as evaluate
 from offprior.evaluation.gap import gap as gap
+from offprior.evaluation.implied_prior import ImpliedPrior as ImpliedPrior
+from offprior.evaluation.implied_prior import implied_prior as implied_prior
 from offprior.families.automaton import Automaton as Automaton
 from offprior.families.combination import Combination as Combination
 from offprior.families.composition import Composition as Composition
