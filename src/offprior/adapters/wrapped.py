@@ -11,6 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.errors import OffpriorError, Problem, SettingError, in_a_line
+from offprior.predictive.distribution import Distribution
+from offprior.predictive.from_quantiles import FromQuantiles
+from offprior.predictive.normal import Normal
 from offprior.predictors.predictor import BatchPrediction, Predictor
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -27,6 +30,14 @@ class Failure(NamedTuple):
     length: int
     """The number of pairs of its context."""
     reason: str
+
+
+class Answer(NamedTuple):
+    """What a wrapped predictor answered: m means and variances, and quantiles if it has them."""
+
+    mean: Float[np.ndarray, " m"]
+    variance: Float[np.ndarray, " m"]
+    quantiles: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +79,7 @@ class Wrapped(Predictor):
         self.longest, self.trained, self.seed = limits.longest, trained, seed
         self.is_strict = is_strict
         self.failures: list[Failure] = []
-        self._kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._kept: dict[bytes, Answer] = {}
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._reasons: dict[bytes, str] = {}
 
@@ -98,13 +109,27 @@ class Wrapped(Predictor):
                 continue
             for number in range(len(x)):
                 found = self._answer(number, x[number, :length], y[number, :length], queries[number])
-                mean[number, at], variance[number, at] = found
+                mean[number, at], variance[number, at] = found.mean, found.variance
         return BatchPrediction(mean, variance)
+
+    def predictive(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
+    ) -> Distribution | None:
+        """Returns the distribution through the quantiles, which are of an output; otherwise a normal one, plus noise."""
+        if y.shape[1] < self.limits.shortest:
+            return None
+        answers = [self._answer(number, *prompt) for number, prompt in enumerate(zip(x, y, queries, strict=True))]
+        if any(answer.quantiles is not None for answer in answers):
+            none = np.full((queries.shape[1], len(self.levels)), np.nan)
+            rows = [none if each.quantiles is None else np.reshape(each.quantiles, none.shape) for each in answers]
+            return FromQuantiles(np.stack(rows).astype(float), self.levels)
+        mean, variance = (np.stack([each[part] for each in answers]) for part in (0, 1))
+        return None if np.isnan(variance).all() else Normal(mean, variance + noise**2)
 
     def reason(self, x: Float[np.ndarray, "k d"], y: Float[np.ndarray, " k"], queries: Float[np.ndarray, "m d"]) -> str:
         return self._reasons.get(_mark(x, y, queries), super().reason(x, y, queries))
 
-    def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> "Answer":
         key = _mark(x, y, queries) if self.limits.is_deterministic else b""
         known = self._kept.get(key)
         if known is not None:
@@ -115,7 +140,7 @@ class Wrapped(Predictor):
             else:
                 with self._turn:
                     given = self._ask(x.copy(), y.copy(), queries.copy())
-            found = moments(given, len(queries), self.levels)
+            found = Answer(*moments(given, len(queries), self.levels), _parts(given)[2])
         except Exception as error:
             reason = in_a_line(error)
             if self.is_strict:
@@ -124,7 +149,7 @@ class Wrapped(Predictor):
                 self.failures.append(Failure(number, len(y), reason))
                 self._reasons[_mark(x, y, queries)] = reason
             nothing = np.full(len(queries), np.nan)
-            return nothing, nothing
+            return Answer(nothing, nothing)
         if key:
             with self._lock:  # an evaluation asks from several threads
                 while len(self._kept) >= MOST_KEPT:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,24 @@ from rich import box
 from rich.table import Table as Grid
 
 from offprior import catalog
-from offprior.adapters.addresses import is_address, predictor_at
 from offprior.adapters.declared import Declared
+from offprior.commands.named_predictor import named_predictor
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
 from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe.recipe import read
 from offprior.storage.files import locked
-from offprior.storage.run_folder import ATLAS, EVALUATION, MANIFEST, RUNS, machine, now, versions, write_text
+from offprior.storage.run_folder import (
+    ATLAS,
+    EVALUATION,
+    MANIFEST,
+    RUNS,
+    folder_name,
+    machine,
+    now,
+    versions,
+    write_text,
+)
 from offprior.table import Table as Evaluated
 
 MIXTURE_OF = "mueller-2023"
@@ -83,8 +92,8 @@ def atlas(
         gate = run.evaluation() if run.recipe.study is None and (run.folder / EVALUATION).is_file() else None
     else:
         chosen = read(recipe or MIXTURE_OF)
-        mixture, judged, text = chosen.mixture, [_predictor(str(what), chosen.mixture, declared)], chosen.to_yaml()
-        folder, lengths = RUNS / f"{ATLAS}-{_as_folder(str(what))}", chosen.evaluation.lengths or LENGTHS
+        mixture, judged, text = chosen.mixture, [named_predictor(str(what), chosen.mixture, declared)], chosen.to_yaml()
+        folder, lengths = RUNS / f"{ATLAS}-{folder_name(str(what))}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label, gate = judged[0].label, None
     folder = Path(out) if out is not None else folder
@@ -108,21 +117,6 @@ def atlas(
         about["left_out"] = found.left_out
         _write(folder, table, label, text, about, gate, console)
     return folder
-
-
-def _as_folder(what: str) -> str:
-    """Returns a predictor's name or address as the name of a folder."""
-    return re.sub(r"[^\w.=-]+", "-", what).strip("-")
-
-
-def _predictor(name: str, mixture: Any, declared: Declared | None) -> Any:
-    if is_address(name):
-        return predictor_at(name, declared).for_mixture(mixture)
-    known = catalog.names("predictors")
-    if name not in known:
-        reason = f"neither a run's folder ({MANIFEST} is missing) nor a predictor; {choose_from(name, known)}"
-        raise SettingError(Problem("", reason, name))
-    return catalog.find("predictors", name)().for_mixture(mixture)
 
 
 def _write(

@@ -9,6 +9,7 @@ import datetime
 import importlib.metadata
 import json
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,6 +164,11 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file; it appears whole or not at all."""
     with beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def folder_name(what: str) -> str:
+    """Returns a predictor's name or address as the name of a folder."""
+    return re.sub(r"[^\w.=-]+", "-", what).strip("-")
 
 
 def _is_left_over(file: Path) -> bool:
