@@ -115,7 +115,7 @@ class Wrapped(Predictor):
     def predictive(
         self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
     ) -> Distribution | None:
-        """Returns the distribution through the quantiles, which are of an output; otherwise a normal one, plus noise."""
+        """Returns the distribution through the quantiles, which are of an output; else a normal one, plus noise."""
         if y.shape[1] < self.limits.shortest:
             return None
         answers = [self._answer(number, *prompt) for number, prompt in enumerate(zip(x, y, queries, strict=True))]

@@ -91,7 +91,7 @@ def print_audit(found: Audit, prompts: int, console: Console) -> None:
     """Prints one row per training seed, measure and context length, and the overall result."""
     caption = f"{prompts} prompts; 95% intervals of single rows; verdicts are at 5% for all rows together (Holm)"
     grid = Grid(
-        title=f"Is {found.label} Bayesian under any prior?",
+        title=f"Audit of {found.label}",
         caption=caption,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

@@ -64,7 +64,9 @@ def audit(
         SettingError: the mixture has tokens; a number is out of range; no length fits the predictor.
     """
     all_ = [predictors] if isinstance(predictors, Predictor) else list(predictors)
-    mixture = mixture or getattr(all_[0], "mixture", None) or Mixture()
+    if mixture is None:
+        own = getattr(all_[0], "mixture", None)
+        mixture = own if isinstance(own, Mixture) else Mixture()
     lengths = sorted(set(context_lengths(lengths)))
     _check(mixture, all_, prompts, lengths, draws)
     taken = draw_prompts(mixture, key_for(seed, "audit"), prompts, max(lengths), QUERIES)
