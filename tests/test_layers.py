@@ -25,7 +25,7 @@ ROWS = (
     {"mixture_settings", "prompt_sampling", "posterior"},
     {"families", "models"},
     {"components", "input_laws", "networks", "recipe", "storage"},
-    {"laws"},
+    {"laws", "predictive"},
     {"__init__", "parameter", "prompt_check"},
     {"catalog", "compute", "console"},
     {"columns", "errors"},

@@ -15,6 +15,7 @@ MODULE_OF = {
     "Member": "pretraining.population",
     "Training": "pretraining.training",
     "evaluate": "evaluation.evaluate",
+    "audit": "evaluation.audit",
     "panel": "evaluation.comparison_panel",
     "gap": "evaluation.gap",
     "implied_prior": "evaluation.implied_prior",

@@ -15,6 +15,7 @@ from offprior.commands.run import run as run
 from offprior.commands.stored_run import Run as Run
 from offprior.errors import OffpriorError as OffpriorError
 from offprior.errors import SettingError as SettingError
+from offprior.evaluation.audit import audit as audit
 from offprior.evaluation.comparison_panel import panel as panel
 from offprior.evaluation.evaluate import evaluate as evaluate
 from offprior.evaluation.gap import gap as gap

@@ -12,6 +12,7 @@ from offprior.predictors.predictor import Predictor
 HERE = Path(__file__).parent
 NOT_SCHEMES = (
     "addresses",
+    "answer",
     "bar_distribution",
     "bracketed",
     "declared",

@@ -5,14 +5,18 @@ import hashlib
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from offprior.adapters.answer import Answer, moments, parts_of
 from offprior.adapters.regular_grid import steps_ahead
 from offprior.errors import OffpriorError, Problem, SettingError, in_a_line
+from offprior.predictive.distribution import Distribution
+from offprior.predictive.from_quantiles import FromQuantiles
+from offprior.predictive.normal import Normal
 from offprior.predictors.predictor import BatchPrediction, Predictor
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -72,7 +76,7 @@ class Wrapped(Predictor):
         self.longest, self.trained, self.seed = limits.longest, trained, seed
         self.is_strict = is_strict
         self.failures: list[Failure] = []
-        self._kept: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._kept: dict[bytes, Answer] = {}
         self._turn, self._lock = threading.Lock(), threading.Lock()
         self._reasons: dict[bytes, str] = {}
 
@@ -102,13 +106,27 @@ class Wrapped(Predictor):
                 continue
             for number in range(len(x)):
                 found = self._answer(number, x[number, :length], y[number, :length], queries[number])
-                mean[number, at], variance[number, at] = found
+                mean[number, at], variance[number, at] = found.mean, found.variance
         return BatchPrediction(mean, variance)
+
+    def predictive(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
+    ) -> Distribution | None:
+        """Returns the distribution through the quantiles, which are of an output; else a normal one, plus noise."""
+        if y.shape[1] < self.limits.shortest:
+            return None
+        answers = [self._answer(number, *prompt) for number, prompt in enumerate(zip(x, y, queries, strict=True))]
+        if any(answer.quantiles is not None for answer in answers):
+            none = np.full((queries.shape[1], len(self.levels)), np.nan)
+            rows = [none if each.quantiles is None else np.reshape(each.quantiles, none.shape) for each in answers]
+            return FromQuantiles(np.stack(rows).astype(float), self.levels)
+        mean, variance = (np.stack([each[part] for each in answers]) for part in (0, 1))
+        return None if np.isnan(variance).all() else Normal(mean, variance + noise**2)
 
     def reason(self, x: Float[np.ndarray, "k d"], y: Float[np.ndarray, " k"], queries: Float[np.ndarray, "m d"]) -> str:
         return self._reasons.get(_mark(x, y, queries), super().reason(x, y, queries))
 
-    def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> "Answer":
         key = _mark(x, y, queries) if self.limits.is_deterministic else b""
         known = self._kept.get(key)
         if known is not None:
@@ -120,7 +138,7 @@ class Wrapped(Predictor):
             else:
                 with self._turn:
                     given = self._ask(x[pairs], y[pairs], queries.copy())
-            found = moments(given, len(queries), self.levels)
+            found = Answer(*moments(given, len(queries), self.levels), parts_of(given)[2])
         except Exception as error:
             reason = in_a_line(error)
             if self.is_strict:
@@ -129,7 +147,7 @@ class Wrapped(Predictor):
                 self.failures.append(Failure(number, len(y), reason))
                 self._reasons[_mark(x, y, queries)] = reason
             nothing = np.full(len(queries), np.nan)
-            return nothing, nothing
+            return Answer(nothing, nothing)
         if key:
             with self._lock:  # an evaluation asks from several threads
                 while len(self._kept) >= MOST_KEPT:
@@ -182,63 +200,6 @@ def wrap(
     limits = Limits(longest, shortest, dimension, deterministic, thread_safe, regular_grid)
     label = name or getattr(thing, "__name__", type(thing).__name__)
     return Wrapped(_asking(thing), label, limits, levels=levels, trained=trained, seed=seed, is_strict=strict)
-
-
-def moments(given: Any, queries: int, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns means and variances [m] from an answer in any of the forms of `wrap`.
-
-    Quantiles give the variance of a normal law with the same distance between the outermost ones, and the mean if there
-    is none: their median.
-
-    Raises:
-        ValueError: shapes do not fit, or a mean is not finite.
-    """
-    mean, variance, quantiles = _parts(given)
-    if quantiles is not None:
-        quantiles = _shaped("quantiles", quantiles, (queries, len(levels)))
-        if (np.diff(quantiles, axis=1) < 0).any():
-            raise ValueError("quantiles must not fall from one level to the next")
-        mean = _at_level(quantiles, levels, 0.5) if mean is None else mean
-        if variance is None:
-            from scipy.special import ndtri
-
-            width = float(ndtri(levels[-1]) - ndtri(levels[0]))
-            variance = np.square((quantiles[:, -1] - quantiles[:, 0]) / width)
-    if mean is None:
-        raise ValueError("the answer has no mean")
-    mean = _shaped("means", mean, (queries,))
-    if not np.isfinite(mean).all():
-        raise ValueError(f"{int((~np.isfinite(mean)).sum())} of {queries} means are not finite")
-    if variance is None:
-        return mean, np.full(queries, np.nan)
-    variance = _shaped("variances", variance, (queries,))
-    if (variance < 0).any():
-        raise ValueError("a variance is negative")
-    return mean, variance
-
-
-def _parts(given: Any) -> tuple[Any, Any, Any]:
-    if isinstance(given, Mapping):
-        unknown = set(given) - {"mean", "variance", "quantiles"}
-        if unknown:
-            raise ValueError(f"unknown parts of an answer: {', '.join(sorted(map(str, unknown)))}")
-        return given.get("mean"), given.get("variance"), given.get("quantiles")
-    if isinstance(given, tuple) and len(given) == 2:
-        return given[0], None, given[1]
-    return given, None, None
-
-
-def _shaped(what: str, given: Any, shape: tuple[int, ...]) -> np.ndarray:
-    found = np.asarray(given, float)
-    if found.shape == (*shape, 1):
-        found = found[..., 0]
-    if found.shape != shape:
-        raise ValueError(f"got {what} of shape {list(found.shape)}, expected {list(shape)}")
-    return found
-
-
-def _at_level(quantiles: np.ndarray, levels: Sequence[float], level: float) -> np.ndarray:
-    return np.asarray([np.interp(level, levels, row) for row in quantiles])
 
 
 def _asking(thing: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:

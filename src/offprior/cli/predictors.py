@@ -100,3 +100,39 @@ def gap(
     devices.use(device)
     declared = Declared(strict, trust, trained, training_seed)
     carried_out(what, recipe=recipe, out=out, lengths=lengths or (), tasks=tasks, declared=declared)
+
+
+@app.command
+def audit(
+    what: str,
+    /,
+    *,
+    recipe: Annotated[
+        str | None, Parameter(show_default=False, help="Recipe whose mixture the prompts are drawn from.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Output folder; by default RUN/audit or runs/audit-PREDICTOR.")] = None,
+    prompts: Annotated[int, Parameter(help="Prompts per context length.")] = 64,
+    lengths: Annotated[
+        list[int] | None,
+        Parameter(consume_multiple=True, negative="", show_default=False, help="Context lengths; by default 5 to 40."),
+    ] = None,
+    strict: Strict = False,
+    trust: Trust = False,
+    trained: Trained = None,
+    training_seed: TrainingSeed = 0,
+    device: Device = None,
+) -> None:
+    """Test whether a run's models or a predictor are consistent with Bayesian inference under any prior at all.
+
+    Parameters
+    ----------
+    what
+        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
+    """
+    from offprior.adapters.declared import Declared
+    from offprior.commands.audit import audit as carried_out
+    from offprior.compute import devices
+
+    devices.use(device)
+    declared = Declared(strict, trust, trained, training_seed)
+    carried_out(what, recipe=recipe, out=out, prompts=prompts, lengths=lengths or (), declared=declared)

@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
 from offprior.errors import OffpriorError, Problem, SettingError
-from offprior.networks.heads import PredictiveMoments
+from offprior.networks.heads import Head, PredictiveMoments
 from offprior.networks.layout import AttentionByPair
 from offprior.parameter import Part
 
@@ -72,6 +72,25 @@ class Network(eqx.Module):
         Returns:
             Mean and variance, both [b, m]. The variance is that of the noisy y, or not-a-number if the model has none.
         """
+
+    def outputs(
+        self,
+        x: Float[Array, "b n d"],
+        y: Float[Array, "b n"],
+        queries: Float[Array, "b m d"],
+        length: Int[Array, ""],
+    ) -> Float[Array, "b m o"]:
+        """Returns the raw outputs from which `read_head` makes the predictions of `curve`.
+
+        Raises:
+            OffpriorError: the network has no head of this library.
+        """
+        raise OffpriorError(f"{type(self).__name__} has no head with a distribution: it defines no `outputs`")
+
+    @property
+    def read_head(self) -> Head | None:
+        """The head that reads `outputs`; None if the network does not define them."""
+        return None
 
     def trace(
         self,

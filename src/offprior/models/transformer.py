@@ -184,9 +184,16 @@ class TransformerNetwork(Network):
         length: Int[Array, ""],
         instruction: Int[Array, " b"] | None = None,
     ) -> PredictiveMoments:
+        return self.head.moments(self.outputs(x, y, queries, length, instruction))
+
+    def outputs(self, x: Array, y: Array, queries: Array, length: Array, instruction: Array | None = None) -> Array:
         tokens, attention = self.settings.tokens, self.settings.attention
         layout = jax.vmap(lambda x, y, q: layouts.curve_layout(tokens, attention, x, y, q, length))(x, y, queries)
-        return self.head.moments(self._outputs(layout, instruction))
+        return self._outputs(layout, instruction)
+
+    @property
+    def read_head(self) -> Head:
+        return self.head
 
     def next_tokens(self, x: Float[Array, "b n v"]) -> Float[Array, "b n v"]:
         layout = jax.vmap(layouts.sequence_layout)(x)

@@ -14,9 +14,14 @@ from typing import Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
+from scipy.special import softmax
 
 from offprior.networks.decoder import Affine
+from offprior.predictive.buckets import Buckets
+from offprior.predictive.distribution import Distribution
+from offprior.predictive.normal import Normal
 
 LOG_TWO_PI = math.log(2 * math.pi)
 HALF_NORMAL_MEAN = math.sqrt(2 / math.pi)
@@ -44,6 +49,10 @@ class Head(eqx.Module):
     @abc.abstractmethod
     def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
         """Returns the predictive mean and variance of y."""
+
+    def distribution(self, outputs: Float[np.ndarray, "*rows o"]) -> Distribution | None:
+        """Returns the predictive distribution of y from the raw outputs; None if the head has none."""
+        return None
 
 
 class ValueHead(Head):
@@ -75,6 +84,10 @@ class GaussianHead(Head):
 
     def moments(self, outputs: Float[Array, "*rows o"]) -> PredictiveMoments:
         return PredictiveMoments(outputs[..., 0], jnp.exp(outputs[..., 1]))
+
+    def distribution(self, outputs: Float[np.ndarray, "*rows o"]) -> Normal:
+        raw = np.asarray(outputs, np.float64)
+        return Normal(raw[..., 0], np.exp(raw[..., 1]))
 
 
 class BucketHead(Head):
@@ -136,6 +149,10 @@ class BucketHead(Head):
         mean = share @ centres
         deviations = centres.reshape((1,) * mean.ndim + centres.shape) - mean[..., None]
         return PredictiveMoments(mean, (share * jnp.square(deviations)).sum(-1) + share @ spreads)
+
+    def distribution(self, outputs: Float[np.ndarray, "*rows o"]) -> Buckets:
+        borders, tails = (np.asarray(each, np.float64) for each in (self.borders, self.tails))
+        return Buckets(softmax(np.asarray(outputs, np.float64), axis=-1), borders, tails)
 
 
 class SoftmaxHead(Head):

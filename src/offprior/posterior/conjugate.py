@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from offprior.components import Components
 from offprior.posterior.gram import UNROLLED, pairs, places
 
 ROUNDING = 1e-14
@@ -88,6 +89,17 @@ def log_evidence(
         return of_block((parts[0][0], parts[1][0]))
     start = jnp.full(gram.shape[1:], -jnp.inf, gram.dtype)
     return jax.lax.scan(lambda sofar, rows: (jnp.logaddexp(sofar, of_block(rows)), None), start, parts)[0]
+
+
+def row_moments(
+    group: Components, gram: Float[Array, "entries *n"], noise: Float[Array, ""]
+) -> tuple[Float[Array, "rows *n"], Float[Array, "rows columns *n"], Float[Array, "rows pairs *n"]]:
+    """Returns log-evidence, weighted by the rows' weights, and the contents of `moments`, of every row of scales."""
+
+    def of_row(scales: Array, log_weight: Array) -> CoefficientMoments:
+        return moments(gram, scales[None], log_weight[None], noise, group.fixed)
+
+    return tuple(jax.vmap(of_row)(jnp.asarray(group.scales), jnp.asarray(group.log_scale_weights)))  # type: ignore[return-value]
 
 
 def _blocks_of_rows(scales: Array, log_weights: Array, nodes: int) -> tuple[Array, Array]:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from offprior.components import Components
-from offprior.posterior.conjugate import moments
+from offprior.posterior.conjugate import moments, row_moments
 from offprior.posterior.gram import gram_of
-from offprior.posterior.quadrature_nodes import Sums, columns_of, mean_at, variance_at, with_y
+from offprior.posterior.quadrature_nodes import Sums, columns_of, mean_at, value_moments, variance_at, with_y
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))
@@ -39,6 +39,21 @@ def whole_pass(
     if not variance:
         return Sums(total, mean, jnp.zeros_like(mean))
     return Sums(total, mean, variance_at(asked, mean, share, found.mean, found.covariance))
+
+
+@jax.jit
+def component_pass(
+    group: Components,
+    x: Float[Array, "b n d"],
+    y: Float[Array, "b n"],
+    counted: Float[Array, " n"],
+    queries: Float[Array, "b m d"],
+    noise: Float[Array, ""],
+) -> tuple[Float[Array, "rows b nodes"], Float[Array, "rows b m nodes"], Float[Array, "rows b m nodes"]]:
+    """Returns each component's log of weight times evidence, and its value's mean and variance, after all points."""
+    gram = gram_of(counted[None, None, :, None] * with_y(columns_of(group, x), y))
+    log_mass, mean, covariance = row_moments(group, gram, noise)
+    return log_mass + group.log_weights[None, None, :], *value_moments(columns_of(group, queries), mean, covariance)
 
 
 @functools.partial(jax.jit, static_argnames=("lengths", "variance"))

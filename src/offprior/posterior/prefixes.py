@@ -16,9 +16,17 @@ from jaxtyping import Array, Float, Int
 
 from offprior.components import Components
 from offprior.components.boxes import orders_of, rule
-from offprior.posterior.conjugate import log_evidence, moments
+from offprior.posterior.conjugate import log_evidence, moments, row_moments
 from offprior.posterior.gram import UNROLLED, pairs, places
-from offprior.posterior.quadrature_nodes import Sums, box_sums, columns_at, mean_at, places_of, variance_at
+from offprior.posterior.quadrature_nodes import (
+    Sums,
+    box_sums,
+    columns_at,
+    mean_at,
+    places_of,
+    value_moments,
+    variance_at,
+)
 
 
 class Points(NamedTuple):
@@ -94,6 +102,29 @@ def predictions(
         return Sums(total.T, mean, jnp.zeros_like(mean))
     share, coefficients, covariance = spread
     return Sums(total.T, mean, variance_at(columns, mean, share[0], coefficients, covariance))
+
+
+@jax.jit
+def node_moments(
+    group: Components,
+    points: Points,
+    queries: Float[Array, "b m d"],
+    low: Float[Array, "b axes boxes"],
+    width: Float[Array, "b axes boxes"],
+    noise: Float[Array, ""],
+) -> tuple[Float[Array, "rows b nodes"], Float[Array, "rows b m nodes"], Float[Array, "rows b m nodes"]]:
+    """Returns each component's log of weight times evidence, and its value's mean and variance, after all points.
+
+    There is one component for every row of scales and every node of a prompt's boxes.
+    """
+    assert group.locate is not None
+    orders = orders_of(group.locate)
+    at = places_of(low, width, orders)
+    shares = jnp.log(jnp.asarray(rule(orders).shares))
+    log_weights = (jnp.log(width).sum(1)[:, :, None] + shares[None, None, :]).reshape(at.shape[1:])
+    found = _after_points(group, at, 0, points, 1, lambda gram: row_moments(group, gram, noise))
+    log_mass, mean, covariance = (each[0] for each in found)
+    return log_mass + log_weights[None], *value_moments(columns_at(group, at, queries), mean, covariance)
 
 
 def _scales(group: Components) -> tuple[Array, Array]:

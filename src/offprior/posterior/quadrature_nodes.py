@@ -113,3 +113,13 @@ def variance_at(
     by_length = (jnp.moveaxis(share, 1, 0), jnp.moveaxis(mean, 2, 0), jnp.moveaxis(whole, 1, 0))
     # A variance at the level of rounding may come out negative.
     return jnp.maximum(within, 0.0) + jnp.moveaxis(jax.lax.map(between, by_length), 0, 1)
+
+
+def value_moments(
+    columns: Float[Array, "columns b m nodes"],
+    mean: Float[Array, "rows columns b nodes"],
+    covariance: Float[Array, "rows pairs b nodes"],
+) -> tuple[Float[Array, "rows b m nodes"], Float[Array, "rows b m nodes"]]:
+    """Returns the value's mean and variance at the queries under each component, from its coefficients' moments."""
+    spread = jnp.einsum("cbmz,rcbz->rbmz", products(columns), covariance)
+    return jnp.einsum("cbmz,rcbz->rbmz", columns, mean), jnp.maximum(spread, 0.0)

@@ -13,10 +13,12 @@ would need more boxes than it may have, the estimated error says so, also at a h
 hide a mode below.
 """
 
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from offprior.components import Components
 from offprior.components.boxes import orders_of, shape_of
@@ -98,10 +100,21 @@ def refined(
 ) -> tuple[Sums, Float[np.ndarray, "b L"]]:
     """Returns the sums of the prompts' posteriors, [b, L(, m)], and the estimated error of the evidence."""
     assert group.locate is not None
+    boxes, unresolved = refined_boxes(group, prompts, levels, memory_bytes)
+    nodes = int(np.prod(orders_of(group.locate)))
+    together = together_of(group, prompts.lengths, prompts.queries.shape[1], memory_bytes, nodes)
+    return _predicted(group, prompts, boxes, levels[-1], variance, together), unresolved
+
+
+def refined_boxes(
+    group: Components, prompts: PaddedPrompts, levels: list[float], memory_bytes: int
+) -> tuple[Boxes, Float[np.ndarray, "b L"]]:
+    """Returns the boxes that the prompts' posteriors need, and the estimated error of the evidence."""
+    assert group.locate is not None
     count, nodes = len(prompts.queries), int(np.prod(orders_of(group.locate)))
     most = most_boxes(group)
     boxes = begin(group.locate, boxes_of(group), count, prompts.lengths)
-    together = _together(group, rounded_up(prompts.lengths, ROOM_OF_MASSES), 0, memory_bytes, nodes)
+    together = together_of(group, rounded_up(prompts.lengths, ROOM_OF_MASSES), 0, memory_bytes, nodes)
     unresolved = np.zeros((prompts.lengths, count))
     for level in levels:
         boxes = _evaluated(group, prompts, boxes, level, together)
@@ -127,8 +140,7 @@ def refined(
         if is_last or is_short.any():
             errors = np.add.reduceat(boxes.errors(boxes.totals()), boxes.starts(), axis=1)
             unresolved = np.maximum(unresolved, errors if is_last else np.where(is_short, errors, 0.0))
-    piece_count = _together(group, prompts.lengths, prompts.queries.shape[1], memory_bytes, nodes)
-    return _predicted(group, prompts, boxes, levels[-1], variance, piece_count), unresolved.T
+    return boxes, unresolved.T
 
 
 def _evaluated(group: Components, prompts: PaddedPrompts, boxes: Boxes, noise: float, together: int) -> Boxes:
@@ -148,30 +160,47 @@ def _predicted(
     group: Components, prompts: PaddedPrompts, boxes: Boxes, noise: float, variance: bool, together: int
 ) -> Sums:
     """Sums over boxes in pieces of a fixed number per prompt; the last piece is padded with boxes of width 0."""
-    assert group.locate is not None
-    size = max(1, min(BOXES_OF_PIECE, NODES_OF_PIECE // int(np.prod(orders_of(group.locate)))))
-    counts, starts = np.bincount(boxes.prompt), boxes.starts()
-    pieces = -(-counts // size)
-    owner = np.repeat(np.arange(len(counts)), pieces)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    first = starts[owner] + size * number
-    count = np.minimum(counts[owner] - size * number, size)
+    owner, parts_of_boxes = pieces(group, boxes, together)
     shape = (len(owner), prompts.lengths)
     sums = Sums(np.zeros(shape), *(np.zeros((*shape, prompts.queries.shape[1])) for _ in range(2)))
     rows_of_lengths = rounded_up(prompts.lengths, ROOM_OF_LENGTHS)
-    for rows, block in parts(len(owner), max(1, together // size)):
-        piece = filled(np.arange(rows.start, rows.stop), block)
-        place = first[piece][:, None] + np.arange(size)[None, :]
-        is_there = np.arange(size)[None, :] < count[piece][:, None]
-        place = np.minimum(place, len(boxes.prompt) - 1)
-        low, width = (np.where(is_there[:, None], np.moveaxis(each[:, place], 0, 1), 0.0) for each in boxes[1:3])
-        prompt = owner[piece]
+    for rows, prompt, low, width in parts_of_boxes:
         at, queries = prompts.at(prompt), prompts.queries[prompt]
         found = predictions(group, at, queries, low, width, noise, rows_of_lengths, variance)
         for whole, part in zip(sums, found, strict=True):
             whole[rows] = np.asarray(part)[: rows.stop - rows.start, : prompts.lengths]
-    whole = _together_again(sums, np.cumsum(pieces) - pieces, owner)
+    whole = _together_again(sums, np.flatnonzero(np.diff(owner, prepend=-1)), owner)
     return Sums(whole.log_evidence, *(moment[..., : prompts.asked] for moment in whole[1:]))
+
+
+def pieces(
+    group: Components, boxes: Boxes, together: int
+) -> tuple[Int[np.ndarray, " pieces"], Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]]:
+    """Splits each prompt's boxes into pieces of one size, about `together` boxes of which are computed at once.
+
+    Returns:
+        The prompt of each piece; and blocks of pieces, each with the slice of its pieces, their prompts, and the
+            boxes' ends and widths, [pieces, axes, boxes]. Padding has a width of 0.
+    """
+    assert group.locate is not None
+    size = max(1, min(BOXES_OF_PIECE, NODES_OF_PIECE // int(np.prod(orders_of(group.locate)))))
+    counts, starts = np.bincount(boxes.prompt), boxes.starts()
+    of_prompts = -(-counts // size)
+    owner = np.repeat(np.arange(len(counts)), of_prompts)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(of_prompts) - of_prompts, of_prompts)
+    first = starts[owner] + size * number
+    count = np.minimum(counts[owner] - size * number, size)
+
+    def blocks() -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+        for rows, block in parts(len(owner), max(1, together // size)):
+            piece = filled(np.arange(rows.start, rows.stop), block)
+            place = first[piece][:, None] + np.arange(size)[None, :]
+            is_there = np.arange(size)[None, :] < count[piece][:, None]
+            place = np.minimum(place, len(boxes.prompt) - 1)
+            low, width = (np.where(is_there[:, None], np.moveaxis(each[:, place], 0, 1), 0.0) for each in boxes[1:3])
+            yield rows, owner[piece], low, width
+
+    return owner, blocks()
 
 
 def _together_again(sums: Sums, starts: np.ndarray, owner: np.ndarray) -> Sums:
@@ -187,7 +216,7 @@ def _together_again(sums: Sums, starts: np.ndarray, owner: np.ndarray) -> Sums:
     return Sums(highest + np.log(mass), mean, np.add.reduceat(share * spread, starts))
 
 
-def _together(group: Components, lengths: int, queries: int, memory: int, nodes: int) -> int:
+def together_of(group: Components, lengths: int, queries: int, memory: int, nodes: int) -> int:
     """Returns how many boxes fit into about the allowed memory, as a power of two."""
     columns, second = len(group.fixed), len(pairs(len(group.fixed) + 1))
     numbers = lengths * (3 + 2 * columns + second) + 4 * second + queries * (2 * columns + second)

@@ -15,7 +15,9 @@ from offprior.families.token_process import TokenProcess
 from offprior.laws.law import concrete
 from offprior.mixture import Mixture
 from offprior.posterior import Posterior, posterior
+from offprior.posterior.normal_components import has_normal_components, normal_components
 from offprior.posterior.token_posterior import mixed_posterior
+from offprior.predictive.normal_mixture import NormalMixture
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import many_prompts
 
@@ -93,6 +95,20 @@ class Bayes(Predictor):
         warn_of_quadrature(of_groups)
         self._warn_of_fixed_grids(of_groups)
         return BatchPrediction(*mixed(of_groups, self.weights)[:2])
+
+    def predictive(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
+    ) -> NormalMixture | None:
+        """Returns the exact distribution of a new output, with the noise that B assumes, whatever `noise` is.
+
+        It mixes one normal distribution per component, and per node of the quadrature of a law. None if subsets of
+        columns are sampled.
+        """
+        if not has_normal_components(self.groups):
+            return None
+        found = normal_components(self.groups, self.weights, x, y, queries, self.noise)
+        log_weights = np.broadcast_to(found.log_weights[:, None], found.mean.shape)
+        return NormalMixture(log_weights, found.mean, found.variance + self.noise**2)
 
     def next_tokens(self, tokens: Int[Any, "B n"], lengths: Sequence[int]) -> Float[np.ndarray, "B L vocabulary"]:
         """Returns the posterior predictive probabilities of the next token, for a mixture of token processes."""

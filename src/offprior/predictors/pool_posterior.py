@@ -12,6 +12,8 @@ from offprior.families.task_pool import TaskPool
 from offprior.laws.law import concrete
 from offprior.parameter import parameter
 from offprior.posterior import posterior
+from offprior.posterior.normal_components import normal_components
+from offprior.predictive.normal_mixture import NormalMixture
 from offprior.predictors.predictor import LABEL, AlgorithmOfMixture, BatchPrediction
 
 
@@ -47,6 +49,16 @@ class PoolPosterior(AlgorithmOfMixture):
         assert noise is not None, "a mixture whose noise is traced cannot predict"
         found = posterior(self.groups, x, y, queries, lengths, noise)
         return BatchPrediction(found.mean[:, :, 0], found.variance[:, :, 0])
+
+    def predictive(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
+    ) -> NormalMixture:
+        """Returns the exact distribution of a new output, with the mixture's noise, whatever `noise` is."""
+        own = concrete(self.known.bayes_noise)
+        assert own is not None, "a mixture whose noise is traced cannot predict"
+        found = normal_components(self.groups, np.ones(1), x, y, queries, own)
+        log_weights = np.broadcast_to(found.log_weights[:, None], found.mean.shape)
+        return NormalMixture(log_weights, found.mean, found.variance + own**2)
 
     def answer(
         self, x: Float[np.ndarray, "B k d"], y: Float[np.ndarray, "B k"], queries: Float[np.ndarray, "B m d"]

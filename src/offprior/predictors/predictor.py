@@ -15,6 +15,8 @@ from offprior.errors import OffpriorError
 from offprior.mixture import Mixture
 from offprior.parameter import Part
 from offprior.posterior import Posterior
+from offprior.predictive.distribution import Distribution
+from offprior.predictive.normal import Normal
 from offprior.prompt_check import many_prompts, one_prompt
 
 LABEL = "name in tables and figures"
@@ -92,12 +94,24 @@ def _checked_prompt(method: Callable[..., Any]) -> Callable[..., Any]:
     return predict
 
 
+def _checked_distribution(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def predictive(self: "Predictor", x: Any, y: Any, queries: Any, noise: float) -> Distribution | None:
+        y = np.asarray(y)
+        prompts = many_prompts(x, y, queries, [y.shape[-1]], self.input_dimension)
+        with single():
+            return method(self, *prompts[:3], noise)
+
+    return predictive
+
+
 _CHECKED = {
     "predict": _checked_prompt,
     "predict_batch": _checked_batch,
     "classes": _checked_classes,
     "family_posterior": _checked_context,
     "log_evidence": _checked_context,
+    "predictive": _checked_distribution,
 }
 """The check that wraps each of these methods when a subclass defines it."""
 
@@ -177,6 +191,18 @@ class Predictor(abc.ABC):
             OffpriorError: the predictor predicts real values.
         """
         raise OffpriorError(f"{self.label} predicts real values, not tokens: it defines no `next_tokens`")
+
+    def predictive(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
+    ) -> Distribution | None:
+        """Returns the distribution of a new output at each query [B, m], noise included, given the whole contexts.
+
+        Unless a predictor defines its own, it is normal with the mean and variance of `predict_batch`; `noise` is added
+        to predictions of the noise-free value only. None if there is no distribution; not-a-number for no answer.
+        """
+        length = np.shape(y)[-1]
+        mean, variance = self.predict_batch(x, y, queries, [length])
+        return None if np.isnan(variance).all() else Normal(mean[:, 0], variance[:, 0] + noise**2)
 
     def reason(self, x: Float[np.ndarray, "k d"], y: Float[np.ndarray, " k"], queries: Float[np.ndarray, "m d"]) -> str:
         """Says why a prompt was answered by means that are not finite."""

@@ -1,7 +1,7 @@
 """A pretrained network as a predictor like any other."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from offprior.mixture import Mixture
 from offprior.models.model import Network
 from offprior.models.transformer import Transformer
 from offprior.networks.heads import PredictiveMoments
+from offprior.predictive.distribution import Distribution
 from offprior.predictors.predictor import BatchPrediction, Predictor
 from offprior.prompt_check import as_single
 from offprior.prompt_sampling import tokens_before
@@ -144,6 +145,35 @@ class Pretrained(Predictor):
         Raises:
             OffpriorError: a context is longer than the network can take.
         """
+        means, variances = [], []
+        for kept, told, passes in self._passes(x, y, queries, lengths, instruction):
+            of_lengths = [_curve(self.network, *each, told) for each in passes]
+            means.append(np.stack([np.asarray(moments.mean) for moments in of_lengths], axis=1)[:kept])
+            variances.append(np.stack([np.asarray(moments.variance) for moments in of_lengths], axis=1)[:kept])
+        noise = float(np.asarray(self.mixture.noise))
+        variance = np.concatenate(variances).astype(np.float64) - noise**2
+        return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
+
+    def predictive(
+        self, x: Float[Any, "b n d"], y: Float[Any, "b n"], queries: Float[Any, "b m d"], noise: float
+    ) -> Distribution | None:
+        """Returns the head's distribution of a new output, noise included; None if the head has none.
+
+        Raises:
+            OffpriorError: the context is longer than the network can take.
+        """
+        head = self.network.read_head
+        if head is None:
+            return None
+        found = []
+        for kept, _, (only,) in self._passes(x, y, queries, [y.shape[1]], None):
+            found.append(np.asarray(_outputs(self.network, *only))[:kept])
+        return head.distribution(np.concatenate(found))
+
+    def _passes(
+        self, x: Any, y: Any, queries: Any, lengths: Sequence[int], instruction: Int[Any, " b"] | None
+    ) -> Iterator[tuple[int, Array | None, list[tuple[Array, Array, Array, Array]]]]:
+        """Yields chunks of prompts: how many count, their instruction, and the arguments of one pass per length."""
         rooms = [(length, self.room(length)) for length in lengths]
         x, y, queries = (as_single(*named) for named in (("x", x), ("y", y), ("queries", queries)))
         # Pairs beyond the longest requested context would only cost time.
@@ -152,21 +182,14 @@ class Pretrained(Predictor):
         x, y = np.pad(x, ((0, 0), (0, after), (0, 0))), np.pad(y, ((0, 0), (0, after)))
         prompts, tokens = x.shape[0], 2 * x.shape[1] + queries.shape[1]
         chunk = even_chunk(prompts, tokens)
-        means, variances = [], []
         for start in range(0, prompts, chunk):
             part = slice(start, start + chunk)
             context, outputs, asked = (jnp.asarray(filled_up(a[part], chunk)) for a in (x, y, queries))
             told = None if instruction is None else jnp.asarray(filled_up(instruction[part], chunk), jnp.int32)
-            kept = min(chunk, prompts - start)
-            of_lengths = [
-                _curve(self.network, context[:, :room], outputs[:, :room], asked, jnp.asarray(length, jnp.int32), told)
-                for length, room in rooms
+            passes = [
+                (context[:, :room], outputs[:, :room], asked, jnp.asarray(length, jnp.int32)) for length, room in rooms
             ]
-            means.append(np.stack([np.asarray(moments.mean) for moments in of_lengths], axis=1)[:kept])
-            variances.append(np.stack([np.asarray(moments.variance) for moments in of_lengths], axis=1)[:kept])
-        noise = float(np.asarray(self.mixture.noise))
-        variance = np.concatenate(variances).astype(np.float64) - noise**2
-        return BatchPrediction(np.concatenate(means).astype(np.float64), np.maximum(variance, 0.0))
+            yield min(chunk, prompts - start), told, passes
 
     def next_tokens(self, tokens: Int[Any, "B n"], lengths: Sequence[int]) -> Float[np.ndarray, "B L vocabulary"]:
         """Returns the probabilities of the next token [B, L, vocabulary], all lengths in one causal pass.
@@ -209,6 +232,17 @@ def filled_up(array: np.ndarray, size: int) -> np.ndarray:
 @eqx.filter_jit
 def _next_tokens(network: Network, x: Float[Array, "b n v"]) -> Float[Array, "b n v"]:
     return network.next_tokens(x)
+
+
+@eqx.filter_jit
+def _outputs(
+    network: Network,
+    x: Float[Array, "b n d"],
+    y: Float[Array, "b n"],
+    queries: Float[Array, "b m d"],
+    length: Int[Array, ""],
+) -> Float[Array, "b m o"]:
+    return network.outputs(x, y, queries, length)
 
 
 @eqx.filter_jit

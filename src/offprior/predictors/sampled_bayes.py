@@ -97,6 +97,12 @@ class SampledBayes(Predictor):
         """Returns posterior means and variances [B, L, m] of the noise-free value."""
         return BatchPrediction(*mixed(self.classes(x, y, queries, lengths), self._weights)[:2])
 
+    def predictive(
+        self, x: Float[Any, "B n d"], y: Float[Any, "B n"], queries: Float[Any, "B m d"], noise: float
+    ) -> None:
+        """Returns None: sampled posteriors keep no distribution of their values."""
+        return None
+
     def family_posterior(self, x: Float[Any, "n d"], y: Float[Any, " n"]) -> Float[np.ndarray, " families"]:
         """Returns the probability of each of the mixture's families, given a context."""
         log_mass = self._log_mass(x, y)

@@ -1,0 +1,1 @@
+"""Predictive distributions of a new output, noise included: moments, densities and quantiles; NumPy, no jax."""
