@@ -16,6 +16,7 @@ NOT_SCHEMES = (
     "bar_distribution",
     "bracketed",
     "declared",
+    "in_processes",
     "one_thread",
     "pfn_network",
     "regular_grid",

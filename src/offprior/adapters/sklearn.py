@@ -5,6 +5,7 @@ from typing import Any
 
 from offprior.adapters.declared import Declared
 from offprior.adapters.wrapped import Wrapped, wrap
+from offprior.compute.devices import cores
 from offprior.errors import Problem, SettingError, choose_from, in_a_line
 
 CAPTION = "a regressor of scikit-learn, fitted to every context; settings in brackets"
@@ -29,7 +30,12 @@ def load(rest: str, declared: Declared) -> Wrapped:
     except Exception as error:
         raise SettingError(Problem("", f"{rest}: {in_a_line(error)}")) from None
     return wrap(
-        regressor, rest.replace(" ", ""), strict=declared.strict, trained=bool(declared.trained), seed=declared.seed
+        regressor,
+        rest.replace(" ", ""),
+        strict=declared.strict,
+        trained=bool(declared.trained),
+        seed=declared.seed,
+        processes=cores(),
     )
 
 

@@ -5,14 +5,17 @@ import hashlib
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from offprior.adapters.answer import Answer, moments, parts_of
+from offprior.adapters.in_processes import asked_in_processes
 from offprior.adapters.regular_grid import steps_ahead
+from offprior.compute.threads import one_thread
 from offprior.errors import OffpriorError, Problem, SettingError, in_a_line
 from offprior.predictive.distribution import Distribution
 from offprior.predictive.from_quantiles import FromQuantiles
@@ -21,6 +24,8 @@ from offprior.predictors.predictor import BatchPrediction, Predictor
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """The levels of quantiles unless others are declared."""
+FEWEST_APART = 32
+"""The fewest prompts for which other processes are asked."""
 MOST_KEPT = 4096
 """The most answers that are kept for prompts that come again."""
 
@@ -70,11 +75,12 @@ class Wrapped(Predictor):
         trained: bool = False,
         seed: int = 0,
         is_strict: bool = False,
+        processes: int = 1,
     ):
         self._ask, self.label, self.limits = ask, name, limits
         self.levels = tuple(levels)
         self.longest, self.trained, self.seed = limits.longest, trained, seed
-        self.is_strict = is_strict
+        self.is_strict, self.processes = is_strict, processes
         self.failures: list[Failure] = []
         self._kept: dict[bytes, Answer] = {}
         self._turn, self._lock = threading.Lock(), threading.Lock()
@@ -101,11 +107,12 @@ class Wrapped(Predictor):
         """
         shape = (len(x), len(lengths), queries.shape[1])
         mean, variance = np.zeros(shape), np.full(shape, np.nan)
-        for at, length in enumerate(lengths):
-            if length < self.limits.shortest:
-                continue
-            for number in range(len(x)):
-                found = self._answer(number, x[number, :length], y[number, :length], queries[number])
+        asked = [(at, number) for at, length in enumerate(lengths) for number in range(len(x)) if self._takes(length)]
+        prompts = [(x[number, : lengths[at]], y[number, : lengths[at]], queries[number]) for at, number in asked]
+        known = self._ask_ahead(prompts) if self.processes > 1 else {}
+        with one_thread():
+            for (at, number), prompt in zip(asked, prompts, strict=True):
+                found = self._answer(number, *prompt, known)
                 mean[number, at], variance[number, at] = found.mean, found.variance
         return BatchPrediction(mean, variance)
 
@@ -126,14 +133,36 @@ class Wrapped(Predictor):
     def reason(self, x: Float[np.ndarray, "k d"], y: Float[np.ndarray, " k"], queries: Float[np.ndarray, "m d"]) -> str:
         return self._reasons.get(_mark(x, y, queries), super().reason(x, y, queries))
 
-    def _answer(self, number: int, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> "Answer":
+    def _takes(self, length: int) -> bool:
+        return length >= self.limits.shortest
+
+    def _ask_ahead(self, prompts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[bytes, Any]:
+        """Asks, in several processes, the prompts whose answers are not kept; those that fail are asked again later."""
+        marked = {_mark(*prompt): prompt for prompt in prompts}
+        new = {mark: prompt for mark, prompt in marked.items() if mark not in self._kept}
+        if len(new) < FEWEST_APART:
+            return {}
+        with self._turn:
+            given = asked_in_processes(self._ask, list(new.values()), self.processes)
+        return {mark: one for mark, one in zip(new, given, strict=True) if one is not None}
+
+    def _answer(
+        self,
+        number: int,
+        x: np.ndarray,
+        y: np.ndarray,
+        queries: np.ndarray,
+        ahead: Mapping[bytes, Any] = MappingProxyType({}),
+    ) -> Answer:
         key = _mark(x, y, queries) if self.limits.is_deterministic else b""
         known = self._kept.get(key)
         if known is not None:
             return known
         try:
             pairs = steps_ahead(x, queries)[0] if self.limits.on_regular_grid else np.arange(len(y))
-            if self.limits.is_thread_safe:
+            if key in ahead:
+                given = ahead[key]
+            elif self.limits.is_thread_safe:
                 given = self._ask(x[pairs], y[pairs], queries.copy())
             else:
                 with self._turn:
@@ -170,6 +199,7 @@ def wrap(
     trained: bool = False,
     seed: int = 0,
     strict: bool = False,
+    processes: int = 1,
 ) -> Wrapped:
     """Makes a predictor of something that answers one prompt.
 
@@ -190,16 +220,30 @@ def wrap(
         trained: whether it was pretrained, so that verdicts depend on its training seeds.
         seed: its training seed.
         strict: whether its first failure ends the evaluation.
+        processes: from how many processes it is asked, each with a copy of it; needs a deterministic thing that can be
+            pickled.
 
     Raises:
         SettingError: the thing answers no prompts, or a limit is mistaken.
     """
     problems = _mistakes(thing, longest, shortest, levels)
+    if processes < 1 or (processes > 1 and (regular_grid or not deterministic)):
+        message = f"got {processes}; more than one needs a deterministic thing that is not bound to a grid"
+        problems.append(Problem("processes", message))
     if problems:
         raise SettingError(problems)
     limits = Limits(longest, shortest, dimension, deterministic, thread_safe, regular_grid)
     label = name or getattr(thing, "__name__", type(thing).__name__)
-    return Wrapped(_asking(thing), label, limits, levels=levels, trained=trained, seed=seed, is_strict=strict)
+    return Wrapped(
+        _asking(thing),
+        label,
+        limits,
+        levels=levels,
+        trained=trained,
+        seed=seed,
+        is_strict=strict,
+        processes=processes,
+    )
 
 
 def _asking(thing: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:

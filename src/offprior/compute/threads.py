@@ -39,6 +39,17 @@ def blas_on_one_thread() -> Iterator[None]:
         _limit.leave()
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Limits OpenMP of this thread to one thread inside the block.
+
+    Measured on two busy cores, k nearest neighbours of scikit-learn answer a prompt in 2 ms on one thread, and in 14 ms
+    of waiting on two.
+    """
+    with ThreadpoolController().limit(limits=1, user_api="openmp"):
+        yield
+
+
 class _Limit:
     """The limit shared by all threads inside the block: the first one to enter sets it, the last one to leave lifts it.
 
