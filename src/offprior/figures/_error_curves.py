@@ -9,14 +9,11 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from offprior.analysis.unknown_prior import is_prior_known
 from offprior.figures._look import Look
+from offprior.figures._names import MEANING, REFERENCE_MEANING, REFERENCE_SHORT, SHORT
 from offprior.figures.figure import (
     GREEN,
-    MEANING,
     REFERENCE_ERRORS,
-    REFERENCE_MEANING,
-    REFERENCE_SHORT,
     SHADE,
-    SHORT,
     STYLES,
     ReportData,
     Style,

@@ -6,7 +6,8 @@ import matplotlib.figure
 from matplotlib.ticker import MaxNLocator
 
 from offprior.figures._look import Look
-from offprior.figures.figure import SHORT, Figure, ReportData
+from offprior.figures._names import SHORT
+from offprior.figures.figure import Figure, ReportData
 
 ORDER = ("truth", "model", "B", "C", "S")
 

@@ -52,7 +52,7 @@ LOOKS = {
     UNDER_TRAINED: ("under-tr.", "#f7e9a0", "black"),
     LIKE_BLEND: ("blend", PURPLE, "black"),
     LIKE_CLASS: ("one class", "#e8cfe0", "black"),
-    NEITHER: ("neither", "#8a8a8a", "white"),
+    NEITHER: ("neither", "#666666", "white"),
 }
 LETTER_OF = {
     **{GENERALISES: "G", SMOOTHS: "S", SLIGHTLY_BETTER: "+", SLIGHTLY_WORSE: "−", FOLLOWS: "F", WORSE: "W"},
