@@ -133,6 +133,7 @@ def test_code_of_a_folder_is_not_run(folder, tmp_path):
     ("rest", "told"),
     [
         ("no/such/folder/here", "hf:no/such/folder/here: "),
+        ("./nothing", "hf:./nothing: there is no such folder"),
         ("x(format='lined')", "unknown format 'lined'; did you mean lines"),
         ("x(decimal=2)", "unknown setting 'decimal'; did you mean decimals"),
         ("x(samples=0)", "samples must be at least 1"),

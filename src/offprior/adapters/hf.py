@@ -160,6 +160,8 @@ def _loaded(path: str, declared: Declared) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder = Path(path).expanduser()
+    if path.startswith(("/", ".", "~")) and not folder.is_dir():
+        raise SettingError(Problem("", f"hf:{path}: there is no such folder"))
     if folder.is_dir():
         has = {kind: any(folder.glob(f"*{kind}")) for kind in (".safetensors", ".bin")}
         if has[".bin"] and not has[".safetensors"] and not declared.trust:
