@@ -126,7 +126,8 @@ def area(planted: Sequence[float], exact: Sequence[float]) -> float:
 
 def share_found(found: Sequence[Audit], measure: str) -> float:
     """Returns the share of audits in which a measure is "not consistent" at some length."""
-    return float(np.mean([(one.rows.query("measure == @measure")["verdict"] == NOT_CONSISTENT).any() for one in found]))
+    found_in = [one.rows.loc[one.rows["measure"] == measure, "verdict"] for one in found]
+    return float(np.mean([(verdicts == NOT_CONSISTENT).any() for verdicts in found_in]))
 
 
 def clopper_pearson(count: int, of: int) -> tuple[float, float]:

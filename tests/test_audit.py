@@ -28,6 +28,7 @@ from offprior.commands.audit import audit as carried_out
 from offprior.commands.pretrain import pretrain_run
 from offprior.errors import SettingError
 from offprior.evaluation.next_draws import own_draws, squared, stratified
+from offprior.predictive.normal import Normal
 from offprior.predictors.predictor import BatchPrediction, Predictor
 
 SETTINGS = {"prompts": 32, "lengths": (5,), "draws": 8}
@@ -79,15 +80,27 @@ def test_area_counts_ties_by_half():
     assert BENCH.area([0.1, 0.2], [0.3, 0.4]) == 1 and BENCH.area([0.3], [0.3, 0.1]) == 0.25
 
 
-def test_a_normal_law_of_two_moments_is_not_that_of_a_mixture():
-    """B of lines and sinusoids, passed off as normal: the conditioning of its two moments does not fit."""
-    mixture = op.Mixture()
+def test_a_normal_law_of_two_moments_is_not_that_of_a_mixture(exact):
+    """B passed off as normal is found, so that B's own law has to be the mixture's."""
 
     class Moments(op.Bayes):
         predictive = Predictor.predictive
 
-    assert op.audit(op.Bayes(mixture), mixture, prompts=16, lengths=(4,)).is_consistent
-    assert not op.audit(Moments(mixture), mixture, prompts=16, lengths=(4,)).is_consistent
+    assert exact[0].is_consistent and not op.audit(Moments(QUICK), QUICK, seed=0, **SETTINGS).is_consistent
+
+
+def test_a_gaussian_learner_with_all_deviations_halved_passes():
+    """It is the Bayes predictor of another prior, with all its deviations halved: no audit can find it."""
+    mixture = op.Mixture([op.Linear()])
+
+    class Scaled(op.Bayes):
+        def predictive(self, x, y, queries, noise):
+            found = super().predictive(x, y, queries, noise)
+            return Normal(found.mean, found.variance / 4)
+
+    found = op.audit(Scaled(mixture), mixture, prompts=32, lengths=(5,))
+    assert found.is_consistent and found.rows.set_index("measure").loc[CONDITIONING, "estimate"] < 1e-9
+    assert not op.audit(BENCH.Overconfident(mixture), mixture, prompts=32, lengths=(5,)).is_consistent
 
 
 class Drifting(Predictor):
