@@ -21,12 +21,25 @@ def grid(n=16, m=4, step=0.1, end=0.0, d=1):
     return [np.tile((end + step * places)[:, None], d) for places in (np.arange(1.0 - n, 1), np.arange(1.0, m + 1))]
 
 
-def test_pairs_are_put_in_order_and_queries_are_counted_in_steps():
+def test_queries_are_counted_in_steps_after_the_last_pair():
     x, queries = grid()
     turned = np.random.default_rng(0).permutation(16)
-    order, ahead = steps_ahead(x[turned].astype(np.float32).astype(float), queries[[3, 0]])
-    np.testing.assert_array_equal(x[turned][order], x)
-    assert ahead.tolist() == [4, 1]
+    assert steps_ahead(x[turned].astype(np.float32).astype(float), queries[[3, 0]]).tolist() == [4, 1]
+
+
+def test_a_series_is_asked_once_whatever_the_order_of_its_pairs():
+    asked = []
+
+    def last(series, horizon):
+        asked.append(series)
+        return np.full(horizon, series[-1])
+
+    x, queries = grid()
+    forecaster = op.wrap_forecaster(last)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(16)
+        np.testing.assert_allclose(forecaster.predict(x[order], x[order, 0] + 1, queries).mean, 1.0)
+    assert len(asked) == 1 and (np.diff(asked[0]) > 0).all()
 
 
 def moved(x, queries):

@@ -111,7 +111,7 @@ def _asking(
     continues: Callable[..., Any], levels: Sequence[float]
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
     def forecast_at(x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> Any:
-        _, ahead = steps_ahead(x, queries)
+        ahead = steps_ahead(x, queries)
         horizon = int(ahead.max())
         given = np.asarray(continues(y, horizon=horizon), float)
         if given.shape == (horizon,):

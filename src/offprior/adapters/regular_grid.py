@@ -7,10 +7,8 @@ CLOSE = 1e-2
 """How far from its place a point may lie, in steps: inputs are drawn in single precision."""
 
 
-def steps_ahead(
-    x: Float[np.ndarray, "n d"], queries: Float[np.ndarray, "m d"]
-) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " m"]]:
-    """Returns the order of a context's pairs by x, and how many steps after the last pair each query lies.
+def steps_ahead(x: Float[np.ndarray, "n d"], queries: Float[np.ndarray, "m d"]) -> Int[np.ndarray, " m"]:
+    """Returns how many steps after the last pair of a context each query lies; the pairs may come in any order.
 
     Raises:
         ValueError: the prompt is off a regular grid: inputs of several numbers, fewer than two pairs, uneven steps, or
@@ -20,8 +18,7 @@ def steps_ahead(
         raise ValueError(f"off a regular grid: inputs have {x.shape[1]} numbers, and a grid needs one")
     if len(x) < 2:
         raise ValueError("off a regular grid: a step needs at least two pairs")
-    order = np.argsort(x[:, 0], kind="stable")
-    line = x[order, 0]
+    line = np.sort(x[:, 0])
     step = (line[-1] - line[0]) / (len(line) - 1)
     if not step > 0:
         raise ValueError("off a regular grid: all inputs are equal")
@@ -37,7 +34,7 @@ def steps_ahead(
     if (between > CLOSE).any():
         count = int((between > CLOSE).sum())
         raise ValueError(f"off a regular grid: {count} of {len(queries)} queries lie between steps")
-    return order, whole.astype(int)
+    return whole.astype(int)
 
 
 def _brief(steps: float) -> str:

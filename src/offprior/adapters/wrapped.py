@@ -154,19 +154,22 @@ class Wrapped(Predictor):
         queries: np.ndarray,
         ahead: Mapping[bytes, Any] = MappingProxyType({}),
     ) -> Answer:
-        key = _mark(x, y, queries) if self.limits.is_deterministic else b""
+        in_order = np.argsort(x[:, 0], kind="stable") if self.limits.on_regular_grid else slice(None)
+        of_x, of_y = x[in_order], y[in_order]  # a series has one order, whatever that of the prompt
+        key = _mark(of_x, of_y, queries) if self.limits.is_deterministic else b""
         known = self._kept.get(key)
         if known is not None:
             return known
         try:
-            pairs = steps_ahead(x, queries)[0] if self.limits.on_regular_grid else np.arange(len(y))
+            if self.limits.on_regular_grid:
+                steps_ahead(of_x, queries)
             if key in ahead:
                 given = ahead[key]
             elif self.limits.is_thread_safe:
-                given = self._ask(x[pairs], y[pairs], queries.copy())
+                given = self._ask(of_x.copy(), of_y.copy(), queries.copy())
             else:
                 with self._turn:
-                    given = self._ask(x[pairs], y[pairs], queries.copy())
+                    given = self._ask(of_x.copy(), of_y.copy(), queries.copy())
             found = Answer(*moments(given, len(queries), self.levels), parts_of(given)[2])
         except Exception as error:
             reason = in_a_line(error)
