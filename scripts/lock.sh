@@ -26,5 +26,5 @@ trap 'rm -f "$without_torch"' EXIT
 printf "torch ; sys_platform == 'never'\n" >"$without_torch"
 adapters=()
 for extra in torch pfn hf tabpfn tabicl forecast; do adapters+=(--extra "$extra"); done
-lock adapters --group adapters "${adapters[@]}" --overrides "$without_torch" --no-emit-package torch \
+lock adapters --group build --group adapters "${adapters[@]}" --overrides "$without_torch" --no-emit-package torch \
     --constraints requirements/run.lock.txt --constraints requirements/dev.lock.txt --constraints requirements/docs.lock.txt

@@ -1,5 +1,6 @@
 # Converters take what users write, a number for a law; pyright sees the stored types alone, and no lengths of stars.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -94,6 +95,14 @@ def test_the_floor_is_for_no_noise_and_relative_to_the_values():
         assert quiet.changed(noise_floor=0.02).bayes_noise == pytest.approx(0.02 * quiet.scale)
     nothing = Mixture([Grid(slope=(0.0,), offset=(0.0,))], noise=0.0)
     assert nothing.scale == 1 and nothing.bayes_noise == 1e-3
+
+
+def test_a_mixture_equals_its_like_after_its_scale_was_asked_for():
+    """An atlas leaves out places whose mixture is the plain one, which it would otherwise evaluate a second time."""
+    asked, fresh = (Mixture([Linear(dimension=2)], noise=0.0) for _ in range(2))
+    assert asked.scale > 0 and asked.bayes_noise > 0
+    assert jax.tree.structure(asked) == jax.tree.structure(fresh)
+    assert eqx.tree_equal(asked, fresh) and eqx.tree_equal(asked, asked.changed())
 
 
 def test_the_scale_is_the_same_again_and_inside_a_program():

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import html
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -40,6 +41,7 @@ from offprior.prompt_sampling import (
 
 SCALE_PROMPTS = 4096, 1
 """Functions whose values give the scale of y, and the pairs in each context, which are not used."""
+_SCALES: dict[int, float] = {}  # beside the instances: an attribute more makes one unequal to its like as a pytree
 
 
 class Mixture(Part):
@@ -188,14 +190,13 @@ class Mixture(Part):
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
             spread = self._values_of_scale().std()
             return jnp.where(jnp.isfinite(spread) & (spread > 0), spread, 1.0)
-        return self._scale
-
-    @functools.cached_property
-    def _scale(self) -> float:
-        with jax.ensure_compile_time_eval():
-            spread = float(np.asarray(self._values_of_scale(), np.float64).std())
-        # Rounding differs from machine to machine, and no posterior should.
-        return float(f"{spread:.1e}") if 0 < spread < np.inf else 1.0
+        if id(self) not in _SCALES:
+            with jax.ensure_compile_time_eval():
+                spread = float(np.asarray(self._values_of_scale(), np.float64).std())
+            # Rounding differs from machine to machine, and no posterior should.
+            _SCALES[id(self)] = float(f"{spread:.1e}") if 0 < spread < np.inf else 1.0
+            weakref.finalize(self, _SCALES.pop, id(self), None)
+        return _SCALES[id(self)]
 
     def _values_of_scale(self) -> Float[Array, "b n"]:
         return self.prompts(key_for(0, "scale of y"), *SCALE_PROMPTS, 1).truth
