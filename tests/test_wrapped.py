@@ -1,6 +1,7 @@
 """Anything that answers one prompt, as a predictor: functions, objects, regressors; what goes wrong is recorded."""
 
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -174,3 +175,20 @@ def test_mistakes_are_told_at_once(thing, settings, told):
 def test_any_shapes_of_prompts_are_answered(count, m, d):
     x, y, queries = prompts(count, 3, m, d)
     assert op.wrap(lambda x, y, q: q.sum(1)).predict_batch(x, y, queries, [1, 3]).mean.shape == (count, 2, m)
+
+
+def test_several_processes_give_the_answers_of_one():
+    """Those that fail are asked again here, so that their reasons are known."""
+    draw = np.random.default_rng(3)
+    x, y, queries = draw.normal(size=(24, 9, 1)), draw.normal(size=(24, 9)), draw.normal(size=(24, 4, 1))
+    one, two = (op.wrap(KNeighborsRegressor(3), processes=count) for count in (1, 2))
+    answers = [each.predict_batch(x, y, queries, [2, 5, 9]).mean for each in (one, two)]
+    np.testing.assert_array_equal(*answers)
+    assert np.isnan(answers[1][:, 0]).all() and np.isfinite(answers[1][:, 1:]).all()
+    assert len(two.failures) == 24 and "n_neighbors" in two.failures[0].reason
+    with pytest.raises(SettingError, match="processes: got 2; more than one needs a deterministic thing"):
+        op.wrap(KNeighborsRegressor(3), processes=2, deterministic=False)
+    lock = threading.Lock()
+    bound = op.wrap(lambda x, y, queries: nearest(x, y, queries) if lock else None, "bound", processes=2)
+    with pytest.raises(SettingError, match="processes: what is asked cannot be pickled"):
+        bound.predict_batch(x, y, queries, [5, 9])

@@ -16,6 +16,7 @@ NOT_SCHEMES = (
     "bar_distribution",
     "bracketed",
     "declared",
+    "fitted",
     "in_processes",
     "one_thread",
     "pfn_network",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from offprior.adapters.answer import Answer, moments, parts_of
+from offprior.adapters.fitted import Fitted
 from offprior.adapters.in_processes import asked_in_processes
 from offprior.adapters.regular_grid import steps_ahead
 from offprior.compute.threads import one_thread
@@ -256,18 +256,7 @@ def _asking(thing: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
 
         return asking_tensors(thing)
     if hasattr(thing, "fit") and hasattr(thing, "predict"):
-        from sklearn.base import clone
-
-        has_deviation = "return_std" in inspect.signature(thing.predict).parameters
-
-        def fitted(x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> Any:
-            regressor = clone(thing).fit(x, y)
-            if not has_deviation:
-                return regressor.predict(queries)
-            mean, deviation = regressor.predict(queries, return_std=True)
-            return {"mean": mean, "variance": np.square(deviation)}
-
-        return fitted
+        return Fitted(thing)
     return thing.predict if hasattr(thing, "predict") else thing
 
 
