@@ -10,7 +10,8 @@ from matplotlib import rc_context
 import offprior as op
 from offprior.columns import BETWEEN, BEYOND, MODEL, SMOOTHER, WHERE
 from offprior.figures._look import REPORT, Look, legend_below
-from offprior.figures.figure import MEANING, REFERENCE_ERRORS, STYLES, VERMILLION, ReportData
+from offprior.figures._names import MEANING
+from offprior.figures.figure import REFERENCE_ERRORS, STYLES, VERMILLION, ReportData
 from offprior.figures.verdict_map import VerdictMap
 from offprior.predictors._references import References
 
