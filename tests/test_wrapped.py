@@ -1,5 +1,6 @@
 """Anything that answers one prompt, as a predictor: functions, objects, regressors; what goes wrong is recorded."""
 
+import os
 import re
 import threading
 import time
@@ -192,3 +193,17 @@ def test_several_processes_give_the_answers_of_one():
     bound = op.wrap(lambda x, y, queries: nearest(x, y, queries) if lock else None, "bound", processes=2)
     with pytest.raises(SettingError, match="processes: what is asked cannot be pickled"):
         bound.predict_batch(x, y, queries, [5, 9])
+
+
+def test_a_process_that_dies_loses_no_answers():
+    draw = np.random.default_rng(4)
+    x, y, queries = draw.normal(size=(40, 3, 1)), draw.normal(size=(40, 3)), draw.normal(size=(40, 2, 1))
+    here = os.getpid()
+
+    def dies_elsewhere(x, y, queries):
+        return nearest(x, y, queries) if os.getpid() == here else os._exit(1)
+
+    found = op.wrap(dies_elsewhere, "frail", processes=2)
+    want = op.wrap(nearest, "one").predict_batch(x, y, queries, [3]).mean
+    np.testing.assert_array_equal(found.predict_batch(x, y, queries, [3]).mean, want)
+    assert found.failures == []

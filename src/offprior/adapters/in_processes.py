@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ PER_TASK = 16
 
 
 def asked_in_processes(ask: Ask, prompts: Sequence[Prompt], processes: int) -> list[Any]:
-    """Returns what `ask` gives for each prompt, in order; None where it raises an error.
+    """Returns what `ask` gives for each prompt, in order; None where it raises an error, or if a process died.
 
     The processes are kept for the next call, and end after some minutes without one.
 
@@ -32,6 +33,8 @@ def asked_in_processes(ask: Ask, prompts: Sequence[Prompt], processes: int) -> l
     except pickle.PicklingError as error:
         message = "what is asked cannot be pickled, hence not be sent to another process; use processes=1"
         raise SettingError(Problem("processes", message)) from error
+    except BrokenProcessPool:  # as when the system ends a process that takes too much memory
+        return [None] * len(prompts)
     return [given for part in found for given in part]
 
 
