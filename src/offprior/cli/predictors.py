@@ -7,6 +7,13 @@ from cyclopts import Parameter
 
 from offprior.cli.options import Device, app
 
+What = Annotated[
+    str,
+    Parameter(
+        help="A run's folder, a predictor's name or its address (offprior list predictors). Addresses that begin with "
+        "python: or torch:, and forecast: with a module of yours, run the code that they name."
+    ),
+]
 Strict = Annotated[bool, Parameter(negative="", help="Stop at the first prompt that is not answered.")]
 Trust = Annotated[
     bool,
@@ -21,7 +28,7 @@ TrainingSeed = Annotated[int, Parameter(help="The training seed of a predictor a
 
 @app.command
 def atlas(
-    what: str,
+    what: What,
     /,
     *,
     recipe: Annotated[
@@ -42,13 +49,7 @@ def atlas(
     training_seed: TrainingSeed = 0,
     device: Device = None,
 ) -> None:
-    """Test a run's models or a predictor on every probe that applies, and list where they break first.
-
-    Parameters
-    ----------
-    what
-        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
-    """
+    """Test a run's models or a predictor on every probe that applies, and list where they break first."""
     from offprior.adapters.declared import Declared
     from offprior.commands.atlas import atlas as carried_out
     from offprior.compute import devices
@@ -68,7 +69,7 @@ def atlas(
 
 @app.command
 def gap(
-    what: str,
+    what: What,
     /,
     *,
     recipe: Annotated[
@@ -86,13 +87,7 @@ def gap(
     training_seed: TrainingSeed = 0,
     device: Device = None,
 ) -> None:
-    """Measure how far a run's models or a predictor are from Bayes on their own prior, by length and family.
-
-    Parameters
-    ----------
-    what
-        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
-    """
+    """Measure how far a run's models or a predictor are from Bayes on their own prior, by length and family."""
     from offprior.adapters.declared import Declared
     from offprior.commands.gap import gap as carried_out
     from offprior.compute import devices
@@ -104,7 +99,7 @@ def gap(
 
 @app.command
 def audit(
-    what: str,
+    what: What,
     /,
     *,
     recipe: Annotated[
@@ -122,13 +117,7 @@ def audit(
     training_seed: TrainingSeed = 0,
     device: Device = None,
 ) -> None:
-    """Test whether a run's models or a predictor are consistent with Bayesian inference under any prior at all.
-
-    Parameters
-    ----------
-    what
-        A run's folder, a predictor's name or address (offprior list predictors); python: runs the code it names.
-    """
+    """Test whether a run's models or a predictor are consistent with Bayesian inference under any prior at all."""
     from offprior.adapters.declared import Declared
     from offprior.commands.audit import audit as carried_out
     from offprior.compute import devices
