@@ -5,7 +5,6 @@ import hashlib
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from jaxtyping import Float
 
 from offprior.adapters.answer import Answer, moments, parts_of
 from offprior.adapters.fitted import Fitted
-from offprior.adapters.in_processes import asked_in_processes
+from offprior.adapters.in_processes import Prompt, asked_in_processes
 from offprior.adapters.regular_grid import steps_ahead
 from offprior.compute.threads import one_thread
 from offprior.errors import OffpriorError, Problem, SettingError, in_a_line
@@ -109,11 +108,9 @@ class Wrapped(Predictor):
         mean, variance = np.zeros(shape), np.full(shape, np.nan)
         asked = [(at, number) for at, length in enumerate(lengths) for number in range(len(x)) if self._takes(length)]
         prompts = [(x[number, : lengths[at]], y[number, : lengths[at]], queries[number]) for at, number in asked]
-        known = self._ask_ahead(prompts) if self.processes > 1 else {}
-        with one_thread():
-            for (at, number), prompt in zip(asked, prompts, strict=True):
-                found = self._answer(number, *prompt, known)
-                mean[number, at], variance[number, at] = found.mean, found.variance
+        answers = self._answers([number for _, number in asked], prompts)
+        for (at, number), found in zip(asked, answers, strict=True):
+            mean[number, at], variance[number, at] = found.mean, found.variance
         return BatchPrediction(mean, variance)
 
     def predictive(
@@ -122,7 +119,7 @@ class Wrapped(Predictor):
         """Returns the distribution through the quantiles, which are of an output; else a normal one, plus noise."""
         if y.shape[1] < self.limits.shortest:
             return None
-        answers = [self._answer(number, *prompt) for number, prompt in enumerate(zip(x, y, queries, strict=True))]
+        answers = self._answers(range(len(x)), list(zip(x, y, queries, strict=True)))
         if any(answer.quantiles is not None for answer in answers):
             none = np.full((queries.shape[1], len(self.levels)), np.nan)
             rows = [none if each.quantiles is None else np.reshape(each.quantiles, none.shape) for each in answers]
@@ -136,7 +133,13 @@ class Wrapped(Predictor):
     def _takes(self, length: int) -> bool:
         return length >= self.limits.shortest
 
-    def _ask_ahead(self, prompts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[bytes, Any]:
+    def _answers(self, numbers: Sequence[int], prompts: Sequence[Prompt]) -> list[Answer]:
+        """Returns the answers to prompts, given their numbers in the batch."""
+        ahead = self._ask_ahead(prompts) if self.processes > 1 else {}
+        with one_thread():
+            return [self._answer(number, *prompt, ahead) for number, prompt in zip(numbers, prompts, strict=True)]
+
+    def _ask_ahead(self, prompts: Sequence[Prompt]) -> dict[bytes, Any]:
         """Asks, in several processes, the prompts whose answers are not kept; those that fail are asked again later."""
         marked = {_mark(*prompt): prompt for prompt in prompts}
         new = {mark: prompt for mark, prompt in marked.items() if mark not in self._kept}
@@ -152,7 +155,7 @@ class Wrapped(Predictor):
         x: np.ndarray,
         y: np.ndarray,
         queries: np.ndarray,
-        ahead: Mapping[bytes, Any] = MappingProxyType({}),
+        ahead: Mapping[bytes, Any],
     ) -> Answer:
         in_order = np.argsort(x[:, 0], kind="stable") if self.limits.on_regular_grid else slice(None)
         of_x, of_y = x[in_order], y[in_order]  # a series has one order, whatever that of the prompt
