@@ -41,6 +41,20 @@ def job(**changes):
     return Job(layers=2, width=16, heads=2, batch=32, points=8, rate=5e-3)._replace(**changes)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Beside a second worker, PyTorch's threads wait for each other: ten minutes in place of 20 seconds."""
+    if not HAS_TORCH:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(params=NAMES)
 def begun(request):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
