@@ -24,7 +24,7 @@ MEASURED = ("M1", "M2", "M3", "M4", "M5", "M10", "M19", "M20", "bayes_nmse", "co
 """The metrics that are kept, with the ends of their intervals."""
 PLACE = (
     "probe", "coordinate", "strength", "length", "placement", "inside", "prior_low", "prior_high", "seeds", "tasks",
-    "interval_over", "unit", "verdict", "nearest_class", "nearest", "panel_best", "panel_nmse",
+    "interval_over", "unit", "verdict", "verdict_fdr", "nearest_class", "nearest", "panel_best", "panel_nmse",
 )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def test_members_in_a_queue_are_their_single_runs_bit_for_bit():
 
 
 def test_members_in_one_program_are_their_single_runs_to_rounding():
-    """Batched products are summed in another order, so bits differ; over twelve steps by less than 1e-6.
+    """Batched products are summed in another order, so bits differ; over twelve steps by less than 1e-5: how
+    much depends on the processor, because Adam divides a small gradient's rounding by its size.
 
     But for the biases of the keys, whose gradient is 0 but for rounding, of which Adam makes steps; they change no
     prediction. And under AdamW: Muon's orthogonalisation magnifies rounding as well.
@@ -65,7 +66,7 @@ def test_members_in_one_program_are_their_single_runs_to_rounding():
     found = pretrain_population(MODEL, members, at_once=4, progress=Silence())
     for member, model in zip(members, found.models, strict=True):
         for own, single in zip(without_key_biases(model), without_key_biases(alone(member)), strict=True):
-            np.testing.assert_allclose(own, single, atol=1e-6, rtol=1e-6)
+            np.testing.assert_allclose(own, single, atol=1e-5, rtol=1e-6)
         np.testing.assert_allclose(model.history["loss"], alone(member).history["loss"], rtol=1e-5)
     assert any((one != other).any() for one, other in zip(*map(weights, found.models[:2]), strict=True))
 
