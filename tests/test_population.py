@@ -58,8 +58,9 @@ def test_members_in_a_queue_are_their_single_runs_bit_for_bit():
 def test_members_in_one_program_are_their_single_runs_to_rounding():
     """Batched products are summed in another order, so bits differ; over twelve steps by less than 1e-5.
 
-    How much depends on the processor: Adam divides a small gradient's rounding by its size. But for the biases of the keys, whose gradient is 0 but for rounding, of which Adam makes steps; they change no
-    prediction. And under AdamW: Muon's orthogonalisation magnifies rounding as well.
+    How much depends on the processor: Adam divides a small gradient's rounding by its size. The biases
+    of the keys are left out: their gradient is 0 but for rounding, of which Adam makes steps, and they change no
+    prediction. The optimiser is AdamW, because Muon's orthogonalisation magnifies rounding as well.
     """
     members = [member._replace(training=training_with(member, "adamw")) for member in MEMBERS]
     found = pretrain_population(MODEL, members, at_once=4, progress=Silence())
