@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from offprior.analysis.blocks import Block, blocks
 from offprior.analysis.estimate import Estimate, Sample
 from offprior.analysis.intervals import resamples
 from offprior.columns import (
@@ -36,16 +37,16 @@ TASKS_LEAST, SHARE_LEAST = 16, 0.005
 class Cell:
     """The rows of one cell (a probe's coordinate, a context length), as arrays [seeds, tasks] of each predictor."""
 
-    def __init__(self, blocks: Mapping[str, pd.DataFrame], predictor: str, failed: int = 0):
+    def __init__(self, of_predictors: Mapping[str, Block], predictor: str, failed: int = 0):
         self.predictor = predictor
         self.failed = failed
         self.placement = ALL
-        self.seeds = blocks[predictor]["seed"].unique()
-        self.tasks = blocks[predictor]["task"].unique()
-        self.shapes = {name: _shape(block, self.tasks, name) for name, block in blocks.items()}
-        self._blocks = blocks
+        self._blocks = of_predictors
+        own = of_predictors[predictor]
+        self.seeds, self.tasks = np.unique(own["seed"]), np.unique(own["task"])
+        self.shapes = {name: _shape(block, self.tasks, name) for name, block in of_predictors.items()}
         self.weights = resamples(len(self.tasks))
-        self.family = blocks[predictor]["family"].to_numpy()[: len(self.tasks)]
+        self.family = own["family"][: len(self.tasks)]
         self.share = np.ones(len(self.tasks))
         self._set_truth()
 
@@ -81,7 +82,7 @@ class Cell:
 
     def label(self, name: str) -> str | None:
         """Returns a column of text that is the same in all rows, or None if the table lacks it."""
-        found = self._blocks[self.predictor][name].iloc[0] if self.knows(name) else None
+        found = self._blocks[self.predictor][name][0] if self.knows(name) else None
         return found if isinstance(found, str) else None
 
     @property
@@ -92,7 +93,7 @@ class Cell:
     @property
     def names(self) -> list[str]:
         """The table's columns."""
-        return [str(name) for name in self._blocks[self.predictor].columns]
+        return self._blocks[self.predictor].columns.names
 
     @property
     def fits(self) -> list[str]:
@@ -129,7 +130,7 @@ class Cell:
     @property
     def classes(self) -> int:
         """The number of class posterior means whose sums are in the rows."""
-        return sum(1 for name in self._blocks[self.predictor].columns if name.startswith("moment "))
+        return sum(1 for name in self.names if name.startswith("moment "))
 
     def column(self, predictor: str, name: str) -> Float[np.ndarray, "seeds tasks"]:
         """Returns a column of a predictor's rows; for errors and truth, the part in this cell's placement."""
@@ -139,7 +140,7 @@ class Cell:
         return between if self.placement == BETWEEN else self._read(predictor, name) - between
 
     def _read(self, predictor: str, name: str) -> Float[np.ndarray, "seeds tasks"]:
-        return self._blocks[predictor][name].to_numpy(dtype=float).reshape(self.shapes[predictor])
+        return self._blocks[predictor][name].astype(float).reshape(self.shapes[predictor])
 
     def mean(self, values: Float[np.ndarray, "any tasks"]) -> Estimate:
         """Returns the mean over tasks; values that are the same for every training seed have one row."""
@@ -202,25 +203,14 @@ def cells(rows: pd.DataFrame, predictor: str, placements: Sequence[str] = (ALL,)
     """
     if rows.empty:
         return {}
-    groups = rows.groupby(PLACE, sort=False, observed=True)
-    number = groups.ngroup().to_numpy()
-    label, names = pd.factorize(rows["predictor"])
-    order = np.lexsort((rows["task"].to_numpy(), rows["seed"].to_numpy(), label, number))
-    number, label = number[order], label[order]
-    ordered = rows.iloc[order]
-    starts = np.flatnonzero(np.r_[True, (np.diff(number) != 0) | (np.diff(label) != 0)])
-    stops = np.r_[starts[1:], len(rows)]
-    blocks: dict[int, dict[str, pd.DataFrame]] = {}
-    for start, stop in zip(starts, stops, strict=True):
-        blocks.setdefault(int(number[start]), {})[str(names[label[start]])] = ordered.iloc[start:stop]
     found = {}
-    for of_cell in blocks.values():
+    for of_cell in blocks(rows, PLACE):
         if predictor not in of_cell:
             continue
         of_cell, failed = _answered(of_cell, predictor)
-        if failed and of_cell[predictor]["task"].nunique() < LEAST_TASKS:
+        if failed and len(np.unique(of_cell[predictor]["task"])) < LEAST_TASKS:
             continue
-        place, whole = tuple(of_cell[predictor][PLACE].iloc[0]), Cell(of_cell, predictor, failed)
+        place, whole = _place(of_cell[predictor]), Cell(of_cell, predictor, failed)
         for placement in placements:
             cell = whole.placed(placement)
             if cell is not None:
@@ -228,24 +218,30 @@ def cells(rows: pd.DataFrame, predictor: str, placements: Sequence[str] = (ALL,)
     return found
 
 
-def _answered(blocks: dict[str, pd.DataFrame], predictor: str) -> tuple[dict[str, pd.DataFrame], int]:
+def _place(block: Block) -> tuple:
+    """Returns the values of the columns `PLACE`, as plain Python values."""
+    values = (block[name][0] for name in PLACE)
+    return tuple(value.item() if isinstance(value, np.generic) else value for value in values)
+
+
+def _answered(of_predictors: Mapping[str, Block], predictor: str) -> tuple[Mapping[str, Block], int]:
     """Leaves out the tasks that the judged predictor did not answer, for all predictors; also returns their number."""
-    own = blocks[predictor]
-    if FAILURE not in own:
-        return blocks, 0
+    own = of_predictors[predictor]
+    if FAILURE not in own.columns:
+        return of_predictors, 0
     said = own[FAILURE]
-    lost = own.loc[said.notna() & (said != ""), "task"].unique()
+    lost = np.unique(own["task"][pd.notna(said) & (said != "")])
     if not len(lost):
-        return blocks, 0
-    return {name: block[~block["task"].isin(lost)] for name, block in blocks.items()}, len(lost)
+        return of_predictors, 0
+    return {name: block.without(lost) for name, block in of_predictors.items()}, len(lost)
 
 
-def _shape(block: pd.DataFrame, tasks: Sequence[int] | np.ndarray, name: str) -> tuple[int, int]:
+def _shape(block: Block, tasks: np.ndarray, name: str) -> tuple[int, int]:
     """Returns the numbers of seeds and tasks of a predictor's rows, which are sorted by both."""
-    seeds = block["seed"].unique()
-    shape = (len(seeds), len(tasks))
-    expected = np.tile(np.asarray(tasks), len(seeds))
-    if len(block) != len(expected) or (block["task"].to_numpy() != expected).any():
-        place = ", ".join(f"{key} {block[key].iloc[0]}" for key in ("probe", "strength", "length"))
+    own = block["task"]
+    seeds = len(own) // len(tasks)
+    is_paired = len(own) == seeds * len(tasks) and bool((own.reshape(seeds, -1) == tasks).all()) and seeds > 0
+    if not is_paired or len(np.unique(block["seed"])) != seeds:
+        place = ", ".join(f"{key} {block[key][0]}" for key in ("probe", "strength", "length"))
         raise OffpriorError(f"expected one row per task and seed of {name!r} at {place}; rows cannot be paired")
-    return shape
+    return seeds, len(tasks)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from offprior.analysis.cells import CELL, cells
+from offprior.analysis.estimate import intervals
 from offprior.columns import is_reference
 
 ERRORS = [*CELL, "predictor", "value", "low", "high"]
@@ -13,12 +14,12 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
 
     The interval is over tasks, and also over training seeds if there are several.
     """
-    found = []
-    for predictor in rows["predictor"].unique():
+    found, estimates = [], []
+    for predictor, own in rows.groupby("predictor", sort=False, observed=True):
         if is_reference(str(predictor)):
             continue
-        for key, cell in cells(rows, str(predictor)).items():
-            error = cell.nmse(str(predictor))
-            low, high = error.interval()
-            found.append((*key, str(predictor), error.value, low, high))
+        for key, cell in cells(own, str(predictor)).items():
+            estimates.append(cell.nmse(str(predictor)))
+            found.append((*key, str(predictor), estimates[-1].value))
+    found = [(*row, *ends) for row, ends in zip(found, intervals(estimates), strict=True)]
     return pd.DataFrame(found, columns=ERRORS)

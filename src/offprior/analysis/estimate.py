@@ -1,13 +1,13 @@
 """An estimate over tasks and training seeds, with the sample that gives its interval; no jax."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from offprior.analysis.intervals import Ratio, percentiles, ratio, resamples, seed_interval, widened
+from offprior.analysis.intervals import Ratio, percentiles, ratio, resamples, seed_interval, stacked, widened
 
 
 class Sample(NamedTuple):
@@ -114,6 +114,22 @@ class Estimate:
             return percentiles(self.replicates)
         alone = ratio(self.sample.top.mean(0, keepdims=True), self.sample.bottom)
         return self.ends(*(float(end) for end in alone.interval()))
+
+
+def intervals(estimates: Sequence[Estimate]) -> list[tuple[float, float]]:
+    """Returns the interval of each estimate; those of as many seeds and tasks are computed together."""
+    found: list[tuple[float, float] | None] = [None] * len(estimates)
+    waiting: dict[tuple[int, int], list[tuple[int, Ratio]]] = {}
+    for number, estimate in enumerate(estimates):
+        if estimate.ratio is None:
+            found[number] = estimate.interval()
+        else:
+            waiting.setdefault((estimate.ratio.seeds, estimate.ratio.tasks), []).append((number, estimate.ratio))
+    for group in waiting.values():
+        ends = stacked([of_number for _, of_number in group]).interval()
+        for (number, _), low, high in zip(group, *ends, strict=True):
+            found[number] = estimates[number].ends(float(low), float(high))
+    return [each for each in found if each is not None]
 
 
 def _same(one: Sample, two: Sample) -> bool:

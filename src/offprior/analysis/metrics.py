@@ -15,8 +15,8 @@ import pandas as pd
 
 from offprior.analysis.cells import CELL, PLACE, Cell, cells
 from offprior.analysis.class_metrics import best_blend_ratio, implied_weight, nearest_class_ratio, recovered
-from offprior.analysis.estimate import Estimate, Measured
-from offprior.analysis.intervals import seed_interval, stacked
+from offprior.analysis.estimate import Estimate, Measured, intervals
+from offprior.analysis.intervals import Ratio, seed_interval, stacked
 from offprior.analysis.reliability import reliability
 from offprior.analysis.selection import excess_parts, selection_cost, specialist_cost
 from offprior.analysis.unknown_prior import judged_without_prior, without_prior
@@ -107,7 +107,7 @@ def gate_of(key: tuple, cell: Cell, gates: Mapping[tuple, Cell]) -> Cell | None:
 def _columns(of_cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Computes values, interval ends and p-values of all cells' metrics; those of one shape are computed together."""
     rows: list[dict[str, Any]] = []
-    waiting: dict[tuple[int, int], list[tuple[dict[str, Any], str, Estimate]]] = {}
+    known: list[tuple[dict[str, Any], str, Estimate]] = []
     for of_cell in of_cells:
         row: dict[str, Any] = {}
         rows.append(row)
@@ -115,26 +115,22 @@ def _columns(of_cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             if not isinstance(value, Measured):
                 row[name] = value
                 continue
-            estimate = value.estimate
             row |= dict.fromkeys((name, f"{name}_low", f"{name}_high"), np.nan)
             row |= {_p_name(name, at): np.nan for at in TESTED.get(name, ())}
-            if estimate is None:
-                continue
-            row[name] = estimate.value
-            if estimate.ratio is None:
-                row[f"{name}_low"], row[f"{name}_high"] = estimate.interval()
-            else:
-                waiting.setdefault((estimate.ratio.seeds, estimate.ratio.tasks), []).append((row, name, estimate))
-    for group in waiting.values():
-        ratios = stacked([estimate.ratio for _, _, estimate in group if estimate.ratio is not None])
-        for (row, name, estimate), low, high in zip(group, *ratios.interval(), strict=True):
-            row[f"{name}_low"], row[f"{name}_high"] = estimate.ends(float(low), float(high))
-        for tested, places in TESTED.items():
-            part = [(row, estimate.ratio) for row, name, estimate in group if name == tested]
-            for at in places if part else ():
-                p = stacked([of_row for _, of_row in part if of_row is not None]).p_value(at)
-                for (row, _), value in zip(part, p, strict=True):
-                    row[_p_name(tested, at)] = float(value)
+            if value.estimate is not None:
+                row[name] = value.estimate.value
+                known.append((row, name, value.estimate))
+    for (row, name, _), ends in zip(known, intervals([estimate for _, _, estimate in known]), strict=True):
+        row[f"{name}_low"], row[f"{name}_high"] = ends
+    tested: dict[tuple[str, int, int], list[tuple[dict[str, Any], Ratio]]] = {}
+    for row, name, estimate in known:
+        if name in TESTED and estimate.ratio is not None:
+            tested.setdefault((name, estimate.ratio.seeds, estimate.ratio.tasks), []).append((row, estimate.ratio))
+    for (name, _, _), part in tested.items():
+        together = stacked([of_row for _, of_row in part])
+        for at in TESTED[name]:
+            for (row, _), value in zip(part, together.p_value(at), strict=True):
+                row[_p_name(name, at)] = float(value)
     return rows
 
 

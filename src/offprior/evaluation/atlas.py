@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from offprior import catalog
 from offprior.columns import IN_DISTRIBUTION
-from offprior.console.progress import ProgressReport, Silence
+from offprior.console.progress import ProgressReport
 from offprior.errors import OffpriorError
 from offprior.evaluation.evaluate import evaluate
 from offprior.mixture import Mixture
@@ -16,8 +16,9 @@ from offprior.table import Table
 
 TASKS, QUERIES = 64, 32
 """Test prompts per cell and queries per prompt: fewer than in a run, because there are many cells."""
-GATE_TASKS, GATE_QUERIES = 256, 64
-"""The same in distribution, if no run was evaluated: as many as in a run, because every verdict depends on them."""
+GATE_TASKS = 384
+"""Test prompts in distribution, if no run was evaluated: every verdict depends on them. With 32 queries each, they tell
+as much as a run's 256 with 64, and need no programs of other shapes."""
 LENGTHS = (5, 10, 20, 40)
 
 
@@ -71,17 +72,6 @@ def atlas(
     """
     found = applicable(mixture).probes if probes is None else list(probes)
     gate = None if known is None else in_distribution(known, predictors, lengths)
-    if gate is None:
-        gate = evaluate(
-            predictors,
-            [],
-            lengths,
-            mixture=mixture,
-            tasks=max(tasks, GATE_TASKS),
-            queries=max(queries, GATE_QUERIES),
-            seed=seed,
-            progress=Silence(),
-        )
     return evaluate(
         predictors,
         found,
@@ -92,6 +82,7 @@ def atlas(
         seed=seed,
         progress=progress,
         known=gate,
+        plain=(max(tasks, GATE_TASKS), queries) if gate is None else None,
     )
 
 

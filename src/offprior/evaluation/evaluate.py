@@ -46,6 +46,7 @@ def evaluate(
     seed: int = 0,
     progress: ProgressReport | None = None,
     known: Table | None = None,
+    plain: tuple[int, int] | None = None,
 ) -> Table:
     """Evaluates the errors of `predictors` on `probes`.
 
@@ -66,6 +67,8 @@ def evaluate(
         progress: where to report progress; None reports on standard error.
         known: an earlier table, whose in-distribution rows are used as they are, also for all places whose prompts are
             the mixture's own.
+        plain: the numbers of tasks and queries in distribution, if they are not `tasks` and `queries`. Places whose
+            prompts are the mixture's own are then not evaluated again. As many tasks as anywhere are asked at a time.
 
     Raises:
         OffpriorError: no predictor has a mixture and none was given; two predictors share label and seed; an
@@ -89,18 +92,24 @@ def evaluate(
     others = [probe for probe in probes if not isinstance(probe, InDistribution) or probe.departures()]
     there = set() if known is None else set(known.to_pandas()["length"])
     wanted = tuple(length for length in wanted if length not in there)
-    asked = [Asked(InDistribution(), wanted), *(Asked(probe, probe.lengths(lengths, mixture)) for probe in others)]
+    own = InDistribution()
+    asked = [Asked(own, wanted if plain is None else tuple(lengths))]
+    asked += [Asked(probe, probe.lengths(lengths, mixture)) for probe in others]
     if mixture.noise_degrees is not None:
         warnings.warn(NOISE_TAKEN_AS_NORMAL, ApproximationWarning, stacklevel=2)
     progress = progress if progress is not None else progress_report()
     steps = []
-    for probe, own in with_gates(asked, mixture):
-        if own:
+    for probe, asked_at in with_gates(asked, mixture):
+        if asked_at:
             beside = references_of(probe, mixture)
-            steps += [Step(probe, number, own, beside) for number in _numbers(probe, mixture, known is not None)]
+            size = plain if plain is not None and probe is own else (tasks, queries)
+            skip_plain = known is not None if probe is own else known is not None or plain is not None
+            numbers = _numbers(probe, mixture, skip_plain)
+            parts = [range(first, min(first + tasks, size[0])) for first in range(0, size[0], tasks)]
+            steps += [Step(probe, number, asked_at, beside, size, part) for number in numbers for part in parts]
 
     def rows_of(step: Step) -> list[pd.DataFrame]:
-        places = _places(step, mixture, tasks, queries, seed)
+        places = _places(step, mixture, seed)
         return [row for place in places for row in _rows_of(place, predictors, step.beside, mixture)]
 
     rows: list[pd.DataFrame] = [] if known is None else [known.to_pandas()]
@@ -127,6 +136,10 @@ class Step(NamedTuple):
     number: int
     lengths: tuple[int, ...]
     beside: Known
+    size: tuple[int, int]
+    """The numbers of tasks and of queries per task."""
+    part: range
+    """The tasks of this step; the others of the place are other steps."""
 
 
 def _numbers(probe: Probe, mixture: Mixture, skip_plain: bool) -> list[int]:
@@ -138,9 +151,9 @@ def _numbers(probe: Probe, mixture: Mixture, skip_plain: bool) -> list[int]:
     return [number for number, is_plain in enumerate(own) if not is_plain]
 
 
-def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -> list[PromptBatch]:
+def _places(step: Step, mixture: Mixture, seed: int) -> list[PromptBatch]:
     """Draws the batches of a place: one for all context lengths, unless the input law differs between lengths."""
-    probe, number, lengths, _ = step
+    probe, number, lengths, _, (tasks, queries), part = step
     strength = probe.strengths(mixture)[number]
     distribution = probe.distribution(strength, mixture)
     inside, gated = probe.inside(strength, mixture), gate(probe, strength, mixture)
@@ -151,8 +164,13 @@ def _places(step: Step, mixture: Mixture, tasks: int, queries: int, seed: int) -
         key = key_for(seed, "evaluation", probe.label, number, 0 if len(batches) == 1 else batch[0])
         with LAPACK:  # some laws of inputs call LAPACK
             prompts = jax.block_until_ready(draw_prompts(distribution, key, tasks, max(batch), queries))
+        if len(part) < tasks:
+            prompts = jax.tree.map(lambda leaf: leaf[part.start : part.stop], prompts)
         found.append(
-            PromptBatch(probe, strength, inside, made_of, gated.label if gated else "", distribution, prompts, batch)
+            PromptBatch(
+                *(probe, strength, inside, made_of, gated.label if gated else "", distribution, prompts, batch),
+                first=part.start,
+            )
         )
     return found
 

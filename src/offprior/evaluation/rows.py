@@ -32,6 +32,8 @@ class PromptBatch(NamedTuple):
     distribution: Mixture
     prompts: Prompts
     lengths: tuple[int, ...]
+    first: int = 0
+    """The number of the first task, if the place's other tasks are in other batches."""
 
 
 class Answer(NamedTuple):
@@ -90,7 +92,7 @@ class Rows:
                 "length": lengths,
                 "inside": place.inside,
                 "seed": answer.seed,
-                "task": np.tile(np.arange(len(self._truth)), len(answer.lengths)),
+                "task": np.tile(place.first + np.arange(len(self._truth)), len(answer.lengths)),
                 "made_of": "|".join(place.made_of),
                 "gate": place.gate,
                 "family": np.tile(self._families, len(answer.lengths)),
