@@ -53,7 +53,7 @@ def draw_errors(
     _error_curve(axis, at, cells, "M2", name or name_of("model", look), style, look)
     known = {label: column for label, column in REFERENCE_ERRORS.items() if references and _is_known(cells, column)}
     if coincide(cells):
-        del known["C"]
+        known.pop("C", None)
     for label, column in known.items():
         is_both = label == "B" and "C" not in known and coincide(cells)
         shown = name_of("B = C" if is_both else label, look, prior_known=is_prior_known(cells))
