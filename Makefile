@@ -17,7 +17,7 @@ help:
 	@echo "make demo    pretrain, probe and report: the recipe $(RECIPE), about five minutes on two cores"
 	@echo "make test    every test            make lint    ruff and pyright     make format  ruff, mending"
 	@echo "make check   lint and the quick tests: minutes, for use while you work"
-	@echo "make test-full   the same, with every example of the properties and what takes longest"
+	@echo "make test-full   the same, with every example of the properties"
 	@echo "make adapters    PyTorch and the packages of other people's models, for their tests: about a gigabyte"
 	@echo "make docs    docs/_build/html      make bench   training speed       make lock    pin all versions again"
 	@echo "make clean   remove the environment and what was built; runs/ is kept"

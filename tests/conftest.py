@@ -39,7 +39,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 MOST_MEMORY = 1.2e9
 """Bytes of this process above which compiled programs are dropped after a test: a worker may take 2 GB."""
-GROWTH = 0.6e9
+GROWTH = 0.3e9
 """Bytes that a process has to grow by before it drops them again.
 
 Dropping them gives only part of the memory back. Without this, a process that stays above `MOST_MEMORY` would compile

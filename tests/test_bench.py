@@ -12,7 +12,6 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
-from example_counts import full
 
 from offprior.recipe.recipe import read
 
@@ -20,13 +19,11 @@ BENCH = Path(__file__).parents[1] / "bench"
 HAS_TORCH = all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
 PATIENT = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.filterwarnings("ignore::UserWarning")]
 """Of PyTorch's own."""
-OF_TORCH = [pytest.mark.skipif(not HAS_TORCH, reason="needs the extra bench"), *PATIENT]
 NAMES = [
-    "offprior_engine",
-    "jax_one_dispatch",
-    pytest.param("torch_eager", marks=OF_TORCH),
-    pytest.param("torch_compiled", marks=[*OF_TORCH, full]),
-]
+    "offprior_engine", "jax_one_dispatch",
+    *(pytest.param(name, marks=[pytest.mark.skipif(not HAS_TORCH, reason="needs the extra bench"), *PATIENT])
+      for name in ("torch_eager", "torch_compiled")),
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -135,7 +132,6 @@ def test_the_command_prints_the_table():
     assert "offprior" in done.stdout and "(c) JAX jit" in done.stdout and "NMSE" in done.stdout
 
 
-@full
 def test_inference_is_measured():
     done = subprocess.run(
         [sys.executable, "-m", "offprior", "bench", "inference", "--prompts", "16", "--positions", "4", "--repeats",
@@ -149,7 +145,6 @@ def test_inference_is_measured():
     assert re.search(r"a pass for each position: [\d.]+ \(", predictions)
 
 
-@full
 def test_learning_is_measured_to_the_gate_or_the_end(tmp_path):
     small = ["model.layers=1", "model.width=16", "model.heads=2", "training.steps=50", "training.points=8"]
     done = subprocess.run(
@@ -165,21 +160,16 @@ def test_learning_is_measured_to_the_gate_or_the_end(tmp_path):
         assert one["reached"] is None and [row[0] for row in one["course"]] == [25, 50] and one["final"] > 0.01
 
 
-PARTS = ("utilisation", "population", "large", "train")
-
-
-@pytest.mark.parametrize("parts", [PARTS[:2], pytest.param((*PARTS, "rivals"), marks=full)], ids=["two", "all"])
-def test_what_is_for_an_accelerator_runs_at_toy_size(parts, tmp_path):
+def test_what_is_for_an_accelerator_runs_at_toy_size(tmp_path):
     done = subprocess.run(
-        [sys.executable, str(BENCH / "gpu.py"), "--toy", "--out", str(tmp_path), "--parts", ",".join(parts)],
+        [sys.executable, str(BENCH / "gpu.py"), "--toy", "--out", str(tmp_path)],
         capture_output=True, text=True, timeout=580,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     found = {path.stem: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
-    assert set(parts) <= set(found)
-    assert all(found[part]["toy"] for part in parts if part in PARTS)
-    assert found["population"]["ratio"] > 0
-    assert all(found[part]["exit code"] == 0 for part in {"large", "train"} & set(parts))
+    assert {"utilisation", "rivals", "population", "large", "train"} <= set(found)
+    assert all(found[part]["toy"] for part in ("utilisation", "population", "large", "train"))
+    assert found["population"]["ratio"] > 0 and found["large"]["exit code"] == found["train"]["exit code"] == 0
 
 
 def test_a_share_of_the_peak_counts_the_products_that_are_carried_out():

@@ -14,7 +14,6 @@ from collections import namedtuple
 import pandas as pd
 import pytest
 import yaml
-from example_counts import full
 
 from offprior import cli
 from offprior.analysis.verdict import VERDICTS
@@ -111,7 +110,6 @@ def test_a_finished_run_is_not_trained_again(finished):
     assert (folder / "seed-0" / "state-000000020.safetensors").stat().st_mtime_ns == before
 
 
-@full
 def test_more_seeds_join_the_first(finished, tmp_path):
     home = shutil.copytree(finished[0].parents[1], tmp_path / "home")
     refusal = offprior("run", "small.yaml", "--seeds", "2", folder=home)

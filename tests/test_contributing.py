@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from example_counts import full
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?:python|yaml)\n# (src/offprior/\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -112,7 +111,6 @@ assert set(rows.query("inside")["strength"]) == {1.0}
     )
 
 
-@full
 def test_examples_keep_the_contract(package):
     """The contract tests see the examples by their being there."""
     shutil.copytree(ROOT / "tests", package / "tests", ignore=shutil.ignore_patterns("__pycache__"))

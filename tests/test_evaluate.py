@@ -17,6 +17,7 @@ from offprior.mixture import Mixture
 from offprior.predictors.bayes import Bayes
 from offprior.predictors.least_squares import LeastSquares
 from offprior.predictors.predictor import BatchPrediction, Predictor
+from offprior.probes._other_mixture import MixtureTest
 from offprior.probes.context_length import ContextLength
 from offprior.probes.convex import Convex
 from offprior.probes.frequency import Frequency
@@ -173,3 +174,18 @@ def test_a_reference_that_is_not_refined_says_so():
 def test_a_seed_alone_makes_no_predictor_trained():
     found = evaluate(Constant(), [], [5], mixture=MIXTURE, tasks=2, queries=4).to_pandas()
     assert set(found.loc[found["predictor"] == "model", "seed"]) == {UNTRAINED}
+
+
+def test_prompts_in_distribution_may_be_more_and_are_asked_in_parts():
+    """The parts are the same prompts, with the same answers, as all of them asked at once."""
+    predictor = LeastSquares()
+    parts = evaluate([predictor], [PROBE], LENGTHS, mixture=MIXTURE, tasks=8, queries=4, plain=(20, 4)).to_pandas()
+    whole = evaluate([predictor], [], LENGTHS, mixture=MIXTURE, tasks=20, queries=4).to_pandas()
+    by = ["predictor", "length", "task"]
+    inside = parts.query("probe == 'in-distribution'").sort_values(by).reset_index(drop=True)
+    pd.testing.assert_frame_equal(inside[list(whole)], whole.sort_values(by).reset_index(drop=True), rtol=1e-9)
+    assert set(inside["task"]) == set(range(20)) and set(parts.query("probe == 'convex'")["task"]) == set(range(8))
+    # A place of the mixture's own prompts is not asked again.
+    same = MixtureTest(name="same", other=MIXTURE)
+    again = evaluate([predictor], [same], LENGTHS, mixture=MIXTURE, tasks=8, queries=4, plain=(20, 4)).to_pandas()
+    assert set(again["probe"]) == {"in-distribution"}

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
-from example_counts import full
 from kinds import FUNCTION_FAMILIES
 
 from offprior import catalog
@@ -66,11 +65,7 @@ def families(dimension):
     return found
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(each, marks=full if max(each.lengths) > 12 else ()) for each in SETTINGS.values()],
-    ids=list(SETTINGS),
-)
+@pytest.fixture(scope="module", params=SETTINGS.values(), ids=list(SETTINGS))
 def answers(request):
     """Of each family's prompts under each family's prior: log evidence, means at the queries, and the truths there.
 

@@ -14,6 +14,7 @@ from fixture_table import OF_PLACEMENT, RANGE, evaluation, report_data, study_da
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from offprior import catalog
+from offprior.figures._error_curves import coincide
 from offprior.figures.between_and_beyond import BetweenAndBeyond
 from offprior.figures.error_by_length import ErrorByLength
 from offprior.figures.error_by_strength import ErrorByStrength
@@ -148,6 +149,16 @@ def test_other_runs_are_laid_over():
     assert {"model: mueller-2023", "model: other", "B: other"} <= set(labels(canvas))
     same = dataclasses.replace(other, recipe=data.recipe)
     assert "B: other" not in labels(drawn(ErrorByStrength("convex"), dataclasses.replace(data, others=(same,))))
+
+
+def test_another_run_is_laid_over_where_b_and_c_are_one_curve():
+    rows = evaluation()
+    combined = rows.query("predictor == 'B'").assign(predictor="C")
+    alike = pd.concat([rows.query("predictor != 'C'"), combined], ignore_index=True)
+    data = dataclasses.replace(report_data(), metrics=ReportData.from_evaluation(alike).metrics)
+    assert coincide(data.cells("convex")), "what this is about"
+    canvas = drawn(ErrorByStrength("convex"), dataclasses.replace(data, others=(dataclasses.replace(data, label="o"),)))
+    assert "model: o" in labels(canvas)
 
 
 def test_ten_times_the_floor_is_drawn_where_prompts_are_noise_free():

@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pytest
-from example_counts import full
 from safetensors.numpy import load_file
 
 RECIPE = """
@@ -93,7 +92,6 @@ def test_two_processes_reach_the_parameters_of_one_though_one_was_asked_to_stop(
         np.testing.assert_allclose(two[name], one[name], atol=1e-6, rtol=0, err_msg=name)
 
 
-@full
 def test_gpt_2_small_s_width_is_shared_by_two_processes(tmp_path):
     """deepmind-2023-124m at toy depth: one layer of its twelve."""
     settings = ["model.layers=1", "training.steps=2", "training.batch=2", "training.points=8", "evaluation.lengths=[8]"]

@@ -8,7 +8,6 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from example_counts import full
 from small_runs import BASE, MIDDLE, WEIGHTS, carried_out, weights, write
 
 from offprior.analysis.measure import estimate
@@ -148,7 +147,6 @@ def test_bisection_halves_what_holds_the_crossing(tmp_path):
     assert min(values[low], values[high]) <= threshold <= max(values[low], values[high])
 
 
-@full
 def test_pretraining_then_probing_is_the_study(tmp_path):
     """The two halves, bisection included, are the whole; places are not trained again."""
     study = {
@@ -180,7 +178,6 @@ def test_a_study_along_training_reads_the_kept_weights(tmp_path):
     assert 'id="verdicts"' in page and 'id="study"' in page
 
 
-@full
 def test_every_place_of_a_study_is_read_along_its_training(tmp_path):
     changes = {"training.trajectory": 3}
     study = {
@@ -225,7 +222,6 @@ def test_a_place_that_diverges_is_left_out_and_the_others_go_on(tmp_path, capsys
     assert "place-01, seed 0 is left out: training.learning_rate" in " ".join(capsys.readouterr().err.split())
 
 
-@full
 def test_judged_by_the_recipes_own_mixture(tmp_path):
     """Coverage: places with combinations in their pretraining have the same B, C and prompts as the one without."""
     combination = {"name": "combination", "second": BASE["mixture"]["families"][1]}

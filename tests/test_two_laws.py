@@ -210,4 +210,4 @@ def test_of_very_many_laws_a_box_at_a_time_is_looked_at():
     pieces = [Sinusoid(amplitude=1.0), Sinusoid(amplitude=1.5)]
     group = Combination(Combination(*pieces), Combination(*pieces)).components(8)
     assert group.locate is not None and np.prod(orders_of(group.locate)) > quadrature_refinement.TOGETHER
-    assert quadrature_refinement._together(group, 16, 0, 1 << 30, int(np.prod(orders_of(group.locate)))) == 1
+    assert quadrature_refinement.together_of(group, 16, 0, 1 << 30, int(np.prod(orders_of(group.locate)))) == 1

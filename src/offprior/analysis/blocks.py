@@ -4,8 +4,8 @@ A table has thousands of such blocks and some tens of columns. A data frame of e
 computing metrics.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ class Columns:
         self._arrays: dict[str, np.ndarray] = {}
         self.names = [str(name) for name in rows.columns]
 
+    def __len__(self) -> int:
+        return len(self._order)
+
     def __contains__(self, name: str) -> bool:
         return name in self._rows
 
@@ -28,30 +31,31 @@ class Columns:
         return self._arrays[name]
 
 
-class Block(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Block:
     """Rows of one predictor in one cell, sorted by training seed and task."""
 
     columns: Columns
-    rows: Any
+    rows: slice | np.ndarray
     """A slice, or the numbers of the rows."""
 
-    def __getitem__(self, name: str) -> np.ndarray:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name][self.rows]
 
     def without(self, tasks: np.ndarray) -> "Block":
         """Returns the block without the rows of some tasks."""
-        numbers = np.arange(self.rows.start, self.rows.stop)
+        numbers = np.arange(len(self.columns))[self.rows]
         return Block(self.columns, numbers[~np.isin(self["task"], tasks)])
 
 
-def blocks(rows: pd.DataFrame, place: list[str]) -> list[Mapping[str, Block]]:
+def blocks(rows: pd.DataFrame, place: Sequence[str]) -> list[Mapping[str, Block]]:
     """Returns the blocks of each cell by predictor; cells and predictors are in the order of the table.
 
     Args:
         rows: the rows of an evaluation.
         place: the columns that tell cells apart.
     """
-    number = rows.groupby(place, sort=False, observed=True).ngroup().to_numpy()
+    number = rows.groupby(list(place), sort=False, observed=True).ngroup().to_numpy()
     label, names = pd.factorize(rows["predictor"])
     order = np.lexsort((rows["task"].to_numpy(), rows["seed"].to_numpy(), label, number))
     number, label, columns = number[order], label[order], Columns(rows, order)

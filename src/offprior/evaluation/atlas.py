@@ -17,8 +17,10 @@ from offprior.table import Table
 TASKS, QUERIES = 64, 32
 """Test prompts per cell and queries per prompt: fewer than in a run, because there are many cells."""
 GATE_TASKS = 384
-"""Test prompts in distribution, if no run was evaluated: every verdict depends on them. With 32 queries each, they tell
-as much as a run's 256 with 64, and need no programs of other shapes."""
+"""Test prompts in distribution, if no run was evaluated: every verdict depends on them. With 32 queries each, M1 of
+four predictors had intervals of 0.83 times the width that a run's 256 with 64 give (geometric mean over four lengths
+and four seeds of prompts), and no programs of other shapes are compiled.
+"""
 LENGTHS = (5, 10, 20, 40)
 
 
