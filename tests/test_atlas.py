@@ -29,6 +29,7 @@ def test_every_probe_applies_or_says_why_not():
 @pytest.fixture
 def two_probes(monkeypatch):
     """Two of them are enough to see what becomes of a table."""
+    monkeypatch.setattr(probing, "GATE_TASKS", 48)
     few = probing.Applicable([Convex(count=3), InputScale()], {"frequency": "there is no family of sinusoids"})
     monkeypatch.setattr(probing, "applicable", lambda mixture, names=(): few)
 

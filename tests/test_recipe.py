@@ -71,8 +71,9 @@ def test_every_recipe_says_its_paper_its_cost_and_what_to_expect(name):
 @pytest.mark.parametrize("name", recipe_file.built_in())
 def test_every_recipe_fits_the_schema(name):
     path, label = recipe_file.locate(name)
-    jsonschema.validate(recipe_file.read_mapping(path, label), json_schema())
-    jsonschema.validate(json.loads(json.dumps(read(name).to_mapping())), json_schema())
+    valid = jsonschema.Draft202012Validator(json_schema())
+    valid.validate(recipe_file.read_mapping(path, label))
+    valid.validate(json.loads(json.dumps(read(name).to_mapping())))
 
 
 def test_the_schema_refuses_what_the_reader_refuses():
