@@ -6,7 +6,16 @@ import os
 import sys
 from pathlib import Path
 
+import long_programs
 import shared_folder
+
+QUICK = (
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+    "--xla_cpu_use_onednn=false",
+)
+"""Flags with which XLA compiles in a third of the time."""
 
 # In the environment, before jax is imported: a command line started by a test is held to the same.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
@@ -15,8 +24,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Beside a second worker, threads of PyTorch and scikit-learn wait for each other: minutes in place of seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Most of the time goes into compiling what runs for a moment. `XLA_FLAGS= make test` compiles as users do.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("NPROC", "1")  # the same for XLA, whose threads look for work in a loop
+# Most of the time goes into compiling what runs for a moment. `XLA_FLAGS= make test` compiles as users do; what runs
+# longer than it compiles is compiled better, see `long_programs`.
+os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # so that sharing is tested wherever tests run
 
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
@@ -29,6 +40,11 @@ import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from slow_files import SLOW  # noqa: E402
+
+from offprior.compute import jax_internals  # noqa: E402
+
+long_programs.compile_well()
+jax_internals.QUICKLY["xla_backend_optimization_level"] = 0  # a test draws few prompts
 
 # What one test or program has compiled, the next need not, whichever worker runs it. JAX writes entries in place: one
 # that is read half-written is compiled anew, with a warning that pyproject.toml ignores.
