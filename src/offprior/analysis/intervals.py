@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 from scipy.special import stdtrit
 
 LEVEL = 0.95
@@ -177,7 +176,7 @@ def seed_interval(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:
     values = np.asarray(values, dtype=float)
     if values.size < 2 or not np.isfinite(values).all():
         return float("nan"), float("nan")
-    half = stats.t.ppf(0.5 + LEVEL / 2, values.size - 1) * values.std(ddof=1) / values.size**0.5
+    half = stdtrit(values.size - 1, 0.5 + LEVEL / 2) * values.std(ddof=1) / values.size**0.5
     return float(values.mean() - half), float(values.mean() + half)
 
 
