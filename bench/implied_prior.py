@@ -14,6 +14,7 @@ from pathlib import Path
 
 import offprior as op
 from offprior.commands.named_predictor import named_predictor
+from offprior.predictors.predictor import Predictor
 from offprior.recipe.recipe import read
 from offprior.storage.run_folder import MANIFEST
 
@@ -32,7 +33,7 @@ def main(what: str | None, recipe: str | None, lengths: Sequence[int]) -> None:
             show(f"{weight}, {frequency[0]} to {frequency[1]}", planted, GIVEN, lengths)
         return
     if (Path(what) / MANIFEST).is_file():
-        run = op.load(what)
+        run = op.Run(what)
         mixture, models = run.recipe.mixture, run.models()
     else:
         mixture = read(recipe or "mueller-2023").mixture
@@ -46,7 +47,7 @@ def main(what: str | None, recipe: str | None, lengths: Sequence[int]) -> None:
                 show(f"{name}: {where}, {', '.join(map(str, chosen))} pairs", model, mixture, chosen, inside)
 
 
-def show(name: str, predictor: op.Predictor, mixture: op.Mixture, lengths: Sequence[int], inside: bool = False) -> None:
+def show(name: str, predictor: Predictor, mixture: op.Mixture, lengths: Sequence[int], inside: bool = False) -> None:
     """Prints a row of a table in Markdown."""
     begun = time.perf_counter()
     found = op.implied_prior(predictor, mixture, lengths, inside=inside)
