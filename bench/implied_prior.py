@@ -20,7 +20,7 @@ from offprior.storage.run_folder import MANIFEST
 
 GIVEN = op.Mixture(families=[op.Linear(), op.Sinusoid(frequency=(0.5, 1.5))])
 PLANTED = [(0.3, (0.6, 1.4)), (0.8, (0.5, 1.2))]
-HEAD = "| {} | weight of lines | lower end | upper end | distance | from the given mixture's B | s |"
+HEAD = "| {} | weight of the first family | lower end | upper end | distance | from the given mixture's B | s |"
 
 
 def main(what: str | None, recipe: str | None, lengths: Sequence[int]) -> None:

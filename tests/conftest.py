@@ -30,6 +30,7 @@ os.environ.setdefault("NPROC", "1")  # the same for XLA, whose threads look for 
 os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # so that sharing is tested wherever tests run
 
+assert "jax" not in sys.modules, "jax has read the environment already"
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
 
 from jaxtyping import install_import_hook  # noqa: E402
@@ -43,8 +44,9 @@ from slow_files import SLOW  # noqa: E402
 
 from offprior.compute import jax_internals  # noqa: E402
 
-long_programs.compile_well()
-jax_internals.QUICKLY["xla_backend_optimization_level"] = 0  # a test draws few prompts
+if os.environ["XLA_FLAGS"] == " ".join(QUICK):
+    long_programs.compile_well()
+    jax_internals.QUICKLY["xla_backend_optimization_level"] = 0  # a test draws few prompts
 
 # What one test or program has compiled, the next need not, whichever worker runs it. JAX writes entries in place: one
 # that is read half-written is compiled anew, with a warning that pyproject.toml ignores.

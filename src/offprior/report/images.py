@@ -55,7 +55,10 @@ def _fonts_without_rules_of_layout() -> Iterator[None]:
     fontTools would read all of these tables of the whole font for each figure, which took half of a PDF's time.
     """
     options = fontTools.subset.Options
-    before = options._drop_tables_default
+    before = getattr(options, "_drop_tables_default", None)
+    if before is None:  # a version of fontTools that keeps it elsewhere: as right, and slower
+        yield
+        return
     options._drop_tables_default = [*before, "GSUB", "GPOS", "GDEF"]
     try:
         yield
