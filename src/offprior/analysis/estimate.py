@@ -44,13 +44,7 @@ class Estimate:
         """Returns the mean of `sample.top` over the mean of `sample.bottom`."""
         with np.errstate(divide="ignore", invalid="ignore"):
             values = sample.top.mean(1) / sample.bottom.mean()
-
-        def replicates() -> np.ndarray:
-            weights = resamples(len(sample.bottom))
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return (weights @ sample.top.mean(0)) / (weights @ sample.bottom)
-
-        return cls(values, replicates, sample)
+        return cls(values, functools.partial(_replicates, sample), sample)
 
     @property
     def value(self) -> float:
@@ -130,6 +124,12 @@ def intervals(estimates: Sequence[Estimate]) -> list[tuple[float, float]]:
         for (number, _), low, high in zip(group, *ends, strict=True):
             found[number] = estimates[number].ends(float(low), float(high))
     return [each for each in found if each is not None]
+
+
+def _replicates(sample: Sample) -> Float[np.ndarray, " resamples"]:
+    weights = resamples(len(sample.bottom))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (weights @ sample.top.mean(0)) / (weights @ sample.bottom)
 
 
 def _same(one: Sample, two: Sample) -> bool:
