@@ -33,9 +33,9 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # so that sharing is tested w
 assert "jax" not in sys.modules, "jax has read the environment already"
 assert "offprior" not in sys.modules, "offprior was imported before its shapes could be checked"
 
-from jaxtyping import install_import_hook  # noqa: E402
+import strict_types  # noqa: E402
 
-install_import_hook("offprior", "strict_types.check")
+strict_types.install("offprior")
 
 import jax  # noqa: E402
 import pytest  # noqa: E402
