@@ -153,7 +153,6 @@ def test_what_is_right_passes(checked):
         lambda module: module.Deep(jnp.ones((2, 3)), TWO, 1),
         lambda module: module.Deep(jnp.ones((2, 3)), THREE, "1"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_what_is_wrong_is_told(checked, wrong):
     with pytest.raises(TypeCheckError):
