@@ -100,12 +100,12 @@ def served(*folders, ended_by=signal.SIGINT):
 class Opened:
     """A page whose first answers are there."""
 
-    def __init__(self, page, address):
+    def __init__(self, page, address, label="model"):
         self.page, self.complaints = page, []
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.goto(address)
-        page.wait_for_function(f"globalThis.Bokeh?.documents?.length > 0 && ({CURVE})('model').some(Number.isFinite)")
+        page.wait_for_function(f"globalThis.Bokeh?.documents?.length > 0 && ({CURVE})('{label}').some(Number.isFinite)")
 
     def curve(self, label="model"):
         return self.page.evaluate(CURVE, label)

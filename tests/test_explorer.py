@@ -221,7 +221,7 @@ def test_what_is_read_is_escaped(answerer):
 def test_the_lines_of_python_give_all_that_is_shown_again(answerer, capsys):
     state = answerer.drawn(State(length=6, shown=("model", "ridge")))
     names: dict = {}
-    exec(as_python([answerer.run.folder], state), names)
+    exec(as_python([answerer.run], state), names)
     found = answerer.with_panel(answerer.answer(state))
     assert set(names["answers"].curves) == set(found.curves) and "truth" in found.curves
     for label, curve in found.curves.items():

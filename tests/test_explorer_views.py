@@ -155,7 +155,7 @@ def test_the_lines_of_python_give_a_frame_of_the_film_and_the_second_run_again(a
     state = answerer.drawn(State(preset=CELL, run=1, probe="convex", strength=0.5, length=6, shown=shown))
     state = dataclasses.replace(state, step=answerer.film.steps[1], query=1.5)
     names: dict = {}
-    exec(as_python([run.folder for run in runs], state), names)
+    exec(as_python(runs, state), names)
     found = answerer.answer(state)
     assert set(names["answers"].curves) == set(found.curves) >= {"model", "model of two", "truth"}
     for label, curve in found.curves.items():
@@ -174,7 +174,7 @@ def test_torn_weights_of_a_step_are_told_and_leave_the_last_ones_alone(tmp_path)
     with pytest.raises(OffpriorError, match=r"weights-.* not a readable checkpoint"):
         answerer.answer(state)
     assert np.isfinite(answerer.answer(dataclasses.replace(state, step=0)).curves["model"]).all()
-    assert "step=" in as_python([run.folder], state)
+    assert "step=" in as_python([run], state)
 
 
 def test_an_address_of_another_run_is_cut_to_what_this_one_has(answerer):

@@ -35,3 +35,14 @@ Device = Annotated[
     Literal["cpu", "gpu", "tpu"] | None, Parameter(show_default=False, help="Device; by default the best available.")
 ]
 Resume = Annotated[bool, Parameter(negative="", show_default=False, help="Continue an unfinished run.")]
+What = Annotated[
+    str,
+    Parameter(
+        help="A run's folder, a predictor's name or its address (offprior list predictors). Addresses that begin with "
+        "python: or torch:, and forecast: with a module of yours, run the code that they name."
+    ),
+]
+Trust = Annotated[
+    bool,
+    Parameter(negative="", help="Load files that can run code, such as pickles; do so only if you trust their source."),
+]

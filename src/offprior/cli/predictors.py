@@ -5,20 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from offprior.cli.options import Device, app
+from offprior.cli.options import Device, Trust, What, app
 
-What = Annotated[
-    str,
-    Parameter(
-        help="A run's folder, a predictor's name or its address (offprior list predictors). Addresses that begin with "
-        "python: or torch:, and forecast: with a module of yours, run the code that they name."
-    ),
-]
 Strict = Annotated[bool, Parameter(negative="", help="Stop at the first prompt that is not answered.")]
-Trust = Annotated[
-    bool,
-    Parameter(negative="", help="Load files that can run code, such as pickles; do so only if you trust their source."),
-]
 Trained = Annotated[
     bool | None,
     Parameter(show_default=False, help="Whether the predictor was pretrained; by default what its address suggests."),

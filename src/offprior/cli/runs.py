@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
-from offprior.cli.options import Device, Out, Overrides, RecipeName, Resume, Seeds, app
+from offprior.cli.options import Device, Out, Overrides, RecipeName, Resume, Seeds, Trust, What, app
 
 
 @app.command
@@ -77,10 +77,13 @@ def probe(run: Path, /, *probes: str, device: Device = None) -> None:
 
 @app.command
 def explore(
-    run: Path,
-    beside: Path | None = None,
+    what: What,
+    beside: Annotated[str | None, Parameter(show_default=False)] = None,
     /,
     *,
+    recipe: Annotated[
+        str | None, Parameter(show_default=False, help="Recipe whose mixture draws the prompts of a predictor.")
+    ] = None,
     host: Annotated[str, Parameter(help="Address to listen on; any but the loopback exposes the page.")] = (
         "127.0.0.1"
     ),
@@ -91,22 +94,31 @@ def explore(
     static: Annotated[
         Path | None, Parameter(show_default=False, help="Write the page to this file, which needs no server.")
     ] = None,
+    trust: Trust = False,
     device: Device = None,
 ) -> None:
     """Open a page on which you drag points while the model and the exact posteriors respond.
 
     Parameters
     ----------
-    run
-        The run's folder.
     beside
-        A second run, whose model answers the same prompts and whose verdicts are shown next to those of the first.
+        A second run or predictor, which answers the same prompts and whose verdicts are shown next to the first's.
     """
+    from offprior.adapters.declared import Declared
     from offprior.compute import devices
     from offprior.explorer.show import show
 
     devices.use(device)
-    show(run, beside, host=host, port=port, opens_browser=not no_browser, static=static)
+    show(
+        what,
+        beside,
+        host=host,
+        port=port,
+        opens_browser=not no_browser,
+        static=static,
+        recipe=recipe,
+        declared=Declared(trust=trust),
+    )
 
 
 @app.command

@@ -19,6 +19,7 @@ from offprior.errors import Problem, SettingError, choose_from
 from offprior.recipe.recipe import read
 from offprior.storage.files import locked
 from offprior.storage.run_folder import (
+    ABOUT,
     ATLAS,
     EVALUATION,
     MANIFEST,
@@ -104,7 +105,7 @@ def atlas(
         folder, lengths = RUNS / f"{ATLAS}-{folder_name(str(what))}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label, gate = judged[0].label, None
-        about["predictor"] = label
+        about |= {"predictor": label, "fingerprint": chosen.fingerprint()}
         prior_known = pretrained_on is not None or not _is_of_unknown_prior(str(what), judged[0], chosen.mixture)
     folder = Path(out) if out is not None else folder
     beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
@@ -148,7 +149,7 @@ def _write(
     from offprior.report.report import write_page
 
     table.save(folder / "evaluation.parquet")
-    write_text(folder / "about.json", json.dumps({**about, "finished": now()}, indent=2) + "\n")
+    write_text(folder / ABOUT, json.dumps({**about, "finished": now()}, indent=2) + "\n")
     rows = table.to_pandas()
     # Metrics and figures are those of the predictor called "model".
     rows["predictor"] = rows["predictor"].replace({label: "model"})

@@ -16,7 +16,7 @@ from offprior.console.output import Console
 from offprior.errors import Problem, SettingError
 from offprior.recipe.recipe import read
 from offprior.storage.files import locked
-from offprior.storage.run_folder import MANIFEST, RUNS, folder_name, machine, now, versions, write_text
+from offprior.storage.run_folder import ABOUT, MANIFEST, RUNS, folder_name, machine, now, versions, write_text
 
 AUDIT = "audit"
 """The subfolder of a run that `offprior audit` writes to."""
@@ -78,7 +78,7 @@ def audit(
         found = measured(judged, chosen.mixture, **settings, progress=progress_report() if progress else Silence())
         write_text(folder / "audit.csv", found.rows.to_csv(index=False))
         about |= {"seeds": sorted(set(found.rows["seed"])), "result": found.sentence, "finished": now()}
-        write_text(folder / "about.json", json.dumps(about, indent=2, default=int) + "\n")
+        write_text(folder / ABOUT, json.dumps(about, indent=2, default=int) + "\n")
     print_audit(found, settings["prompts"], console)
     for one in judged:
         for line in _failures(one):

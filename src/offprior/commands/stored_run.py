@@ -22,6 +22,9 @@ SMALLEST_FREE_BYTES = 50_000_000
 class Run(RunFolder):
     """A recipe that was carried out in a folder."""
 
+    judged: str = MODEL
+    """The name of the predictor that verdicts are about, in its tables."""
+
     def __init__(self, folder: str | Path, recipe: Recipe | None = None):
         super().__init__(folder)
         if recipe is not None:

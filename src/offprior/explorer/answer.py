@@ -29,6 +29,8 @@ class Answers(NamedTuple):
     """The verdict of the nearest cell of the run's probes; empty if there is none."""
     look: Look | None = None
     """The inside of the model, if it was requested."""
+    failure: str = ""
+    """Why the model has no answer; empty if it has one."""
 
 
 def add_band(bands: dict[str, tuple], label: str, mean: np.ndarray, variance: np.ndarray) -> None:

@@ -8,17 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from jaxtyping import Float
 
-from offprior.columns import SMOOTHER
-from offprior.commands.stored_run import Run
+from offprior.columns import MODEL, SMOOTHER
 from offprior.compute.devices import cores
 from offprior.compute.randomness import key_for
 from offprior.compute.threads import LAPACK, blas_on_one_thread
-from offprior.errors import Problem, SettingError
 from offprior.evaluation.atlas import applicable
 from offprior.evaluation.comparison_panel import panel
 from offprior.evaluation.prediction_panels import known_combinations, references_of
 from offprior.explorer.answer import Answers, add_band
 from offprior.explorer.film import Film
+from offprior.explorer.judged_predictor import Shown, check_can_be_shown
 from offprior.explorer.look import Look, Looks
 from offprior.explorer.state import CELL, MOST_POINTS, OWN, State
 from offprior.explorer.task import Tasks
@@ -40,7 +39,7 @@ ATTENTION = "attention"
 
 
 class Answerer:
-    """A run's models, B, C and the panel; created once and shared by all pages.
+    """A run's models or a predictor, B, C and the panel; created once and shared by all pages.
 
     `beside` is a second run. Its model answers the same prompts, and so does its B if its mixture differs.
 
@@ -48,31 +47,22 @@ class Answerer:
         OffpriorError: a run is not pretrained, or is a study with several models; its inputs have several dimensions.
     """
 
-    def __init__(self, run: Run, beside: Run | None = None):
+    def __init__(self, run: Shown, beside: Shown | None = None):
         self.run, self.recipe = run, run.recipe
-        places = run.places()
-        if places:
-            message = f"a study has one model per place; explore one place, such as {places[0].folder}"
-            raise SettingError(Problem("study", message, str(run.folder)))
+        check_can_be_shown(run)
         self.mixture = run.recipe.mixture
-        if self.mixture.vocabulary:
-            message = "a page shows functions of one number, but the families are token processes; see the report"
-            raise SettingError(Problem("mixture", message, str(run.folder)))
-        if self.mixture.dimension != 1:
-            message = f"inputs have {self.mixture.dimension} numbers, but a page shows inputs of one number"
-            raise SettingError(Problem("mixture", message, str(run.folder)))
         self.models = run.models()
         self.film = Film(run.folder, self.models)
         self.references, self.has_combined = references_of(self.mixture, known_combinations(self.recipe))
         self.smoother = Smoother()
-        self.panel = {predictor.label: predictor for predictor in panel(self.mixture)}
+        self.panel = {each.label: each for each in panel(self.mixture) if each.label != run.judged}
         low, high = self.mixture.inputs.span()
         self.inside = (low, high)
         wide = MARGIN * (high - low)
         self.places = np.linspace(low - wide, high + wide, PLACES)
         self.longest = min(MOST_POINTS, *(model.longest or MOST_POINTS for model in self.models))
         self.verdicts = Verdicts(run)
-        self.name = run.folder.resolve().name.replace(",", " ")
+        self.name = (run.judged if run.judged != MODEL else run.folder.resolve().name).replace(",", " ")
         self.beside = None if beside is None else Answerer(beside)
         if self.beside is not None:
             self.longest = min(self.longest, self.beside.longest)
@@ -121,6 +111,15 @@ class Answerer:
         return ("model", *exact, SMOOTHER, *classes, "truth", *others, *self.panel)
 
     @property
+    def titles(self) -> dict[str, str]:
+        """The names of the curves of predictors that are not models of runs, by their labels."""
+        found = {} if self.run.judged == MODEL else {MODEL: self.run.judged}
+        if self.beside is not None and self.beside.run.judged != MODEL:
+            found[_beside(MODEL, self.beside.name)] = self.beside.name
+        taken = set(self.labels)
+        return {label: f"{name} (judged)" if name in taken else name for label, name in found.items()}
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """What can be shown: the curves, and the model's attention if the model exposes it."""
         return (*self.labels, *([ATTENTION] if self.looks.layers else []))
@@ -135,21 +134,25 @@ class Answerer:
         for number, preset in enumerate(LIKELY * TRIED):
             state = self.drawn(State(preset=preset, task=number, noise=float(draw.choice([0.0, 0.1, 0.3]))))
             first = (draw.uniform(*self.inside), 3 * draw.normal())
-            self.answer(dataclasses.replace(state, preset=OWN, points=(first, *state.points[1:])))
+            moved = dataclasses.replace(state, preset=OWN, points=(first, *state.points[1:]))
+            if self.run.judged == MODEL:
+                self.answer(moved)
+            else:  # it compiles nothing, and may be slow
+                self._add_exact(moved, {}, {})
 
     def answer(self, state: State) -> Answers:
         """Returns the immediate answers, of the model and the exact posteriors; without points, only the truth."""
         points = state.points[: self.longest]
         curves: dict[str, np.ndarray] = {}
         bands: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        probability, surprise, look = {}, float("nan"), None
+        probability, surprise, look, failure = {}, float("nan"), None, ""
         if points:
             with blas_on_one_thread():
                 # The model and the references run in parallel, so that a drag waits only for the slower one.
                 ahead = self._ahead.submit(self._add_model, state, curves, bands)
                 self._add_smoother(state, curves, bands)
                 probability, surprise = self._add_exact(state, curves, bands)
-                look = ahead.result()
+                look, failure = ahead.result()
                 if self.beside is not None:
                     self._add_beside(state, curves)
         source = self.source_of(state)
@@ -158,9 +161,8 @@ class Answerer:
             curves["truth"] = function(self.places)
         typical = self.typical(len(points)) if points else (float("nan"), float("nan"))
         verdict = source.verdicts.nearest(state, len(state.points))
-        return Answers(
-            state, curves, bands, probability, surprise, typical, self._errors(curves, curves), verdict, look
-        )
+        errors = self._errors(curves, curves)
+        return Answers(state, curves, bands, probability, surprise, typical, errors, verdict, look, failure)
 
     def with_panel(self, answers: Answers) -> Answers:
         """Adds the answers of the shown classical predictors, which take longer."""
@@ -205,12 +207,18 @@ class Answerer:
                 self._typical[length] = (float(surprise.mean()), float(surprise.std()))
             return self._typical[length]
 
-    def _add_model(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> Look | None:
+    def _add_model(
+        self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]
+    ) -> tuple[Look | None, str]:
+        """Adds the curve of the model, if it answers; returns its inside if that is shown, and why it has no answer."""
         x, y = _arrays(state.points[: self.longest])
-        found = self.film.model_of(state).predict_batch(x, y, self.places[None, :, None], [y.shape[1]])
+        model, queries = self.film.model_of(state), self.places[None, :, None]
+        found = model.predict_batch(x, y, queries, [y.shape[1]])
+        if not np.isfinite(found.mean).all():
+            return None, model.reason(x[0], y[0], queries[0])
         curves["model"] = found.mean[0, 0]
         add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
-        return self._look(state) if ATTENTION in state.shown and self.looks.layers else None
+        return (self._look(state) if ATTENTION in state.shown and self.looks.layers else None), ""
 
     def _add_smoother(self, state: State, curves: dict[str, np.ndarray], bands: dict[str, tuple]) -> None:
         x, y = _arrays(state.points[: self.longest])

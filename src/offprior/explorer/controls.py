@@ -52,8 +52,9 @@ class Controls:
         self.sliders = {name: self._slider(name, title, step, state) for name, (title, step) in SLIDERS.items()}
         self.task = Button(label="New task", name="new-task")
         self.choices = answerer.choices
-        self.shown = CheckboxGroup(labels=list(self.choices), active=[], name="shown")
-        self.seeds = [f"seed {model.seed}" for model in answerer.models]
+        titles = answerer.titles
+        self.shown = CheckboxGroup(labels=[titles.get(label, label) for label in self.choices], active=[], name="shown")
+        self.seeds = [titles.get("model", f"seed {model.seed}") for model in answerer.models]
         self.model = Select(title="model", value=self.seeds[state.model], options=self.seeds, name="model")
         self.number = Spinner(title="point", low=1, high=1, step=1, value=1, width=70, name="point-number")
         self.at_x = Spinner(title="x", step=0.1, value=0.0, width=90, name="point-x")
@@ -140,7 +141,7 @@ class Controls:
         answerer = self.answerer
         runs = [answerer, *([] if answerer.beside is None else [answerer.beside])]
         self.address.value = to_query(state)
-        self.python.value = as_python([each.run.folder for each in runs], state)
+        self.python.value = as_python([each.run for each in runs], state)
 
     def script(self, document: Document, message: Div) -> None:
         """Installs the page's own scripts, which run once the page is loaded."""

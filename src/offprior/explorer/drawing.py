@@ -2,7 +2,7 @@
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportOptionalMemberAccess=false
 """The plot: points to drag, one curve per predictor, bands, and their styles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,14 @@ class Drawing:
     `panel`.
     """
 
-    def __init__(self, labels: tuple[str, ...], panel: tuple[str, ...], families: tuple[str, ...], places: np.ndarray):
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        panel: tuple[str, ...],
+        families: tuple[str, ...],
+        places: np.ndarray,
+        titles: Mapping[str, str],
+    ):
         self.places = places
         self.points = ColumnDataSource({"x": [], "y": [], "colour": [], "number": []})
         self.attention = ColumnDataSource({"x": [], "y": [], "size": [], "weight": []})
@@ -75,7 +82,7 @@ class Drawing:
             HoverTool(renderers=[dots], tooltips=[("point", "@number"), ("x, y", "@x{0.00}, @y{0.00}")]),
             HoverTool(renderers=[looked], tooltips=[("attention", "@weight{0.000}")]),
         )
-        items = [LegendItem(label=label, renderers=[line]) for label, line in self.lines.items()]
+        items = [LegendItem(label=titles.get(label, label), renderers=[line]) for label, line in self.lines.items()]
         self.legend = Legend(
             items=items, location="top_left", orientation="horizontal", ncols=6, label_text_font_size="11px"
         )
@@ -124,8 +131,8 @@ class Drawing:
             line.visible = label in labels
         for label, area in self.areas.items():
             area.visible = label in labels
-        for item in self.legend.items:
-            item.visible = item.label.value in labels
+        for label, item in zip(self.lines, self.legend.items, strict=True):
+            item.visible = label in labels
 
     def fit(self, state: State, answers: Answers | None) -> None:
         """Sets the vertical range so that the points and the truth fit."""

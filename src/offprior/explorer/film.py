@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from offprior.predictors.predictor import Predictor
 from offprior.predictors.pretrained import Pretrained
 from offprior.pretraining.checkpoint import at_step, steps_kept
 
@@ -27,9 +28,9 @@ class Choice(Protocol):
 
 
 class Film:
-    """The models of a run, one per seed, at every step that can be shown."""
+    """The models of a run, one per seed, at every step that can be shown; or one other predictor, without steps."""
 
-    def __init__(self, folder: Path, models: list[Pretrained]):
+    def __init__(self, folder: Path, models: list[Predictor]):
         self.folder, self.models = folder, models
         self.steps = steps_kept(folder, models[0].seed)
         self._known: dict[tuple[int, int], Pretrained] = {}
@@ -42,14 +43,14 @@ class Film:
         step = min(self.steps, key=lambda kept: abs(kept - state.step))
         return 0 if step == self.steps[-1] else step
 
-    def model_of(self, state: Choice) -> Pretrained:
+    def model_of(self, state: Choice) -> Predictor:
         """Returns the model that a state selects, at the training step that it names.
 
         Raises:
             OffpriorError: the weights of that step are missing or corrupt.
         """
         model, step = self.models[min(state.model, len(self.models) - 1)], self.step_of(state)
-        if not step:
+        if not step or not isinstance(model, Pretrained):
             return model
         with self._lock:
             if (model.seed, step) not in self._known:

@@ -13,7 +13,7 @@ from offprior.errors import OffpriorError
 from offprior.evaluation.family_read_out import FamilyReadOut
 from offprior.evaluation.inside_model import Inside
 from offprior.mixture import Mixture
-from offprior.predictors.pretrained import Pretrained
+from offprior.predictors.predictor import Predictor
 
 LEAST = 4
 """With fewer points, a read-out fitted to all lengths is unreliable."""
@@ -40,7 +40,7 @@ class Look(NamedTuple):
 class Looks:
     """The inside of the models of a run; read-outs are fitted when they are first requested, one at a time."""
 
-    def __init__(self, mixture: Mixture, models: list[Pretrained]):
+    def __init__(self, mixture: Mixture, models: list[Predictor]):
         self.mixture = mixture
         self.layers = self.heads = 0
         """The numbers of layers and heads; 0 if the architecture does not expose its attention."""
@@ -55,7 +55,7 @@ class Looks:
 
     def look(
         self,
-        model: Pretrained,
+        model: Predictor,
         x: Float[np.ndarray, " n"],
         y: Float[np.ndarray, " n"],
         query: float,
@@ -100,7 +100,7 @@ class Looks:
                 exact = read_out.exact_accuracy
         return Look(pairs, own, families, accuracy, exact, note, waits)
 
-    def fit(self, model: Pretrained) -> "Future[FamilyReadOut | None]":
+    def fit(self, model: Predictor) -> "Future[FamilyReadOut | None]":
         """Returns the read-out of a model; starts fitting it if necessary."""
         with self._lock:
             if model.seed not in self._fits:
@@ -108,7 +108,7 @@ class Looks:
                 self._fits[model.seed] = self._thread.submit(FamilyReadOut.fitted, model, self.mixture, key)
             return self._fits[model.seed]
 
-    def when_fitted(self, model: Pretrained, act: Callable[[], None]) -> None:
+    def when_fitted(self, model: Predictor, act: Callable[[], None]) -> None:
         """Calls `act` once the model's read-out is fitted: immediately, or in another thread."""
         self.fit(model).add_done_callback(lambda _: act())
 

@@ -44,7 +44,7 @@ class Page:
         self._fits = False
         self._shown = self.state
         self._waits_for: set[int] = set()
-        self.drawing = Drawing(answerer.labels, tuple(answerer.panel), families, answerer.places)
+        self.drawing = Drawing(answerer.labels, tuple(answerer.panel), families, answerer.places, answerer.titles)
         self.reading = Div(text="", width=280, name="reading")
         # The classical predictors are slow, hence answered separately so that they do not delay the rest.
         self.latest: Latest[State] = Latest(self._answer, threads)
@@ -114,12 +114,15 @@ class Page:
         if any(label in self.answerer.panel for label in answers.state.shown):
             self.later.ask(answers)
         else:
-            self.reading.text = reading(answers, self.answerer.approximation)
+            self.reading.text = self._read(answers)
 
     def _show_panel(self, answers: Answers) -> None:
         self.drawing.show_panel(answers)
         if answers.state is self._shown:  # otherwise a newer answer has been shown, or will be
-            self.reading.text = reading(answers, self.answerer.approximation)
+            self.reading.text = self._read(answers)
+
+    def _read(self, answers: Answers) -> str:
+        return reading(answers, self.answerer.approximation, self.answerer.titles)
 
     def _wait_for_read_out(self, number: int) -> None:
         """Asks again once the layers' read-out is fitted; once per model."""

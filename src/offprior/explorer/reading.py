@@ -1,19 +1,25 @@
 """The numbers next to the plot, as a table that screen readers can read."""
 
 import math
+from collections.abc import Mapping
 from html import escape
 
 from offprior.explorer.answer import Answers
 
 
-def reading(answers: Answers, approximation: str = "") -> str:
+def reading(answers: Answers, approximation: str = "", titles: Mapping[str, str] | None = None) -> str:
     """Returns P(family | context), the distance from the prior, errors and the nearest cell's verdict as HTML.
 
     Args:
         answers: the answers to show.
         approximation: what is approximate about the exact predictors, in words.
+        titles: the names of curves that are called otherwise than their labels.
     """
     parts = []
+    called = titles or {}
+    if answers.failure:
+        name = called.get("model", "the model")
+        parts.append(f"<h3>No answer of {escape(name)}</h3><p>{escape(answers.failure)}</p>")
     if answers.probability:
         bars = "".join(_bar(name, share) for name, share in answers.probability.items())
         parts.append(f"<h3>P(family | context)</h3><table>{bars}</table>")
@@ -27,7 +33,7 @@ def reading(answers: Answers, approximation: str = "") -> str:
         )
     if answers.errors:
         rows = "".join(
-            f"<tr><td>{escape(label)}</td><td style='text-align:right'>{_figure(error)}</td></tr>"
+            f"<tr><td>{escape(called.get(label, label))}</td><td style='text-align:right'>{_figure(error)}</td></tr>"
             for label, error in answers.errors.items()
         )
         parts.append(f"<h3>Error, share of the truth's variance</h3><table>{rows}</table>")

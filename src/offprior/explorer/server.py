@@ -6,7 +6,6 @@ import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import cast
 
 from bokeh.application import Application
@@ -15,10 +14,10 @@ from bokeh.document import Document
 from bokeh.server.server import Server
 from tornado.platform.asyncio import BaseAsyncIOLoop
 
-from offprior.commands.stored_run import Run
 from offprior.compute.devices import cores
 from offprior.errors import OffpriorError, Problem, SettingError
 from offprior.explorer.answers import Answerer
+from offprior.explorer.judged_predictor import Shown
 from offprior.explorer.listening import LOOPBACK, address_of, exposure_of, free_port, names_of
 from offprior.explorer.listening import say as _say
 from offprior.explorer.page import Page
@@ -28,8 +27,8 @@ LARGEST_MESSAGE = 1 << 20
 
 
 def explore(
-    folder: Path,
-    beside: Path | None = None,
+    run: Shown,
+    beside: Shown | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 5006,
@@ -39,8 +38,8 @@ def explore(
     """Serves a run's page until Ctrl-C or SIGTERM.
 
     Args:
-        folder: the run's folder.
-        beside: the folder of a second run, whose model is drawn too.
+        run: the run, or a predictor in its place.
+        beside: a second run, whose model is drawn too.
         host: the address to listen on.
         port: the port; 0 takes a free one.
         opens_browser: whether to open the page in a browser.
@@ -49,7 +48,7 @@ def explore(
     Raises:
         OffpriorError: the run is not pretrained, or its inputs have several dimensions; the port is taken.
     """
-    answerer = Answerer(Run(folder), None if beside is None else Run(beside))
+    answerer = Answerer(run, beside)
     server = made(answerer, host, port)
     say("compiling the computations of a page")
     answerer.compile()

@@ -2,8 +2,8 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
+from offprior.explorer.judged_predictor import JudgedPredictor, Shown
 from offprior.explorer.state import State
 
 USUAL = {field.name: field.default for field in dataclasses.fields(State)}
@@ -38,17 +38,19 @@ Bokeh.index.find_one(plot).export(kind).to_blob().then(blob => {
 """
 
 
-def as_python(folders: Sequence[Path], state: State) -> str:
+def as_python(runs: Sequence[Shown], state: State) -> str:
     """Returns Python code that reproduces everything that a page of these runs shows for a state."""
-    runs = ", ".join(f"op.Run({str(folder)!r})" for folder in folders)
+    made = [run.code if isinstance(run, JudgedPredictor) else f"op.Run({str(run.folder)!r})" for run in runs]
+    has_judged = any(isinstance(run, JudgedPredictor) for run in runs)
+    further = "from offprior.explorer.judged_predictor import JudgedPredictor\n" if has_judged else ""
     points = tuple((round(x, 6), round(y, 6)) for x, y in state.points)
     settings = [("points", points), *((name, getattr(state, name)) for name in NAMES if name != "points")]
     given = ",\n".join(f"    {name}={value!r}" for name, value in settings if name == "points" or value != USUAL[name])
     return f"""import offprior as op
 from offprior.explorer.answers import Answerer
-from offprior.explorer.state import State
+{further}from offprior.explorer.state import State
 
-answerer = Answerer({runs})
+answerer = Answerer({", ".join(made)})
 state = State(
 {given},
 )

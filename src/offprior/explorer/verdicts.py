@@ -1,13 +1,14 @@
 """The verdicts of a run, from its own probes and from its atlas."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from offprior.columns import ALL, IN_DISTRIBUTION, WHERE
-from offprior.commands.stored_run import Run
 from offprior.errors import OffpriorError
+from offprior.explorer.judged_predictor import JudgedPredictor, Shown
 from offprior.explorer.state import CELL, State
 from offprior.families.linear import Linear
 from offprior.families.sinusoid import Sinusoid
@@ -23,13 +24,15 @@ COLUMNS = [*WORDS, *NUMBERS, "off_bayes"]
 class Verdicts:
     """The cells of a run, each with its verdict; empty if the run has not been probed."""
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Shown):
         self.families = run.recipe.mixture.families
-        own = _read(run.table)
+        own = _read(run.table, run)
         # For a probe that both have, the run's own cells are shown, as in its report.
-        further = _read(lambda: Table.load(run.folder / ATLAS / EVALUATION), None if own.empty else run.table)
+        gate = None if own.empty else run.table
+        further = _read(lambda: Table.load(run.folder / ATLAS / EVALUATION), run, gate)
         cells = pd.concat([own, further[~further["probe"].isin(own["probe"])]], ignore_index=True)
-        self.cells = cells[cells["probe"] != IN_DISTRIBUTION].reset_index(drop=True)
+        # Without a known prior, single placements have no verdict.
+        self.cells = cells[(cells["probe"] != IN_DISTRIBUTION) & (cells["verdict"] != "")].reset_index(drop=True)
 
     @property
     def probes(self) -> tuple[str, ...]:
@@ -94,10 +97,12 @@ def in_words(cell: Any, of: str = "pairs") -> str:
     return f"{held_verdict(cell)}{note}: {where}"
 
 
-def _read(table: Any, gate: Any = None) -> pd.DataFrame:
+def _read(table: Callable[[], Table], run: Shown, gate: Callable[[], Table] | None = None) -> pd.DataFrame:
     """Returns what can be shown of a table; empty if it is missing or has other contents."""
+    known = run.prior_known if isinstance(run, JudgedPredictor) else True
     try:
-        cells = table().verdicts(placement=None, gate=gate and gate())[COLUMNS].fillna({"provisional": ""})
+        judged = table().verdicts(run.judged, placement=None, gate=gate and gate(), prior_known=known)
+        cells = judged[COLUMNS].fillna({"provisional": ""})
         cells = cells.astype({name: str for name in WORDS})
         numbers = cells[NUMBERS].apply(pd.to_numeric, errors="coerce")
         cells[NUMBERS] = numbers
