@@ -23,6 +23,7 @@ from offprior.explorer.state import CELL, MOST_POINTS, OWN, State
 from offprior.explorer.task import Tasks
 from offprior.explorer.verdicts import Verdicts
 from offprior.predictors.smoother import Smoother
+from offprior.probes.probe import Probe
 from offprior.recipe.parts import plain
 
 PLACES = 200
@@ -74,15 +75,13 @@ class Answerer:
     @functools.cached_property
     def tasks(self) -> Tasks:
         """The functions and prompts, including those of the verdicts' cells."""
+
+        def is_shown(probe: Probe) -> bool:
+            places = probe.strengths(self.mixture)
+            return all(probe.distribution(place, self.mixture).dimension == 1 for place in places)
+
         known = [*self.recipe.probes, *applicable(self.mixture).probes]
-        probes = [
-            probe
-            for probe in known
-            if all(
-                probe.distribution(strength, self.mixture).dimension == 1 for strength in probe.strengths(self.mixture)
-            )
-        ]
-        return Tasks(self.mixture, probes)
+        return Tasks(self.mixture, list(filter(is_shown, known)))
 
     @functools.cached_property
     def looks(self) -> Looks:
