@@ -134,10 +134,8 @@ class Answerer:
             state = self.drawn(State(preset=preset, task=number, noise=float(draw.choice([0.0, 0.1, 0.3]))))
             first = (draw.uniform(*self.inside), 3 * draw.normal())
             moved = dataclasses.replace(state, preset=OWN, points=(first, *state.points[1:]))
-            if self.run.judged == MODEL:
-                self.answer(moved)
-            else:  # it compiles nothing, and may be slow
-                self._add_exact(moved, {}, {})
+            # What is no model of a run compiles nothing, and may be slow.
+            _ = self.answer(moved) if self.run.judged == MODEL else self._add_exact(moved, {}, {})
 
     def answer(self, state: State) -> Answers:
         """Returns the immediate answers, of the model and the exact posteriors; without points, only the truth."""
