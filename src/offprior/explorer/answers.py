@@ -128,13 +128,12 @@ class Answerer:
         self.with_panel(self.answer(self.drawn(State(shown=self.labels))))
         if self.looks.layers:  # the read-out takes longer and is fitted on request
             self.looks.look(self.models[0], np.zeros(1), np.zeros(1), 0.0, is_last=False)
-        # The prompt determines how far its posterior is refined, and hence which programs are compiled.
+        # The prompt determines how far its posterior is refined, and so what is compiled; other predictors may be slow.
         draw = np.random.default_rng(0)
         for number, preset in enumerate(LIKELY * TRIED):
             state = self.drawn(State(preset=preset, task=number, noise=float(draw.choice([0.0, 0.1, 0.3]))))
             first = (draw.uniform(*self.inside), 3 * draw.normal())
             moved = dataclasses.replace(state, preset=OWN, points=(first, *state.points[1:]))
-            # What is no model of a run compiles nothing, and may be slow.
             _ = self.answer(moved) if self.run.judged == MODEL else self._add_exact(moved, {}, {})
 
     def answer(self, state: State) -> Answers:
