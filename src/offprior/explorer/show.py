@@ -61,7 +61,7 @@ def show(
     try:
         from offprior.explorer.server import explore as serve
     except ModuleNotFoundError as error:
-        hint = ", or write the page as one file with --static FILE"
+        hint = ", or write the page as one file with --static FILE" if len(runs) == len(given) else ""
         raise _missing(error, {"bokeh": "Bokeh"}, hint) from None
 
     of = recipe or (runs[0] if runs else None)
