@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from explored import CHROMIUM, Opened, plain_run, served
 
+from offprior.adapters.declared import Declared
 from offprior.cli import main
 from offprior.commands.atlas import atlas
 from offprior.commands.stored_run import Run
@@ -17,6 +18,7 @@ from offprior.explorer.reading import reading
 from offprior.explorer.share import as_python
 from offprior.explorer.state import CELL, State
 from offprior.recipe.recipe import read
+from offprior.table import Table
 
 NEIGHBOURS = "sklearn:KNeighborsRegressor"
 NAME = "KNeighborsRegressor"
@@ -67,8 +69,12 @@ def test_it_answers_under_its_own_name(answerer):
 
 def test_its_verdicts_are_those_of_its_atlas(answerer):
     assert answerer.verdicts.probes == ("convex",)
-    words = set(answerer.verdicts.cells["verdict"])
-    assert words and words <= {"like one class", "like the best blend", "neither", "undecided"}, "its prior is unknown"
+    table = Table.load(answerer.run.folder / "evaluation.parquet")
+    wanted = table.verdicts(NAME, prior_known=False)
+    wanted = wanted[wanted["probe"] == "convex"].reset_index(drop=True)
+    shown = answerer.verdicts.cells
+    assert shown["strength"].tolist() == wanted["strength"].tolist() and len(shown) >= 4
+    assert shown["verdict"].tolist() == wanted["verdict"].tolist(), "its prior is unknown"
     assert answerer.verdicts.placements == ("all",), "single placements have no verdict without a prior"
     state = dataclasses.replace(State(preset=CELL), probe="convex", strength=0.5, length=16)
     assert "convex, " in answerer.answer(answerer.drawn(state)).verdict
@@ -112,6 +118,28 @@ def test_beside_a_run_it_answers_the_runs_prompts(home):
     names = {}
     exec(as_python([both.run, both.beside.run], state), names)
     assert label in names["answers"].curves
+
+
+def test_a_failure_beside_a_run_is_told(home):
+    both = Answerer(JudgedPredictor(NEIGHBOURS, "small.yaml"), JudgedPredictor("python:mine:mean", "small.yaml"))
+    label = "model of mean"
+    state = dataclasses.replace(both.drawn(State(length=9)), shown=("model", label))
+    found = both.answer(state)
+    assert "model" in found.curves and label not in found.curves
+    assert found.failure.startswith("mean: ") and "more than six pairs" in found.failure
+
+
+def test_its_atlas_is_found_with_another_training_of_the_same_mixture(home):
+    (home / "longer.yaml").write_text(read("small.yaml", ["training.steps=7"]).to_yaml())
+    assert len(JudgedPredictor(NEIGHBOURS, "longer.yaml").table().to_pandas())
+
+
+def test_trust_is_in_the_python(home):
+    trusted = JudgedPredictor(NEIGHBOURS, "small.yaml", Declared(trust=True))
+    code = as_python([trusted], State(points=tuple((float(k), 1.0) for k in range(6)), preset="own points"))
+    assert "declared=Declared(trust=True)" in code
+    exec(code, names := {})
+    assert names["answerer"].titles == {"model": NAME}
 
 
 def test_a_name_among_the_curves_is_marked(home):

@@ -148,5 +148,7 @@ def test_mistakes_are_one_line(rest, told):
 
 def test_a_missing_library_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(OffpriorError, match="needs transformers, which is not installed; pip install transformers"):
+    with pytest.raises(
+        OffpriorError, match="needs transformers, which is not installed; pip install 'offprior\\[hf\\]'"
+    ):
         predictor_at("hf:x")

@@ -10,6 +10,7 @@ import small_runs
 from scipy.optimize import nnls
 
 import offprior as op
+from offprior.adapters.declared import Declared
 from offprior.analysis.class_hull import nearest_blend
 from offprior.analysis.unknown_prior import NOT_WITHOUT_PRIOR, verdict_without_prior
 from offprior.analysis.verdict import LIKE_BLEND, LIKE_CLASS, NEITHER, UNDECIDED, is_judged
@@ -177,7 +178,12 @@ def test_an_atlas_whose_prior_is_declared_is_as_before(tmp_path, monkeypatch):
         recipe, prior = options
         out = tmp_path / "out"
         atlas("sklearn:DummyRegressor", recipe=recipe, pretrained_on=prior, out=out, probes=["shift"], progress=False)
-        assert seen["prior_known"] is known
+        assert seen["prior_known"] is known and seen["trained"] is False
+        atlas(
+            "sklearn:DummyRegressor", recipe=recipe, pretrained_on=prior, out=out, probes=["shift"], progress=False,
+            declared=Declared(trained=True),
+        )  # fmt: skip
+        assert seen["trained"] is known, "only what was trained on the mixture can be under-trained there"
     atlas("mean", out=tmp_path / "out", probes=["shift"], progress=False)
     assert seen["prior_known"] is True
     with pytest.raises(SettingError, match="--pretrained-on: it takes the place of --recipe"):

@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
 import offprior as op
+from offprior.analysis.failures import failures_of
 from offprior.errors import OffpriorError, SettingError
 
 
@@ -71,6 +72,14 @@ FAULTS = {
     "raises": (lambda x, y, q: 1 / 0, "division by zero"),
     "not finite": (lambda x, y, q: np.full(len(q), np.nan), "5 of 5 means are not finite"),
     "a wrong shape": (lambda x, y, q: np.zeros(3), r"got means of shape \[3\], expected \[5\]"),
+    "quantiles that are not finite": (
+        lambda x, y, q: {"mean": q[:, 0], "quantiles": np.full((len(q), 5), np.nan)},
+        "25 of 25 quantiles are not finite",
+    ),
+    "an infinite variance": (
+        lambda x, y, q: {"mean": q[:, 0], "variance": np.full(len(q), np.inf)},
+        "5 of 5 variances are not finite",
+    ),
     "nothing": (lambda x, y, q: None, "the answer has no mean"),
     "falling quantiles": (lambda x, y, q: {"quantiles": -np.tile(np.arange(5), (len(q), 1))}, "must not fall"),
     "a negative variance": (lambda x, y, q: {"mean": q[:, 0], "variance": -np.ones(len(q))}, "negative"),
@@ -88,6 +97,8 @@ def test_a_failure_is_recorded_with_its_reason_and_the_rest_goes_on(fault):
     assert np.isnan(found.mean[2]).all() and np.isfinite(np.delete(found.mean, 2, axis=0)).all()
     assert [failure[:2] for failure in mixed.failures] == [(2, 4), (2, 8)]
     assert all(re.search(reason, failure.reason) for failure in mixed.failures)
+    [told] = failures_of(mixed)
+    assert re.search(rf"^2 prompts were not answered: .*{reason}.* \(2\)$", told)
     with pytest.raises(OffpriorError, match=f"strict one: prompt 0 with 4 pairs: .*{reason}"):
         op.wrap(bad, "strict one", strict=True).predict_batch(x, y, queries, [4])
 

@@ -22,11 +22,13 @@ def moments(given: Any, queries: int, levels: Sequence[float]) -> tuple[np.ndarr
     is none: their median.
 
     Raises:
-        ValueError: shapes do not fit, or a mean is not finite.
+        ValueError: shapes do not fit, or a number is not finite. Variances may all be not-a-number: unknown.
     """
     mean, variance, quantiles = parts_of(given)
     if quantiles is not None:
         quantiles = _shaped("quantiles", quantiles, (queries, len(levels)))
+        if not np.isfinite(quantiles).all():
+            raise ValueError(f"{int((~np.isfinite(quantiles)).sum())} of {quantiles.size} quantiles are not finite")
         if (np.diff(quantiles, axis=1) < 0).any():
             raise ValueError("quantiles must not fall from one level to the next")
         mean = _at_level(quantiles, levels, 0.5) if mean is None else mean
@@ -45,6 +47,8 @@ def moments(given: Any, queries: int, levels: Sequence[float]) -> tuple[np.ndarr
     variance = _shaped("variances", variance, (queries,))
     if (variance < 0).any():
         raise ValueError("a variance is negative")
+    if not np.isfinite(variance).all() and not np.isnan(variance).all():  # all of them may be unknown
+        raise ValueError(f"{int((~np.isfinite(variance)).sum())} of {queries} variances are not finite")
     return mean, variance
 
 

@@ -21,7 +21,7 @@ from offprior.errors import Problem, SettingError, in_a_line
 CAPTION = "a forecaster, on regular grids: fracast, or MODULE:OBJECT of yours (which runs the module's code)"
 EXAMPLE = "forecast:fracast"
 NEEDS = ("fracast", "torch")
-INSTALL = "pip install fracast"
+INSTALL = "pip install 'offprior[forecast]'"
 
 FRACAST_SHORTEST = 8
 """The fewest values that fracast takes."""

@@ -21,7 +21,7 @@ CAPTION = (
 )
 EXAMPLE = "hf:PATH(format='lines', decimals=2)"
 NEEDS = ("transformers", "torch")
-INSTALL = "pip install transformers torch"
+INSTALL = "pip install 'offprior[hf]'"
 
 SETTINGS = ("format", "decimals", "samples", "temperature", "instruction", "dimension")
 WIDEST = -10.0

@@ -1,5 +1,8 @@
 """Prompts that a predictor did not answer, and why; no jax."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 import pandas as pd
 
 from offprior.columns import FAILURE
@@ -22,11 +25,25 @@ def failures_in_words(rows: pd.DataFrame, predictor: str, name: str) -> list[str
     labels = sorted(lost["predictor"].unique(), key=lambda label: (label != predictor, str(label)))
     found = []
     for label in labels:
-        reasons = lost.loc[lost["predictor"] == label, FAILURE].value_counts()
+        reasons = lost.loc[lost["predictor"] == label, FAILURE]
         asked = int((rows["predictor"] == label).sum())
-        told = [f"{reason} ({count})" for reason, count in reasons.head(SHOWN).items()]
-        more = f"; and {len(reasons) - SHOWN} other reasons" if len(reasons) > SHOWN else ""
         then = "which are left out for all predictors" if label == predictor else "its numbers are missing there"
         who = name if label == predictor else label
-        found.append(f"{who} did not answer {reasons.sum()} of {asked} prompts, {then}: {'; '.join(told)}{more}")
+        found.append(f"{who} did not answer {len(reasons)} of {asked} prompts, {then}: {most_frequent(reasons)}")
     return found
+
+
+def most_frequent(reasons: Iterable[str]) -> str:
+    """Returns the most frequent reasons, each with how often it was given."""
+    counted = Counter(reasons).most_common()
+    told = [f"{reason} ({count})" for reason, count in counted[:SHOWN]]
+    more = f"; and {len(counted) - SHOWN} other reasons" if len(counted) > SHOWN else ""
+    return "; ".join(told) + more
+
+
+def failures_of(predictor: object) -> list[str]:
+    """Says how many prompts a wrapped predictor did not answer since it was made, and why; none if all were."""
+    failures = getattr(predictor, "failures", [])
+    if not failures:
+        return []
+    return [f"{len(failures)} prompts were not answered: {most_frequent(each.reason for each in failures)}"]

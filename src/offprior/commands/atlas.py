@@ -16,6 +16,7 @@ from offprior.commands.named_predictor import named_predictor
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
 from offprior.errors import Problem, SettingError, choose_from
+from offprior.recipe.parts import plain
 from offprior.recipe.recipe import read
 from offprior.storage.files import locked
 from offprior.storage.run_folder import (
@@ -105,7 +106,7 @@ def atlas(
         folder, lengths = RUNS / f"{ATLAS}-{folder_name(str(what))}", chosen.evaluation.lengths or LENGTHS
         about = {"recipe": chosen.name, "seeds": [], "versions": versions(), "machine": machine(), "started": now()}
         label, gate = judged[0].label, None
-        about |= {"predictor": label, "fingerprint": chosen.fingerprint()}
+        about |= {"predictor": label, "mixture": plain(mixture)}
         prior_known = pretrained_on is not None or not _is_of_unknown_prior(str(what), judged[0], chosen.mixture)
     folder = Path(out) if out is not None else folder
     beside = [one for one in panel(mixture) if one.label not in {each.label for each in judged}]
@@ -127,6 +128,7 @@ def atlas(
         about["approximate"] = approximate
         about["left_out"] = found.left_out
         about["prior_known"] = prior_known
+        about["trained"] = prior_known and any(each.trained for each in judged)
         _write(folder, table, label, text, about, gate, console)
     return folder
 
@@ -159,7 +161,7 @@ def _write(
     data = ReportData.from_evaluation(
         rows, gate=gate, prior_known=about["prior_known"], label=folder.name, manifest=named, recipe=mapping
     )
-    found = breaks(data.metrics, trained=bool(about["seeds"]))
+    found = breaks(data.metrics, trained=about["trained"])
     write_text(folder / "breaks.csv", found.to_csv(index=False))
     data = dataclasses.replace(data, breaks=found)
     page = write_page(data, folder / "report", recipe)

@@ -9,6 +9,7 @@ from rich.table import Table as Grid
 
 from offprior.adapters.declared import Declared
 from offprior.analysis.audit import Audit
+from offprior.analysis.failures import failures_of
 from offprior.commands.atlas import MIXTURE_OF
 from offprior.commands.named_predictor import named_predictor
 from offprior.commands.stored_run import Run
@@ -81,7 +82,7 @@ def audit(
         write_text(folder / ABOUT, json.dumps(about, indent=2, default=int) + "\n")
     print_audit(found, settings["prompts"], console)
     for one in judged:
-        for line in _failures(one):
+        for line in failures_of(one):
             console.print(line, soft_wrap=True)
     console.print(f"The table: {folder / 'audit.csv'}", soft_wrap=True)
     return folder
@@ -111,12 +112,3 @@ def print_audit(found: Audit, prompts: int, console: Console) -> None:
         grid.add_row(*cells, row["measure"], str(row["length"]), f"{row['estimate']:.2g}", interval, row["verdict"])
     console.print(grid)
     console.print(found.sentence, soft_wrap=True)
-
-
-def _failures(predictor: object) -> list[str]:
-    """Says how many prompts a wrapped predictor did not answer, and the first reason."""
-    failures = getattr(predictor, "failures", [])
-    if not failures:
-        return []
-    first = failures[0]
-    return [f"{len(failures)} prompts were not answered; the first, with {first.length} pairs: {first.reason}"]

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table as Grid
 
 from offprior.adapters.declared import Declared
+from offprior.analysis.failures import failures_of
 from offprior.commands.named_predictor import named_predictor
 from offprior.commands.stored_run import Run
 from offprior.console.output import Console
@@ -82,6 +83,8 @@ def gap(
         write_text(file, found.to_csv(index=False))
     name = chosen.name if judged[0].label == "model" else judged[0].label
     print_gap(found, name, chosen.name, Console(quiet=not progress))
+    for line in (line for one in judged for line in failures_of(one)):
+        Console(quiet=not progress).print(line, soft_wrap=True)
     Console(quiet=not progress).print(f"written: {file}", soft_wrap=True)
     return file
 

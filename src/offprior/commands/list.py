@@ -33,11 +33,12 @@ def print_list(what: str | None = None, console: Console | None = None) -> None:
 
 
 def _add_addresses(table: Table) -> None:
-    """Adds the kinds of addresses, each with its example and what to install where that is missing."""
+    """Adds the kinds of addresses, each with its example and what to install for it."""
     for scheme in schemes():
         module = adapter(scheme)
-        missing = [name for name in module.NEEDS if importlib.util.find_spec(name) is None]
-        table.add_row(module.EXAMPLE, module.CAPTION + (f" (needs: {module.INSTALL})" if missing else ""))
+        missing = any(importlib.util.find_spec(name) is None for name in module.NEEDS)
+        install = f" ({'not installed: ' if missing else ''}{module.INSTALL})" if module.INSTALL else ""
+        table.add_row(module.EXAMPLE, module.CAPTION + install)
 
 
 def _rows(sort: str | None) -> list[tuple[str, str]]:

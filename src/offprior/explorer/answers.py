@@ -16,6 +16,7 @@ from offprior.evaluation.atlas import applicable
 from offprior.evaluation.comparison_panel import panel
 from offprior.evaluation.prediction_panels import known_combinations, references_of
 from offprior.explorer.answer import Answers, add_band
+from offprior.explorer.curve_labels import of_beside, of_class, titles
 from offprior.explorer.film import Film
 from offprior.explorer.judged_predictor import Shown, check_can_be_shown
 from offprior.explorer.look import Look, Looks
@@ -105,18 +106,15 @@ class Answerer:
     def labels(self) -> tuple[str, ...]:
         """The labels of the available curves."""
         exact = ("B", *(("C",) if self.has_combined else ())) if self.references is not None else ()
-        classes = tuple(map(_class, self.mixture.family_names)) if exact else ()
-        others = () if self.beside is None else tuple(_beside(name, self.beside.name) for name in self._of_beside)
+        classes = tuple(map(of_class, self.mixture.family_names)) if exact else ()
+        others = () if self.beside is None else tuple(of_beside(name, self.beside.name) for name in self._of_beside)
         return ("model", *exact, SMOOTHER, *classes, "truth", *others, *self.panel)
 
     @property
     def titles(self) -> dict[str, str]:
         """The names of the curves of predictors that are not models of runs, by their labels."""
-        found = {} if self.run.judged == MODEL else {MODEL: self.run.judged}
-        if self.beside is not None and self.beside.run.judged != MODEL:
-            found[_beside(MODEL, self.beside.name)] = self.beside.name
-        taken = set(self.labels)
-        return {label: f"{name} (judged)" if name in taken else name for label, name in found.items()}
+        beside, name = (None, "") if self.beside is None else (self.beside.run, self.beside.name)
+        return titles(self.run, beside, name, self.labels)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -150,7 +148,7 @@ class Answerer:
                 probability, surprise = self._add_exact(state, curves, bands)
                 look, failure = ahead.result()
                 if self.beside is not None:
-                    self._add_beside(state, curves)
+                    failure = "; ".join(filter(None, (failure, self._add_beside(state, curves))))
         source = self.source_of(state)
         function = source.tasks.function_of(state)
         if function is not None:
@@ -211,7 +209,8 @@ class Answerer:
         model, queries = self.film.model_of(state), self.places[None, :, None]
         found = model.predict_batch(x, y, queries, [y.shape[1]])
         if not np.isfinite(found.mean).all():
-            return None, model.reason(x[0], y[0], queries[0])
+            who = self.run.judged if self.run.judged != MODEL else "the model"
+            return None, f"{who}: {model.reason(x[0], y[0], queries[0])}"
         curves["model"] = found.mean[0, 0]
         add_band(bands, "model", found.mean[0, 0], found.variance[0, 0])
         return (self._look(state) if ATTENTION in state.shown and self.looks.layers else None), ""
@@ -237,23 +236,31 @@ class Answerer:
             curves["C"] = exact.combined_mean[0, 0]
             add_band(bands, "C", curves["C"], exact.combined_variance[0, 0])
         names = self.mixture.family_names
-        curves.update({_class(name): mean for name, mean in zip(names, exact.class_means[0, 0], strict=True)})
+        curves.update({of_class(name): mean for name, mean in zip(names, exact.class_means[0, 0], strict=True)})
         probability = dict(zip(names, exact.class_probability[0, 0].tolist(), strict=True))
         return probability, -float(exact.log_evidence[0, 0]) / count
 
-    def _add_beside(self, state: State, curves: dict[str, np.ndarray]) -> None:
+    def _add_beside(self, state: State, curves: dict[str, np.ndarray]) -> str:
+        """Adds the curves of the second run; returns why its model has no answer."""
         assert self.beside is not None
+        failure = ""
         x, y = _arrays(state.points[: self.longest])
         queries, count = self.places[None, :, None], y.shape[1]
         for name in self._of_beside:
-            label = _beside(name, self.beside.name)
+            label = of_beside(name, self.beside.name)
             if label not in state.shown:
                 continue
             if name == "model":
-                curves[label] = self.beside.models[0].predict_batch(x, y, queries, [count]).mean[0, 0]
+                model = self.beside.models[0]
+                mean = model.predict_batch(x, y, queries, [count]).mean[0, 0]
+                if np.isfinite(mean).all():
+                    curves[label] = mean
+                else:
+                    failure = f"{self.beside.name}: {model.reason(x[0], y[0], queries[0])}"
             elif self.beside.references is not None:
                 found = self.beside.references.batch(x, y, queries, [count], room=MOST_POINTS)
                 curves[label] = found.bayes_mean[0, 0]
+        return failure
 
     @functools.cached_property
     def _of_beside(self) -> tuple[str, ...]:
@@ -290,11 +297,3 @@ class Answerer:
 def _arrays(points: tuple[tuple[float, float], ...]) -> tuple[Float[np.ndarray, "1 n 1"], Float[np.ndarray, "1 n"]]:
     both = np.asarray(points)
     return both[None, :, :1], both[None, :, 1]
-
-
-def _class(name: str) -> str:
-    return f"class: {name}"
-
-
-def _beside(name: str, run: str) -> str:
-    return f"{name} of {run}"

@@ -11,6 +11,7 @@ from offprior.commands.atlas import MIXTURE_OF
 from offprior.commands.named_predictor import named_predictor
 from offprior.commands.stored_run import Run
 from offprior.errors import OffpriorError, Problem, SettingError
+from offprior.recipe.parts import plain
 from offprior.recipe.recipe import read
 from offprior.storage.run_folder import ABOUT, ATLAS, EVALUATION, MANIFEST, RUNS, folder_name
 from offprior.table import Table
@@ -40,7 +41,7 @@ class JudgedPredictor:
         of = recipe or MIXTURE_OF
         self.recipe = Run(of).recipe if (Path(of) / MANIFEST).is_file() else read(of)
         self.folder = RUNS / f"{ATLAS}-{folder_name(what)}"
-        self.address, self._of = what, recipe
+        self.address, self._of, self._declared = what, recipe, declared
         self._predictor = named_predictor(what, self.recipe.mixture, declared)
         limits = getattr(self._predictor, "limits", None)
         if limits is not None and limits.on_regular_grid:
@@ -52,6 +53,7 @@ class JudgedPredictor:
     def code(self) -> str:
         """Python code that makes it again."""
         given = [repr(self.address), *([] if self._of is None else [repr(str(self._of))])]
+        given += ["declared=Declared(trust=True)"] if self._declared is not None and self._declared.trust else []
         return f"JudgedPredictor({', '.join(given)})"
 
     @property
@@ -73,7 +75,7 @@ class JudgedPredictor:
         Raises:
             OffpriorError: `offprior atlas` was not called for it with this recipe.
         """
-        if self._about().get("fingerprint") != self.recipe.fingerprint():
+        if self._about().get("mixture") != json.loads(json.dumps(plain(self.recipe.mixture))):
             raise OffpriorError(f"{self.folder}: holds no atlas of {self.address} with this mixture")
         return Table.load(self.folder / EVALUATION)
 

@@ -18,8 +18,7 @@ def reading(answers: Answers, approximation: str = "", titles: Mapping[str, str]
     parts = []
     called = titles or {}
     if answers.failure:
-        name = called.get("model", "the model")
-        parts.append(f"<h3>No answer of {escape(name)}</h3><p>{escape(answers.failure)}</p>")
+        parts.append(f"<h3>No answer</h3><p>{escape(answers.failure)}</p>")
     if answers.probability:
         bars = "".join(_bar(name, share) for name, share in answers.probability.items())
         parts.append(f"<h3>P(family | context)</h3><table>{bars}</table>")

@@ -43,11 +43,12 @@ def as_python(runs: Sequence[Shown], state: State) -> str:
     made = [run.code if isinstance(run, JudgedPredictor) else f"op.Run({str(run.folder)!r})" for run in runs]
     has_judged = any(isinstance(run, JudgedPredictor) for run in runs)
     further = "from offprior.explorer.judged_predictor import JudgedPredictor\n" if has_judged else ""
+    first = "from offprior.adapters.declared import Declared\n" if any("Declared(" in each for each in made) else ""
     points = tuple((round(x, 6), round(y, 6)) for x, y in state.points)
     settings = [("points", points), *((name, getattr(state, name)) for name in NAMES if name != "points")]
     given = ",\n".join(f"    {name}={value!r}" for name, value in settings if name == "points" or value != USUAL[name])
     return f"""import offprior as op
-from offprior.explorer.answers import Answerer
+{first}from offprior.explorer.answers import Answerer
 {further}from offprior.explorer.state import State
 
 answerer = Answerer({", ".join(made)})
@@ -56,6 +57,6 @@ state = State(
 )
 answers = answerer.with_panel(answerer.answer(state))
 x = answerer.places
-model, bands = answers.curves["model"], answers.bands
+model, bands = answers.curves.get("model"), answers.bands
 print(list(answers.curves), answers.probability, answers.errors)
 """
