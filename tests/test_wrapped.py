@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, QuantileRegressor
 from sklearn.neighbors import KNeighborsRegressor
 
 import offprior as op
 from offprior.analysis.failures import failures_of
 from offprior.errors import OffpriorError, SettingError
+from offprior.predictive.from_quantiles import FromQuantiles
 
 
 def prompts(count=6, n=8, m=5, d=1, seed=0):
@@ -218,3 +220,37 @@ def test_a_process_that_dies_loses_no_answers():
     want = op.wrap(nearest, "one").predict_batch(x, y, queries, [3]).mean
     np.testing.assert_array_equal(found.predict_batch(x, y, queries, [3]).mean, want)
     assert found.failures == []
+
+
+REGRESSORS_OF_QUANTILES = {
+    "linear": lambda: QuantileRegressor(quantile=0.9, alpha=0.0),
+    "boosted": lambda: GradientBoostingRegressor(loss="quantile", alpha=0.9, n_estimators=5, random_state=0),
+    "boosted on histograms": lambda: HistGradientBoostingRegressor(
+        loss="quantile", quantile=0.9, max_iter=5, min_samples_leaf=2, random_state=0
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REGRESSORS_OF_QUANTILES)
+def test_a_regressor_of_a_quantile_gives_all_of_them(name):
+    made = REGRESSORS_OF_QUANTILES[name]
+    draw = np.random.default_rng(0)
+    x, queries = draw.uniform(-1, 1, (1, 60, 1)), draw.uniform(-1, 1, (1, 5, 1))
+    y = x[..., 0] + draw.exponential(size=(1, 60))
+    wrapped = op.wrap(made())
+    found = wrapped._ask(x[0], y[0], queries[0])["quantiles"]
+    level = "alpha" if name == "boosted" else "quantile"
+    wanted = [made().set_params(**{level: each}).fit(x[0], y[0]).predict(queries[0]) for each in wrapped.levels]
+    np.testing.assert_allclose(found, np.sort(np.stack(wanted, 1), 1))
+    assert (np.diff(found, axis=1) >= 0).all() and np.ptp(found) > 1
+    mean = wrapped.predict_batch(x, y, queries, [60]).mean[0, 0]
+    assert isinstance(wrapped.predictive(x, y, queries, 0.0), FromQuantiles)
+    np.testing.assert_allclose(mean, found[:, 2], err_msg="the mean is the median, not the given quantile")
+
+
+def test_a_regressor_with_another_loss_gives_means():
+    x, y, queries = prompts(1)
+    squared = GradientBoostingRegressor(n_estimators=3, random_state=0)
+    found = op.wrap(squared).predict_batch(x, y, queries, [8])
+    np.testing.assert_allclose(found.mean[0, 0], squared.fit(x[0, :8], y[0, :8]).predict(queries[0]))
+    assert np.isnan(found.variance).all()

@@ -241,7 +241,7 @@ def wrap(
     limits = Limits(longest, shortest, dimension, deterministic, thread_safe, regular_grid)
     label = name or getattr(thing, "__name__", type(thing).__name__)
     return Wrapped(
-        _asking(thing),
+        _asking(thing, levels),
         label,
         limits,
         levels=levels,
@@ -252,14 +252,14 @@ def wrap(
     )
 
 
-def _asking(thing: Any) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
+def _asking(thing: Any, levels: Sequence[float]) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(thing, torch.nn.Module):
         from offprior.adapters.tensors import asking_tensors
 
         return asking_tensors(thing)
     if hasattr(thing, "fit") and hasattr(thing, "predict"):
-        return Fitted(thing)
+        return Fitted(thing, levels)
     return thing.predict if hasattr(thing, "predict") else thing
 
 
