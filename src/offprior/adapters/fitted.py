@@ -20,7 +20,7 @@ class Fitted:
         self.has_deviation = "return_std" in inspect.signature(regressor.predict).parameters
 
     def __call__(self, x: np.ndarray, y: np.ndarray, queries: np.ndarray) -> Any:
-        """Returns means [m]; or a mapping with `mean` and `variance`, or with `quantiles`, if the regressor has them."""
+        """Returns means [m], or a mapping with `mean` and `variance` or with `quantiles` if the regressor has them."""
         from sklearn.base import clone
 
         if self.level_setting:
